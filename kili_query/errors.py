@@ -1,0 +1,271 @@
+"""What can be wrong: spans, diagnostics, the table of codes, and every exception.
+
+The exceptions form one tree::
+
+    KiliQueryError
+    ├── QuerySyntaxError        the text is not a query                  KQ1xx   (also a ValueError)
+    ├── QueryCheckError         the query does not fit the ontology      KQ2xx, KQ3xx
+    ├── UnsupportedQueryError   an engine cannot express or decide it    KQ4xx
+    └── DataError               a label, ontology or file is malformed   KQ5xx   (also a ValueError)
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import NamedTuple
+
+
+class Span(NamedTuple):
+    """A part of a text: half-open, in code points, counted from 0."""
+
+    start: int
+    end: int
+
+
+class Severity(str, Enum):
+    """How bad it is: an error stops the query, a warning is likely a mistake, a hint is advice."""
+
+    ERROR = "error"
+    WARNING = "warning"
+    HINT = "hint"
+
+    def __str__(self) -> str:
+        return self.value
+
+
+class Fix(NamedTuple):
+    """One edit that repairs the text: put `text` in place of `span`."""
+
+    span: Span
+    text: str
+
+    def apply(self, source: str) -> str:
+        """The source with the edit made.
+
+        >>> Fix(Span(0, 1), "=").apply("<3")
+        '=3'
+        """
+        return source[: self.span.start] + self.text + source[self.span.end :]
+
+
+class Code(NamedTuple):
+    """A row of the table of codes: what the code is about, and how severe it is."""
+
+    title: str
+    severity: Severity
+
+
+_ERROR, _WARNING, _HINT = Severity.ERROR, Severity.WARNING, Severity.HINT
+
+CODES: dict[str, Code] = {
+    # syntax
+    "KQ101": Code("unexpected text", _ERROR),
+    "KQ102": Code("text ends too early", _ERROR),
+    "KQ103": Code("empty query", _ERROR),
+    "KQ104": Code("keyword in the wrong letter case", _ERROR),
+    "KQ105": Code("operator of another language", _ERROR),
+    "KQ106": Code("number that is not whole", _ERROR),
+    "KQ107": Code("name that needs quotes", _ERROR),
+    "KQ108": Code("missing `.count`", _ERROR),
+    "KQ109": Code("missing category", _ERROR),
+    "KQ110": Code("missing job", _ERROR),
+    "KQ111": Code("unclosed parenthesis", _ERROR),
+    "KQ112": Code("extra parenthesis", _ERROR),
+    "KQ113": Code("number on the left side", _ERROR),
+    "KQ114": Code("malformed quoted name", _ERROR),
+    "KQ115": Code("text too long", _ERROR),
+    "KQ116": Code("too many comparisons", _ERROR),
+    "KQ117": Code("nesting too deep", _ERROR),
+    # names
+    "KQ201": Code("unknown job", _ERROR),
+    "KQ202": Code("unknown category", _ERROR),
+    "KQ203": Code("category of another job", _ERROR),
+    "KQ204": Code("category of a nested job", _ERROR),
+    "KQ205": Code("display name instead of the key", _ERROR),
+    "KQ206": Code("name in the wrong letter case", _ERROR),
+    "KQ207": Code("job without categories", _ERROR),
+    "KQ208": Code("job that labels normally leave empty", _WARNING),
+    # sense
+    "KQ301": Code("always true", _WARNING),
+    "KQ302": Code("never true", _WARNING),
+    "KQ303": Code("more than the job allows", _WARNING),
+    "KQ304": Code("redundant part", _WARNING),
+    "KQ305": Code("AND and OR without parentheses", _HINT),
+    # engines
+    "KQ401": Code("not expressible for this engine", _ERROR),
+    "KQ402": Code("too large to decide", _ERROR),
+    # data
+    "KQ501": Code("malformed label", _ERROR),
+    "KQ502": Code("malformed ontology", _ERROR),
+    "KQ503": Code("unreadable source", _ERROR),
+    "KQ504": Code("name that Kili's own language cannot express", _WARNING),
+    "KQ505": Code("questionable ontology", _WARNING),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnostic:
+    """One finding about a query: what (code, message), where (span), and what would work (hint, fix)."""
+
+    code: str
+    message: str
+    span: Span
+    hint: str | None = None
+    fix: Fix | None = None
+
+    @property
+    def severity(self) -> Severity:
+        """The severity that the table of codes gives."""
+        return CODES[self.code].severity
+
+    def render(self, source: str, *, color: bool = False) -> str:
+        """The finding as text: a headline, the line of the source with carets, the hint.
+
+        >>> print(Diagnostic("KQ103", "the query is empty", Span(0, 0)).render(""))
+        error[KQ103]: the query is empty
+        """
+        paint = _PAINT if color else _PLAIN
+        tone = paint[self.severity]
+        lines = [f"{tone}{self.severity}[{self.code}]{paint['reset']}: {paint['bold']}{self.message}{paint['reset']}"]
+        lines += _excerpt(source, self.span, tone, paint["reset"])
+        if self.hint:
+            lines.append(f"  {paint['dim']}hint:{paint['reset']} {self.hint}")
+        return "\n".join(lines)
+
+    def to_dict(self, source: str | None = None) -> dict[str, object]:
+        """The finding as JSON data; with the source text also line and column, both from 1."""
+        data: dict[str, object] = {
+            "code": self.code,
+            "severity": str(self.severity),
+            "message": self.message,
+            "hint": self.hint,
+            "span": {"start": self.span.start, "end": self.span.end},
+            "fix": None,
+        }
+        if self.fix:
+            data["fix"] = {"span": {"start": self.fix.span.start, "end": self.fix.span.end}, "text": self.fix.text}
+        if source is not None:
+            data["line"], data["column"] = line_and_column(source, self.span.start)
+        return data
+
+
+def line_and_column(source: str, offset: int) -> tuple[int, int]:
+    """Line and column, both from 1, of an offset in code points.
+
+    >>> line_and_column("a\\nbc", 3)
+    (2, 2)
+    """
+    return source.count("\n", 0, offset) + 1, offset - source.rfind("\n", 0, offset)
+
+
+_PLAIN: dict[str, str] = dict.fromkeys(("bold", "dim", "reset", *Severity), "")
+_PAINT: dict[str, str] = {
+    Severity.ERROR: "\x1b[1;31m",
+    Severity.WARNING: "\x1b[1;33m",
+    Severity.HINT: "\x1b[1;36m",
+    "bold": "\x1b[1m",
+    "dim": "\x1b[2m",
+    "reset": "\x1b[0m",
+}
+
+_AROUND = 60  # characters shown on either side of the finding: a query can be a single line of a megabyte
+
+
+def _excerpt(source: str, span: Span, tone: str, reset: str) -> list[str]:
+    if not source.strip():
+        return []
+    start, end = span
+    if start == end == len(source):  # the text stopped: point behind its last visible character
+        start = end = len(source.rstrip())
+    line_start = source.rfind("\n", 0, start) + 1
+    line_end = source.find("\n", start)
+    line_end = len(source) if line_end < 0 else line_end
+    end = max(start, min(end, line_end))
+    left = max(line_start, start - _AROUND)
+    right = min(line_end, max(start + _AROUND, min(end, start + 2 * _AROUND)))
+    before, marked, after = source[left:start], source[start : min(end, right)], source[min(end, right) : right]
+    cut_left, cut_right = "…" * (left > line_start), "…" * (right < line_end)
+    where = "" if "\n" not in source.rstrip() else f"line {source.count(chr(10), 0, start) + 1}"
+    carets = " " * _columns(cut_left + before) + tone + "^" * max(1, _columns(marked)) + reset
+    shown = _visible(cut_left + before + marked + after + cut_right)
+    return [*([f"  {where}:"] if where else []), f"  {shown.rstrip()}", f"  {carets}"]
+
+
+def _visible(text: str) -> str:
+    """The text without control characters, which would move the cursor of a terminal."""
+    return "".join(" " if c == "\t" else c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
+
+
+def _columns(text: str) -> int:
+    """How many columns a terminal needs for the text."""
+    if text.isascii():
+        return len(text)
+    wide = sum(unicodedata.east_asian_width(c) in "WF" for c in text)
+    return len(text) + wide - sum(unicodedata.combining(c) > 0 for c in text)
+
+
+class KiliQueryError(Exception):
+    """The root of every exception that kili_query raises on purpose."""
+
+
+class _DiagnosedError(KiliQueryError):
+    """An error about a query text; it keeps the text and what was found in it."""
+
+    def __init__(self, source: str, diagnostics: Sequence[Diagnostic]) -> None:
+        super().__init__(source, tuple(diagnostics))
+        self.source = source
+        self.diagnostics: tuple[Diagnostic, ...] = tuple(diagnostics)
+
+    def __str__(self) -> str:
+        return render_all(self.diagnostics, self.source)
+
+
+class QuerySyntaxError(_DiagnosedError, ValueError):
+    """The text is not a query. `diagnostics` holds the first thing that is wrong with it."""
+
+
+class QueryCheckError(_DiagnosedError):
+    """The query does not fit the ontology. `diagnostics` holds all that was found, in source order."""
+
+
+class UnsupportedQueryError(_DiagnosedError):
+    """An engine cannot express the query (KQ401), or a question about it is too large to decide (KQ402)."""
+
+
+class DataError(KiliQueryError, ValueError):
+    """A label, an ontology or a file is not of the shape it must have.
+
+    Parameters
+    ----------
+    message: what is wrong.
+    code: a KQ5xx code of the table.
+    where: the place, for people: a file with line or byte, a JSON path, an asset.
+    """
+
+    def __init__(self, message: str, *, code: str = "KQ501", where: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.code = code
+        self.where = where
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.message}" if self.where else self.message
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (_data_error, (type(self), self.message, self.code, self.where))
+
+    def at(self, where: str) -> DataError:
+        """The same error with a place put before the one it has."""
+        return type(self)(self.message, code=self.code, where=f"{where}: {self.where}" if self.where else where)
+
+
+def _data_error(kind: type[DataError], message: str, code: str, where: str) -> DataError:
+    return kind(message, code=code, where=where)
+
+
+def render_all(diagnostics: Iterable[Diagnostic], source: str, *, color: bool = False) -> str:
+    """All findings as text, one below the other."""
+    return "\n".join(d.render(source, color=color) for d in diagnostics)

@@ -1,0 +1,1 @@
+"""The language: text becomes a typed tree once; checks, rewrites and printers work on the tree."""

@@ -1,0 +1,227 @@
+"""Text becomes a typed tree, here and nowhere else: the Lark grammar, run over the text."""
+
+from __future__ import annotations
+
+import pkgutil
+import re
+from collections.abc import Callable
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from kili_query.errors import Diagnostic, QuerySyntaxError, Span
+from kili_query.lang.ast import And, Comparison, Count, InList, InRange, Leaf, Node, Not, Or, leaves
+from kili_query.lang.numbers import number_from_text
+from kili_query.lang.operators import BY_SYMBOL
+
+if TYPE_CHECKING:
+    from lark import Lark, Token
+
+MAX_TEXT = 1_000_000
+"""The longest text, in characters."""
+MAX_COMPARISONS = 100_000
+"""The largest number of comparisons; a list counts one for each of its numbers."""
+MAX_LEVELS = 1_000
+"""The deepest nesting of AND, OR and NOT. Redundant parentheses are no level."""
+
+
+def parse_tree(text: str) -> Node:
+    """The tree of a query text.
+
+    Raises
+    ------
+    QuerySyntaxError: the text is not a query, or passes a limit.
+    TypeError: it is not text at all.
+
+    >>> parse_tree("A.B.count > 1").number
+    1
+    """
+    if not isinstance(text, str):
+        raise TypeError(f"a query is text, and this is {type(text).__name__}")
+    if len(text) > MAX_TEXT:
+        message = f"the text has {len(text):,} characters; the longest possible is {MAX_TEXT:,}"
+        raise QuerySyntaxError(text, [Diagnostic("KQ115", message, Span(MAX_TEXT, len(text)))])
+    from lark import UnexpectedInput
+
+    try:
+        draft: Any = _grammar().parse(text)
+    except UnexpectedInput as error:
+        stopped = error
+    else:
+        return _freeze(_leaf(draft), text)
+    from kili_query.lang.syntax_errors import diagnose
+
+    position = len(text) if getattr(stopped, "token", None) == "" else stopped.pos_in_stream or 0
+    raise QuerySyntaxError(text, [diagnose(text, position, *_context(stopped))])
+
+
+def warm_up() -> None:
+    """Build the parser now, which otherwise the first query does (about 30 ms)."""
+    _grammar()
+
+
+@cache
+def _grammar() -> Lark:
+    from lark import Lark
+
+    source = pkgutil.get_data("kili_query.grammar", "category_search.lark")
+    if source is None:
+        raise FileNotFoundError("kili_query/grammar/category_search.lark")
+    return Lark(source.decode(), parser="lalr", transformer=_Drafts())
+
+
+def _context(error: UnexpectedInput) -> tuple[set[str], list[Token]]:
+    """What the parser could go on with, and the tokens that it has not yet closed."""
+    state = error.interactive_parser  # type: ignore[attr-defined]
+    return state.accepts(), [value for value in state.parser_state.value_stack if isinstance(value, str)]
+
+
+class _Draft:
+    """AND, OR, NOT or a pair of parentheses while the text is being read."""
+
+    __slots__ = ("end", "items", "kind", "start")
+
+    def __init__(self, kind: type[And] | type[Or] | type[Not] | None, items: list[_Draft | Leaf], start: int, end: int):
+        self.kind = kind  # None: parentheses
+        self.items = items
+        self.start = start
+        self.end = end
+
+
+class _Drafts:
+    """What becomes of each rule of the grammar. The methods bear the names of the rules."""
+
+    def in_list(self, tokens: list[Token]) -> InList:
+        operand, negated, _, *numbers, close = tokens
+        values = tuple(map(number_from_text, numbers))
+        return InList(_operand(operand), values, negated is not None, _across(operand, close))
+
+    def in_range(self, tokens: list[Token]) -> InRange:
+        operand, negated, *bounds = tokens
+        if bounds[0].type == "RANGE":
+            bounds.insert(0, None)  # type: ignore[arg-type]
+        low, dots, high = bounds
+        low_value, high_value = (None if bound is None else number_from_text(bound) for bound in (low, high))
+        span = _across(operand, dots if high is None else high)
+        return InRange(_operand(operand), low_value, high_value, negated is not None, span)
+
+    def group(self, items: list[Any]) -> _Draft:
+        opening, inner, closing = items
+        inner = _leaf(inner)
+        if isinstance(inner, _Draft) and inner.kind is None:  # parentheses in parentheses say nothing new
+            inner.start, inner.end = opening.start_pos, closing.end_pos
+            return inner
+        return _Draft(None, [inner], opening.start_pos, closing.end_pos)
+
+
+def _of(kind: type[And] | type[Or]) -> Callable[[_Drafts, list[Any]], _Draft]:
+    def draft(_: _Drafts, items: list[Any]) -> _Draft:
+        drafts = [_leaf(item) for item in items]
+        return _Draft(kind, drafts, _start(drafts[0]), _end(drafts[-1]))
+
+    return draft
+
+
+def _not(_: _Drafts, items: list[Any]) -> _Draft:
+    word, item = items[0], _leaf(items[1])
+    return _Draft(Not, [item], word.start_pos, _end(item))
+
+
+# these rules have the names of keywords of Python
+setattr(_Drafts, "and", _of(And))
+setattr(_Drafts, "or", _of(Or))
+setattr(_Drafts, "not", _not)
+
+
+def _leaf(item: Any) -> _Draft | Leaf:
+    """A comparison comes from the lexer as one token."""
+    return _comparison(item) if isinstance(item, str) else item  # type: ignore[arg-type, no-any-return]
+
+
+def _start(item: _Draft | Leaf) -> int:
+    return item.start if isinstance(item, _Draft) else item.span.start
+
+
+def _end(item: _Draft | Leaf) -> int:
+    return item.end if isinstance(item, _Draft) else item.span.end
+
+
+_PIECE = re.compile(r'#[^\n]*|"(?:\\.|[^"\\])*"|[<>=!]+|[\w*+-]+')
+"""The parts of a token that the grammar has accepted: names, `count`, operator, number; comments between them."""
+
+
+def _pieces(token: Token) -> list[re.Match[str]]:
+    return [piece for piece in _PIECE.finditer(token) if piece[0][0] != "#"]
+
+
+def _comparison(token: Token) -> Comparison:
+    job, category, _, operator, number = _pieces(token)
+    start, end = token.start_pos, token.end_pos
+    assert start is not None and end is not None
+    operand = _count(job, category, start, start + _.end())
+    return Comparison(operand, BY_SYMBOL[operator[0]], number_from_text(number[0]), Span(start, end))
+
+
+def _operand(token: Token) -> Count:
+    job, category, _ = _pieces(token)
+    assert token.start_pos is not None and token.end_pos is not None
+    return _count(job, category, token.start_pos, token.end_pos)
+
+
+def _count(job: re.Match[str], category: re.Match[str], start: int, end: int) -> Count:
+    job_span = Span(start + job.start(), start + job.end())
+    category_span = Span(start + category.start(), start + category.end())
+    return Count(_name(job[0]), _name(category[0]), Span(start, end), job_span, category_span)
+
+
+def _name(text: str) -> str:
+    return _ESCAPE.sub(r"\1", text[1:-1]) if text[0] == '"' else text
+
+
+_ESCAPE = re.compile(r'\\(["\\])')
+
+
+def _across(first: Token, last: Token) -> Span:
+    assert first.start_pos is not None and last.end_pos is not None
+    return Span(first.start_pos, last.end_pos)
+
+
+def _freeze(root: _Draft | Leaf, text: str) -> Node:
+    """The tree of a draft: an AND inside an AND becomes part of it, parentheses go."""
+    built: list[Node] = []
+    # groups that are open: the draft, what is left to do below it (the next last), where its nodes start in `built`
+    open_: list[tuple[_Draft, list[_Draft | Leaf], int]] = []
+    todo: list[_Draft | Leaf] = [root]
+    while True:
+        while todo:
+            item = todo.pop()
+            while isinstance(item, _Draft) and item.kind is None:
+                item = item.items[0]
+            if not isinstance(item, _Draft):
+                built.append(item)
+            elif open_ and item.kind is not Not and item.kind is open_[-1][0].kind:
+                todo += reversed(item.items)
+            elif len(open_) == MAX_LEVELS:
+                message = f"AND, OR and NOT are nested more than {MAX_LEVELS:,} levels deep"
+                raise QuerySyntaxError(text, [Diagnostic("KQ117", message, Span(item.start, item.end))])
+            else:
+                open_.append((item, todo, len(built)))
+                todo = item.items[::-1]
+        if not open_:
+            break
+        draft, todo, first = open_.pop()
+        nodes = tuple(built[first:])
+        del built[first:]
+        span = Span(draft.start, draft.end)
+        built.append(Not(nodes[0], span) if draft.kind is Not else draft.kind(nodes, span))  # type: ignore[misc, arg-type]
+    limit_comparisons(built[0], text)
+    return built[0]
+
+
+def limit_comparisons(tree: Node, text: str) -> None:
+    """Refuse a tree with too many comparisons, whether it came from text or not (KQ116)."""
+    total = 0
+    for leaf in leaves(tree):
+        total += len(leaf.numbers) if isinstance(leaf, InList) else 1
+        if total > MAX_COMPARISONS:
+            message = f"there are more than {MAX_COMPARISONS:,} comparisons; a list counts one for each number"
+            raise QuerySyntaxError(text, [Diagnostic("KQ116", message, leaf.span)])

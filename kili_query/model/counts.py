@@ -1,0 +1,269 @@
+"""What `JOB.CATEGORY.count` is: the one definition, which every engine must agree with.
+
+A label is a tree. Each time a category is found in an answer of a job, the finding gets an identity; the count is
+the number of different identities (`json-formats.md` 3.3). An identity is a chain of places: the same object in
+another video frame is at the same place, the same choice under another parent is not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from typing import TYPE_CHECKING, NamedTuple
+
+from kili_query.errors import DataError
+
+if TYPE_CHECKING:
+    from kili_query.model.labels import Label
+    from kili_query.model.ontology import Ontology
+
+PSEUDO_JOBS = frozenset({"ANNOTATION_JOB_COUNTER", "ANNOTATION_NAMES_JOB", "ROTATION_JOB"})
+"""Keys among the answers that are not answers (json-formats 2)."""
+
+LEVELS = ("conversation", "round", "completion")
+"""The levels of the conversation form of LLM labels (json-formats 2.9 b)."""
+
+Counts = dict[tuple[str, str], int]
+
+
+def count_categories(json_response: object, ontology: Ontology | None = None) -> Counts:
+    """How many objects of each category a label holds: (job key, category key) -> count, zeros left out.
+
+    `json_response` is the object itself or its JSON text (json-formats 3.5). The ontology tells frames of a video
+    from jobs whose keys are digits; without it a top-level key of digits is a frame.
+
+    Raises
+    ------
+    DataError: text that is not JSON, or anything but an object, null or such text.
+
+    >>> count_categories({"BOATS": {"annotations": [{"mid": "1", "categories": [{"name": "FERRY"}]}]}})
+    {('BOATS', 'FERRY'): 1}
+    """
+    return _walk(decode_response(json_response), ontology).counts()
+
+
+def find_objects(json_response: object, ontology: Ontology | None = None) -> dict[tuple[str, str], list[Identity]]:
+    """What each count is made of: (job key, category key) -> the identities, in the order they were met."""
+    return _walk(decode_response(json_response), ontology).identities()
+
+
+def count_label(label: Label, ontology: Ontology | None = None) -> Counts:
+    """`count_categories` of a label of `read_labels`, the conversation form of LLM projects included.
+
+    Raises
+    ------
+    DataError: the label cannot be read; the error names the label and where it comes from.
+    """
+    return _walk_label(label, ontology).counts()
+
+
+def find_objects_of(label: Label, ontology: Ontology | None = None) -> dict[tuple[str, str], list[Identity]]:
+    """`find_objects` of a label of `read_labels`."""
+    return _walk_label(label, ontology).identities()
+
+
+def is_empty(label: Label) -> bool:
+    """True if the label holds no answer at all; a failed download of Kili's SDK looks so too (json-formats 2)."""
+    response = label.response
+    return not response or (isinstance(response, str) and response.strip() in ("", "null", "{}"))
+
+
+class Step(NamedTuple):
+    """One place on the way to a finding: an object, a chosen category, a job, or a level of a conversation."""
+
+    job: str
+    what: str | int | float | None = None
+    index: int | str | None = None
+
+    def __str__(self) -> str:
+        text = self.job if self.what is None else f"{self.job}:{self.what}"
+        return text if self.index is None or self.index == 0 else f"{text}[{self.index}]"
+
+
+Identity = tuple[Step, ...]
+
+
+def decode_response(response: object) -> Mapping[str, object]:
+    """The answers of a response: an object as it is, its JSON text decoded once, null and blank text as no answer.
+
+    Raises
+    ------
+    DataError: anything else (json-formats 3.5).
+    """
+    if isinstance(response, Mapping):
+        return response
+    if response is None:
+        return {}
+    if isinstance(response, (str, bytes, bytearray)):
+        if not response.strip():
+            return {}
+        decoded = _decode(response)
+        if decoded is None:
+            return {}
+        if isinstance(decoded, dict):
+            return decoded
+        raise DataError(f"`jsonResponse` is JSON text of {_kind(decoded)}, and must be of an object")
+    raise DataError(f"`jsonResponse` is {_kind(response)}, and must be an object")
+
+
+def frame_keys(keys: Collection[object], ontology: Ontology | None) -> set[object]:
+    """Which top-level keys can be frames of a video: ASCII digits only, and not a job (json-formats 2.8)."""
+    if ontology is not None and ontology.input_type not in (None, "VIDEO"):
+        return set()
+    jobs: Collection[str] = () if ontology is None else ontology.jobs
+    return {key for key in keys if _is_digits(key) and key not in jobs}
+
+
+def _decode(text: str | bytes | bytearray) -> object:
+    import msgspec
+
+    try:
+        return msgspec.json.decode(text)
+    except (msgspec.DecodeError, UnicodeError) as error:
+        start = text[:30] if isinstance(text, str) else bytes(text[:30]).decode(errors="replace")
+        if start.lstrip().startswith(("http:", "https:")):
+            raise DataError(f"`jsonResponse` is an address ({start}…), which cannot be read offline") from None
+        raise DataError(f"`jsonResponse` is text that is not JSON ({str(error).removesuffix('.')})") from None
+    except RecursionError:
+        raise DataError("`jsonResponse` is nested too deep") from None
+
+
+def _is_digits(key: object) -> bool:
+    if isinstance(key, str):
+        return key.isascii() and key.isdigit()
+    return isinstance(key, int)  # the SDK of Kili turns frames into integers in memory
+
+
+def _kind(value: object) -> str:
+    kinds = {dict: "an object", list: "a list", str: "a text", bool: "a truth value", int: "a number", float: "a number"}
+    return "null" if value is None else kinds.get(type(value), f"a {type(value).__name__}")
+
+
+def _walk(response: Mapping[str, object], ontology: Ontology | None) -> _Findings:
+    findings = _Findings()
+    frames = frame_keys(response.keys(), ontology)
+    plain: dict[str, object] = {}
+    for key, value in response.items():
+        if key in frames and (value is None or isinstance(value, Mapping)):
+            findings.visit(value)
+        elif key == "assetLevel" and (ontology is None or key not in ontology.jobs):
+            findings.visit(value)
+        else:
+            plain[key] = value
+    findings.visit(plain)
+    return findings
+
+
+def _walk_label(label: Label, ontology: Ontology | None) -> _Findings:
+    try:
+        if label.problem:
+            raise DataError(label.problem)
+        if not label.by_level:
+            return _walk(decode_response(label.response), ontology)
+        findings = _Findings()
+        for level, answers in decode_response(label.response).items():
+            if level == "conversation":
+                findings.visit(answers)
+            elif level in LEVELS:
+                for job, by_key in answers.items() if isinstance(answers, Mapping) else ():
+                    for key, answer in by_key.items() if isinstance(by_key, Mapping) else ():
+                        findings.visit({job: answer}, findings.place(0, Step(level, _scalar(key), "level")))
+        return findings
+    except DataError as error:
+        place = f"{label.where}, {label.name}" if label.where else label.name
+        raise error.at(place) from None
+
+
+class _Findings:
+    """The findings of one label. Places are numbered, so that an identity is a number and not a deep tuple."""
+
+    def __init__(self) -> None:
+        self._places: dict[tuple[int, Step], int] = {}  # (place of the parent, step) -> place; the top is 0
+        self._found: dict[tuple[str, str], dict[int, None]] = {}  # a dict as an ordered set
+        self._unnamed = 0
+
+    def place(self, parent: int, step: Step) -> int:
+        """The number of a place: the same for the same step below the same parent."""
+        return self._places.setdefault((parent, step), len(self._places) + 1)
+
+    def counts(self) -> Counts:
+        return {key: len(places) for key, places in self._found.items()}
+
+    def identities(self) -> dict[tuple[str, str], list[Identity]]:
+        steps = {number: known for known, number in self._places.items()}
+
+        def chain(number: int) -> Identity:
+            path: list[Step] = []
+            while number:
+                number, step = steps[number]
+                path.append(step)
+            return tuple(reversed(path))
+
+        return {key: [chain(number) for number in places] for key, places in self._found.items()}
+
+    def visit(self, answers: object, place: int = 0) -> None:
+        """Walk the answers below a place. A list of what is left to do stands in for recursion: labels can be deep."""
+        todo = [(answers, place)]
+        while todo:
+            answers, place = todo.pop()
+            if isinstance(answers, Mapping):
+                for job, answer in answers.items():
+                    if isinstance(answer, Mapping) and job not in PSEUDO_JOBS:
+                        todo.extend(reversed(list(self._visit_answer(str(job), answer, place))))
+
+    def _visit_answer(self, job: str, answer: Mapping[str, object], place: int) -> Iterator[tuple[object, int]]:
+        """Record what one answer holds; give what lies below it, with its place."""
+        earlier: dict[str, int] = {}
+        for entry in _items(answer.get("categories")):
+            category = _name(entry)
+            if category is None:
+                continue
+            k = earlier[category] = earlier.get(category, -1) + 1
+            here = self._record(job, category, place, Step(job, category, k))
+            if isinstance(entry, Mapping):
+                yield entry.get("children"), here
+        for annotation in _items(answer.get("annotations")):
+            if isinstance(annotation, Mapping):
+                yield from self._visit_annotation(job, annotation, place)
+        yield answer.get("children"), self.place(place, Step(job))
+
+    def _visit_annotation(self, job: str, annotation: Mapping[str, object], place: int) -> Iterator[tuple[object, int]]:
+        step = self._step(job, annotation.get("mid"))
+        here = self.place(place, step)
+        for entry in _items(annotation.get("categories")):
+            category = _name(entry)
+            if category is None:
+                continue
+            self._record(job, category, place, step)
+            if isinstance(entry, Mapping) and entry.get("children"):
+                yield entry["children"], self.place(here, Step(job, category, "category"))
+        yield annotation.get("children"), here
+        for point in _items(annotation.get("points")):
+            if isinstance(point, Mapping) and point.get("children"):
+                yield point["children"], self.place(here, Step(job, _scalar(point.get("code")), "point"))
+
+    def _record(self, job: str, category: str, place: int, step: Step) -> int:
+        number = self.place(place, step)
+        self._found.setdefault((job, category), {})[number] = None
+        return number
+
+    def _step(self, job: str, mid: object) -> Step:
+        """The step to an object: by its `mid`, else by a number that no other object has."""
+        if isinstance(mid, str) and mid:
+            return Step(job, mid)
+        if isinstance(mid, (int, float)) and not isinstance(mid, bool):
+            return Step(job, mid, "number")
+        self._unnamed += 1
+        return Step(job, self._unnamed, "unnamed")
+
+
+def _items(value: object) -> list[object]:
+    return value if isinstance(value, list) else []
+
+
+def _name(entry: object) -> str | None:
+    name = entry.get("name") if isinstance(entry, Mapping) else entry
+    return name if isinstance(name, str) else None
+
+
+def _scalar(value: object) -> str | int | float | None:
+    return value if isinstance(value, (str, int, float)) else None

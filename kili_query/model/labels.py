@@ -1,0 +1,134 @@
+"""Asset and label records: where labels sit in the JSON objects of exports and dumps."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from kili_query.errors import DataError
+
+LABEL_KEYS = ("latestLabel", "latestLabels", "labels")
+"""The keys of an asset that hold labels, in the order in which they are read (json-formats 5.2)."""
+
+LABEL_TYPES = ("DEFAULT", "REVIEW", "PREDICTION", "INFERENCE", "AUTOSAVE")
+"""The label types of Kili (json-formats 5.2)."""
+
+DEFAULT_LABEL_TYPES = frozenset(LABEL_TYPES) - {"AUTOSAVE"}
+"""What takes part in a query when the caller does not choose: unfinished work is left out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """One label of an export, with the asset it belongs to.
+
+    `response` is what the label holds as `jsonResponse` (an object, its JSON text, or None); for the
+    conversation form of LLM projects it is the object of levels, and `by_level` is true.
+    An exported label has no id: `name` tells it apart by asset, key and position.
+    `problem` says why the label cannot be read, where that is known before its response is looked at.
+    """
+
+    response: object
+    external_id: str | None = None
+    asset_id: str | None = None
+    key: str = ""
+    position: int = 0
+    label_type: str | None = None
+    by_level: bool = False
+    problem: str | None = None
+    record: object = field(default=None, repr=False, compare=False)
+    where: str = field(default="", compare=False)
+
+    @property
+    def name(self) -> str:
+        """The label in words, such as `car_1.jpg, labels[2]`."""
+        asset = self.external_id or self.asset_id or "label"
+        if self.key in ("", "label"):
+            return asset
+        return f"{asset}, {self.key}" + ("" if self.key == "latestLabel" else f"[{self.position}]")
+
+
+def is_record(value: object) -> bool:
+    """True for an object that holds labels: an asset, a label, or a labelled conversation."""
+    return isinstance(value, Mapping) and any(key in value for key in _RECORD_KEYS)
+
+
+def labels_of(
+    record: Mapping[str, object], *, types: frozenset[str] | None = DEFAULT_LABEL_TYPES, where: str = ""
+) -> Iterator[Label]:
+    """The labels of one JSON object: an asset, a label (of `kili.labels()`), or an LLM conversation.
+
+    A label that stands under several keys is given once: copies are known by their `id`.
+    `types` chooses label types (None: all); a label without `labelType` always takes part.
+    A label that is not an object, or has no response, is given with its `problem`.
+
+    Raises
+    ------
+    DataError: the object is none of these.
+
+    >>> [label.name for label in labels_of({"externalId": "a.jpg", "labels": [{"jsonResponse": {}}]})]
+    ['a.jpg, labels[0]']
+    """
+    external_id, asset_id = _text(record.get("externalId")), _text(record.get("id"))
+    if any(key in record for key in LABEL_KEYS):
+        seen: set[object] = set()
+        for key in LABEL_KEYS:
+            for position, value in enumerate(_listed(record.get(key))):
+                if value is None:
+                    continue
+                label_id = _text(value.get("id")) if isinstance(value, Mapping) else None
+                if label_id is None or label_id not in seen:
+                    seen.add(label_id)
+                    yield from _label(value, external_id, asset_id, key, position, types, where)
+    elif "label" in record:
+        levels = record["label"]
+        problem = None if levels is None or isinstance(levels, Mapping) else "`label` is not an object"
+        yield Label(levels or {}, external_id, asset_id, "label", 0, None, True, problem, record, where)
+    elif is_record(record):
+        asset = record.get("labelOf")
+        if isinstance(asset, Mapping):
+            external_id, asset_id = _text(asset.get("externalId")), _text(asset.get("id"))
+        else:
+            asset_id = None  # the `id` of a bare label is its own
+        yield from _label(record, external_id, asset_id, "", 0, types, where)
+    else:
+        raise DataError(
+            "neither an asset (`labels`, `latestLabel`, `latestLabels`), nor a label (`jsonResponse`), "
+            "nor a conversation (`label`)",
+            where=where,
+        )
+
+
+_RECORD_KEYS = (*LABEL_KEYS, "jsonResponse", "json_response", "jsonResponseUrl", "label")
+
+
+def _label(
+    value: object, external_id: str | None, asset_id: str | None, key: str, position: int,
+    types: frozenset[str] | None, where: str,
+) -> Iterator[Label]:  # fmt: skip
+    if not isinstance(value, Mapping):
+        yield Label(None, external_id, asset_id, key, position, None, False, "the label is not an object", value, where)
+        return
+    label_type = _text(value.get("labelType"))
+    if types is None or label_type is None or label_type in types:
+        response = value.get("jsonResponse", value.get("json_response"))
+        problem = _problem(value, response)
+        yield Label(response, external_id, asset_id, key, position, label_type, False, problem, value, where)
+
+
+def _problem(label: Mapping[str, object], response: object) -> str | None:
+    if response is None and label.get("jsonResponseUrl"):
+        return "the response is behind `jsonResponseUrl`, which cannot be read offline"
+    if "jsonResponse" not in label and "json_response" not in label:
+        return "the label has no `jsonResponse`"
+    if not response and label.get("annotations"):
+        return "the label holds `annotations` objects and an empty `jsonResponse`; export it with `jsonResponse`"
+    return None
+
+
+def _listed(value: object) -> list[object]:
+    """The labels under a key: a list as it is, a single one (latestLabel) as a list of one."""
+    return value if isinstance(value, list) else [value]
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) else None

@@ -1,0 +1,301 @@
+"""The ontology of a project: its jobs and their categories, read from a `jsonInterface`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+from kili_query.errors import DataError
+
+PLAIN_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_*-]*")
+"""A key that Kili's own language can express (json-formats 4.1)."""
+
+INPUT_TYPES = (
+    "AUDIO", "GEOSPATIAL", "IMAGE", "LLM_INSTR_FOLLOWING", "LLM_RLHF", "LLM_STATIC", "PDF", "TEXT", "TIME_SERIES", "VIDEO",
+)  # fmt: skip
+"""Input types of Kili projects. Others are accepted: new ones come."""
+
+_SINGLE_CHOICE = ("radio", "singleDropdown")
+_CLASSIFICATIONS = ("CLASSIFICATION", "PAGE_LEVEL_CLASSIFICATION")
+
+
+@dataclass(frozen=True, slots=True)
+class Category:
+    """A category of a job: its key, the name people see, and the nested jobs that it opens."""
+
+    key: str
+    name: str
+    children: tuple[str, ...] = ()
+    points: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    """Points of a pose: code, and the nested jobs that the point opens."""
+
+    @property
+    def opens(self) -> Iterator[str]:
+        """All nested jobs attached here, those of pose points included."""
+        yield from self.children
+        for _, children in self.points:
+            yield from children
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A job: its key, its task (`mlTask`), its categories, and what the ontology says of its answers."""
+
+    key: str
+    task: str | None
+    categories: Mapping[str, Category]
+    title: str | None = None
+    input: str | None = None
+    level: str | None = None
+    is_child: bool = False
+    is_model: bool = False
+
+    @property
+    def searchable(self) -> bool:
+        """True if a query can ask for the job: it declares a category (json-formats 1.3)."""
+        return bool(self.categories)
+
+    @property
+    def is_classification(self) -> bool:
+        """True if its answers choose categories rather than mark objects."""
+        return self.task in _CLASSIFICATIONS
+
+    @property
+    def is_single_choice(self) -> bool:
+        """True if an answer chooses at most one category (json-formats 6)."""
+        return self.is_classification and self.input in _SINGLE_CHOICE
+
+
+@dataclass(frozen=True)
+class Ontology:
+    """The jobs of a project, nested ones included, in the order of the `jsonInterface`.
+
+    >>> ontology = Ontology.from_json_interface({"jobs": {"BOATS": {
+    ...     "mlTask": "OBJECT_DETECTION", "content": {"categories": {"FERRY": {"name": "Ferry"}}}}}})
+    >>> ontology.jobs["BOATS"].categories["FERRY"].name
+    'Ferry'
+    """
+
+    jobs: Mapping[str, Job]
+    input_type: str | None = None
+    source: str = field(default="", compare=False)
+
+    @classmethod
+    def from_json_interface(cls, json_interface: object, input_type: str | None = None) -> Ontology:
+        """The ontology of a `jsonInterface`: an object, or its JSON text.
+
+        A project that holds `jsonInterface` (and perhaps `inputType`) is accepted too. Unknown keys are ignored.
+
+        Parameters
+        ----------
+        json_interface: the object (`dict`), or JSON as `str` or `bytes`.
+        input_type: the type of the project's assets, such as `"IMAGE"` or `"VIDEO"`, if known.
+
+        Raises
+        ------
+        DataError: anything of a wrong shape, with the JSON path of the place.
+        """
+        value = _decoded(json_interface)
+        if isinstance(value, Mapping) and "jobs" not in value and value.get("jsonInterface") is not None:
+            found = value.get("inputType")
+            return cls.from_json_interface(value["jsonInterface"], input_type or (found if isinstance(found, str) else None))
+        if not isinstance(value, Mapping):
+            raise _wrong("$", f"an ontology is an object with `jobs`, and this is {_kind(value)}")
+        if "jobs" not in value:
+            raise _wrong("$", "there is no `jobs` object")
+        jobs = _object(value["jobs"], "$.jobs")
+        return cls({key: _job(key, job, _path("$.jobs", key)) for key, job in jobs.items()}, input_type)
+
+    @classmethod
+    def load(cls, path: str | Path, input_type: str | None = None) -> Ontology:
+        """The ontology in a JSON file.
+
+        Raises
+        ------
+        DataError: the file cannot be read, is not JSON, or is not an ontology.
+        """
+        try:
+            text = Path(path).read_bytes()
+        except (OSError, ValueError) as error:
+            reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+            raise DataError(f"the ontology cannot be read: {reason}", code="KQ503", where=str(path)) from None
+        try:
+            read = cls.from_json_interface(text, input_type)
+        except DataError as error:
+            raise error.at(str(path)) from None
+        return cls(read.jobs, read.input_type, str(path))
+
+    @cached_property
+    def parents(self) -> Mapping[str, tuple[tuple[Job, Category, bool], ...]]:
+        """Where each nested job is attached: (job, category, true if at a pose point), in order."""
+        found: dict[str, list[tuple[Job, Category, bool]]] = {}
+        for job in self.jobs.values():
+            for category in job.categories.values():
+                for child in category.children:
+                    found.setdefault(child, []).append((job, category, False))
+                for _, children in category.points:
+                    for child in children:
+                        found.setdefault(child, []).append((job, category, True))
+        return {child: tuple(places) for child, places in found.items()}
+
+    def nested_below(self, key: str) -> list[Job]:
+        """The jobs nested below a job, at any depth, nearest first."""
+        seen, row = {key: None}, [key]
+        while row:
+            opened = (c for k in row if k in self.jobs for category in self.jobs[k].categories.values() for c in category.opens)
+            row = [child for child in dict.fromkeys(opened) if child not in seen]
+            seen.update(dict.fromkeys(row))
+        return [self.jobs[k] for k in seen if k != key and k in self.jobs]
+
+    @cached_property
+    def answers_per_label(self) -> Mapping[str, int | None]:
+        """How many answers of a job one label can hold if it obeys the ontology; None: no bound (json-formats 6)."""
+        known: dict[str, int | None] = {}
+        for key in self.jobs:
+            self._bound_answers(key, known)
+        return known
+
+    def _bound_answers(self, start: str, known: dict[str, int | None]) -> None:
+        """Bound `start` and, before it, all jobs that it is nested below. A ring of jobs has no bound."""
+        todo, open_ = [start], set[str]()
+        while todo:
+            key = todo[-1]
+            places = self.parents.get(key, ()) if self.jobs[key].is_child else ()
+            waiting = [parent.key for parent, _, _ in places if parent.key not in known]
+            if key not in known and waiting and key not in open_:
+                open_.add(key)
+                todo += waiting
+                continue
+            todo.pop()
+            if key not in known:
+                known[key] = self._sum_of_places(key, places, known)
+
+    def _sum_of_places(
+        self, key: str, places: tuple[tuple[Job, Category, bool], ...], known: Mapping[str, int | None]
+    ) -> int | None:
+        job = self.jobs[key]
+        if not job.is_child:
+            per_message = self.input_type in ("LLM_STATIC", "LLM_INSTR_FOLLOWING") and job.level != "conversation"
+            return None if per_message or (self.input_type is None and job.level in ("round", "completion")) else 1
+        total = 0
+        for parent, _, at_point in places:
+            bound = known.get(parent.key) if parent.is_classification and not at_point else None
+            if bound is None:
+                return None
+            total += bound
+        return total
+
+
+def is_plain_name(key: str) -> bool:
+    """True if Kili's own language can express the key."""
+    return PLAIN_NAME.fullmatch(key) is not None
+
+
+def _decoded(value: object) -> object:
+    if not isinstance(value, (str, bytes, bytearray)):
+        return value
+    import msgspec
+
+    try:
+        text = value.encode() if isinstance(value, str) else bytes(value)
+        return msgspec.json.decode(text.removeprefix(b"\xef\xbb\xbf"))
+    except (msgspec.DecodeError, UnicodeError) as error:
+        start = value[:8] if isinstance(value, str) else bytes(value[:8]).decode(errors="replace")
+        if start.startswith(("http:", "https:")):
+            raise _wrong("$", "this is an address, and must be the ontology itself") from None
+        raise _wrong("$", f"not JSON ({str(error).removesuffix('.')})") from None
+    except RecursionError:
+        raise _wrong("$", "nested too deep") from None
+
+
+def _job(key: str, value: object, path: str) -> Job:
+    job = _object(value, path)
+    content = _object(job.get("content"), f"{path}.content", optional=True)
+    flags = {name: _flag(job.get(name), f"{path}.{name}") for name in ("isChild", "isModel")}
+    return Job(
+        key=key,
+        task=_optional_text(job.get("mlTask"), f"{path}.mlTask"),
+        categories=_categories(content.get("categories"), f"{path}.content.categories"),
+        title=_optional_text(job.get("instruction"), f"{path}.instruction"),
+        input=_optional_text(content.get("input"), f"{path}.content.input"),
+        level=_optional_text(job.get("level"), f"{path}.level"),
+        is_child=flags["isChild"],
+        is_model=flags["isModel"],
+    )
+
+
+def _categories(value: object, path: str) -> dict[str, Category]:
+    if isinstance(value, list):  # an old form: a list of names (json-formats 1.2)
+        for i, name in enumerate(value):
+            if not isinstance(name, str):
+                raise _wrong(f"{path}[{i}]", f"a category is a key here, and this is {_kind(name)}")
+        return {name: Category(name, name) for name in value}
+    categories = _object(value, path, optional=True)
+    return {key: _category(key, category, _path(path, key)) for key, category in categories.items()}
+
+
+def _category(key: str, value: object, path: str) -> Category:
+    category = _object(value, path)
+    points = []
+    for i, point in enumerate(_list(category.get("points"), f"{path}.points")):
+        fields = _object(point, f"{path}.points[{i}]")
+        code = fields.get("code")
+        children = _keys(fields.get("children"), f"{path}.points[{i}].children")
+        points.append((code if isinstance(code, str) else str(i), children))
+    name = _optional_text(category.get("name"), f"{path}.name")
+    return Category(key, key if name is None else name, _keys(category.get("children"), f"{path}.children"), tuple(points))
+
+
+def _keys(value: object, path: str) -> tuple[str, ...]:
+    keys = _list(value, path)
+    for i, key in enumerate(keys):
+        if not isinstance(key, str):
+            raise _wrong(f"{path}[{i}]", f"a job key is a text, and this is {_kind(key)}")
+    return tuple(str(key) for key in keys)
+
+
+def _object(value: object, path: str, *, optional: bool = False) -> Mapping[str, object]:
+    if isinstance(value, Mapping):
+        for key in value:
+            if not isinstance(key, str):
+                raise _wrong(path, f"keys are texts, and this has {key!r}")
+        return value
+    if value is None and optional:
+        return {}
+    raise _wrong(path, f"must be an object, and is {_kind(value)}")
+
+
+def _list(value: object, path: str) -> list[object]:
+    if value is None:
+        return []
+    if isinstance(value, (list, tuple)):
+        return list(value)
+    raise _wrong(path, f"must be a list, and is {_kind(value)}")
+
+
+def _flag(value: object, path: str) -> bool:
+    if value is None or value in (0, 1):  # 0 and 1 are written for false and true in older projects
+        return bool(value)
+    raise _wrong(path, f"must be true or false, and is {_kind(value)}")
+
+
+def _optional_text(value: object, path: str) -> str | None:
+    if value is None or isinstance(value, str):
+        return value
+    raise _wrong(path, f"must be a text, and is {_kind(value)}")
+
+
+def _kind(value: object) -> str:
+    kinds = {dict: "an object", list: "a list", str: "a text", bool: "a truth value", int: "a number", float: "a number"}
+    return "null" if value is None else kinds.get(type(value), f"a {type(value).__name__}")
+
+
+def _path(path: str, key: str) -> str:
+    return f"{path}.{key}" if PLAIN_NAME.fullmatch(key) else f'{path}["{key}"]'
+
+
+def _wrong(path: str, message: str) -> DataError:
+    return DataError(message, code="KQ502", where=path)
