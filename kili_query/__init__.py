@@ -1,1 +1,67 @@
-"""kili_query."""
+"""Questions of annotation data: Kili's category-search language, parsed, checked and answered offline.
+
+The public names, one by one. Each is loaded when it is first used, so that importing the package costs little.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from kili_query.engines.explain import Explanation as Explanation
+    from kili_query.errors import DataError as DataError
+    from kili_query.errors import Diagnostic as Diagnostic
+    from kili_query.errors import Fix as Fix
+    from kili_query.errors import KiliQueryError as KiliQueryError
+    from kili_query.errors import QueryCheckError as QueryCheckError
+    from kili_query.errors import QuerySyntaxError as QuerySyntaxError
+    from kili_query.errors import Severity as Severity
+    from kili_query.errors import Span as Span
+    from kili_query.errors import UnsupportedQueryError as UnsupportedQueryError
+    from kili_query.formats.kili import read_labels as read_labels
+    from kili_query.model.counts import count_categories as count_categories
+    from kili_query.model.labels import Label as Label
+    from kili_query.model.ontology import Ontology as Ontology
+    from kili_query.query import Query as Query
+    from kili_query.query import check as check
+    from kili_query.query import count as count
+    from kili_query.query import parse as parse
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "DataError": "errors",
+    "Diagnostic": "errors",
+    "Explanation": "engines.explain",
+    "Fix": "errors",
+    "KiliQueryError": "errors",
+    "Label": "model.labels",
+    "Ontology": "model.ontology",
+    "Query": "query",
+    "QueryCheckError": "errors",
+    "QuerySyntaxError": "errors",
+    "Severity": "errors",
+    "Span": "errors",
+    "UnsupportedQueryError": "errors",
+    "check": "query",
+    "count": "query",
+    "count_categories": "model.counts",
+    "parse": "query",
+    "read_labels": "formats.kili",
+}
+
+__all__ = [*_HOMES, "__version__"]  # noqa: PLE0604
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    value = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -171,7 +171,7 @@ _PAINT: dict[str, str] = {
     "reset": "\x1b[0m",
 }
 
-_AROUND = 60  # characters shown on either side of the finding: a query can be a single line of a megabyte
+_AROUND = 60  # characters shown on either side of the finding in a long line: a query can be one of a megabyte
 
 
 def _excerpt(source: str, span: Span, tone: str, reset: str) -> list[str]:
@@ -184,8 +184,10 @@ def _excerpt(source: str, span: Span, tone: str, reset: str) -> list[str]:
     line_end = source.find("\n", start)
     line_end = len(source) if line_end < 0 else line_end
     end = max(start, min(end, line_end))
-    left = max(line_start, start - _AROUND)
-    right = min(line_end, max(start + _AROUND, min(end, start + 2 * _AROUND)))
+    left, right = line_start, line_end
+    if line_end - line_start > 2 * _AROUND:
+        left = max(line_start, start - _AROUND)
+        right = min(line_end, max(start + _AROUND, min(end, start + 2 * _AROUND)))
     before, marked, after = source[left:start], source[start : min(end, right)], source[min(end, right) : right]
     cut_left, cut_right = "…" * (left > line_start), "…" * (right < line_end)
     where = "" if "\n" not in source.rstrip() else f"line {source.count(chr(10), 0, start) + 1}"

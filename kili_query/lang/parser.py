@@ -9,7 +9,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from kili_query.errors import Diagnostic, QuerySyntaxError, Span
-from kili_query.lang.ast import And, Comparison, Count, InList, InRange, Leaf, Node, Not, Or, leaves
+from kili_query.lang.ast import And, Comparison, Count, InList, InRange, Leaf, Node, Not, Or, fold, leaves
 from kili_query.lang.numbers import number_from_text
 from kili_query.lang.operators import BY_SYMBOL
 
@@ -201,8 +201,7 @@ def _freeze(root: _Draft | Leaf, text: str) -> Node:
             elif open_ and item.kind is not Not and item.kind is open_[-1][0].kind:
                 todo += reversed(item.items)
             elif len(open_) == MAX_LEVELS:
-                message = f"AND, OR and NOT are nested more than {MAX_LEVELS:,} levels deep"
-                raise QuerySyntaxError(text, [Diagnostic("KQ117", message, Span(item.start, item.end))])
+                raise QuerySyntaxError(text, [_too_deep(Span(item.start, item.end))])
             else:
                 open_.append((item, todo, len(built)))
                 todo = item.items[::-1]
@@ -213,15 +212,30 @@ def _freeze(root: _Draft | Leaf, text: str) -> Node:
         del built[first:]
         span = Span(draft.start, draft.end)
         built.append(Not(nodes[0], span) if draft.kind is Not else draft.kind(nodes, span))  # type: ignore[misc, arg-type]
-    limit_comparisons(built[0], text)
+    _limit_comparisons(built[0], text)
     return built[0]
 
 
-def limit_comparisons(tree: Node, text: str) -> None:
-    """Refuse a tree with too many comparisons, whether it came from text or not (KQ116)."""
+def _limit_comparisons(tree: Node, text: str) -> None:
     total = 0
     for leaf in leaves(tree):
         total += len(leaf.numbers) if isinstance(leaf, InList) else 1
         if total > MAX_COMPARISONS:
             message = f"there are more than {MAX_COMPARISONS:,} comparisons; a list counts one for each number"
             raise QuerySyntaxError(text, [Diagnostic("KQ116", message, leaf.span)])
+
+
+def limit_tree(tree: Node) -> None:
+    """Refuse a tree that was built without text and passes a limit of the language.
+
+    Raises
+    ------
+    QuerySyntaxError: too many comparisons (KQ116), or nested too deep (KQ117).
+    """
+    _limit_comparisons(tree, "")
+    if fold(tree, lambda _: 0, lambda _, below: 1 + max(below)) > MAX_LEVELS:
+        raise QuerySyntaxError("", [_too_deep(Span(0, 0))])
+
+
+def _too_deep(span: Span) -> Diagnostic:
+    return Diagnostic("KQ117", f"AND, OR and NOT are nested more than {MAX_LEVELS:,} levels deep", span)

@@ -65,7 +65,11 @@ def to_lines(root: Node, width: int = 88) -> str:
         widths[id(node)] = below
         return below
 
-    fold(root, lambda leaf: measure(leaf, len(leaf_to_text(leaf))), lambda node, below: measure(node, _width(node, below)))
+    fold(
+        root,
+        lambda leaf: measure(leaf, len(leaf_to_text(leaf))),
+        lambda node, below: measure(node, _width(node, below)),
+    )
     lines: list[str] = []
     # (prefix, node, suffix, indentation), or a finished line
     todo: list[tuple[str, Node | None, str, int]] = [("", root, "", 0)]
@@ -89,7 +93,9 @@ def to_lines(root: Node, width: int = 88) -> str:
             for i, item in enumerate(node.items):
                 start = word if i else ""
                 end = suffix if i == len(node.items) - 1 else ""
-                rows.append((start + "(", item, ")" + end, depth) if isinstance(item, wrap) else (start, item, end, depth))
+                rows.append(
+                    (start + "(", item, ")" + end, depth) if isinstance(item, wrap) else (start, item, end, depth)
+                )
             todo += reversed(rows)
     return "\n".join(lines)
 

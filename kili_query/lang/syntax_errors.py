@@ -146,7 +146,9 @@ def _mirrored(match: re.Match[str]) -> Diagnostic:
         hint = f"write two comparisons, or a range: `{operand} IN 2..5`" if chained else "the count stands on the left"
         return Diagnostic("KQ113", message, span, hint)
     turned = f"{operand} {operator.mirrored.symbol} {number}"
-    return Diagnostic("KQ113", message, span, f"the same is `{turned}`", Fix(Span(match.start(1), match.end(3)), turned))
+    return Diagnostic(
+        "KQ113", message, span, f"the same is `{turned}`", Fix(Span(match.start(1), match.end(3)), turned)
+    )
 
 
 class _Part(NamedTuple):
@@ -189,7 +191,9 @@ def _operand(at: _At) -> Diagnostic:
     if len(names) > 2:
         return _too_many(names)
     message = f"`{last.text}` is written in lower case"
-    return Diagnostic("KQ104", message, last.span, "a comparison is written `JOB.CATEGORY.count > 0`", Fix(last.span, "count"))
+    return Diagnostic(
+        "KQ104", message, last.span, "a comparison is written `JOB.CATEGORY.count > 0`", Fix(last.span, "count")
+    )
 
 
 def _parts(at: _At) -> tuple[list[_Part], int]:
@@ -216,7 +220,11 @@ def _inner_space(at: _At, part: _Part) -> _At:
     around = range(max(at.position, start - 1), min(end + 1, len(at.text)))
     if part.quoted:
         around = range(0)
-    odd = (i for i in around if at.text[i] not in " \t\r\n" and (at.text[i].isspace() or unicodedata.category(at.text[i]) == "Cf"))
+    odd = (
+        i
+        for i in around
+        if at.text[i] not in " \t\r\n" and (at.text[i].isspace() or unicodedata.category(at.text[i]) == "Cf")
+    )
     return at._replace(position=next(odd, len(at.text)))
 
 
@@ -227,7 +235,7 @@ def _malformed_quotes(part: _Part) -> Diagnostic | None:
             start = part.span.start + 1 + wrong.start(1)
             message = f"`{wrong[1]}` is not an escape"
             span = Span(start, start + 2)
-            return Diagnostic("KQ114", message, span, r'the escapes are `\"` and `\\`', Fix(span, "\\" + wrong[1]))
+            return Diagnostic("KQ114", message, span, r"the escapes are `\"` and `\\`", Fix(span, "\\" + wrong[1]))
     return None
 
 
@@ -260,7 +268,9 @@ def _without_count(parts: Sequence[_Part]) -> Diagnostic:
         return _incomplete(parts[:1], last)
     if len(parts) == 3 and last.text.lower().startswith(("c", "n", "num")):
         message = f"`.count` is missing: `{_shown(last.text)}` stands in its place"
-        return Diagnostic("KQ108", message, last.span, "`count` is all that a query can ask for", Fix(last.span, "count"))
+        return Diagnostic(
+            "KQ108", message, last.span, "`count` is all that a query can ask for", Fix(last.span, "count")
+        )
     return _too_many(parts)
 
 
@@ -268,19 +278,27 @@ def _incomplete(names: Sequence[_Part], last: _Part) -> Diagnostic:
     hint = "a count names a job and a category: `JOB.CATEGORY.count`"
     if names and names[0].text:
         return Diagnostic("KQ109", f"the category is missing after `{_shown(names[0].text)}`", last.span, hint)
-    return Diagnostic("KQ110", "the job is missing", last.span if not names or not names[-1].text else names[-1].span, hint)
+    return Diagnostic(
+        "KQ110", "the job is missing", last.span if not names or not names[-1].text else names[-1].span, hint
+    )
 
 
 def _needs_quotes(name: _Part, names: Sequence[_Part]) -> Diagnostic:
     bare = name.text.strip(_QUOTES + '"')
     written = name_to_text(bare)
-    reason = "names stand in double quotes" if name.text[:1] in _QUOTES else "a plain name is a letter, then letters, digits, `_`, `-`, `*`"
+    reason = (
+        "names stand in double quotes"
+        if name.text[:1] in _QUOTES
+        else "a plain name is a letter, then letters, digits, `_`, `-`, `*`"
+    )
     fix = Fix(name.span, written)
     bad = [part for part in names if not part.good]
     if len(bad) > 1:  # one edit for both
         texts = [name_to_text(part.text.strip(_QUOTES + '"')) if not part.good else part.text for part in names]
         fix = Fix(Span(names[0].span.start, names[-1].span.end), ".".join(texts))
-    return Diagnostic("KQ107", f"`{_shown(name.text)}` needs quotes: {reason}", name.span, f"write `{_shown(fix.text)}`", fix)
+    return Diagnostic(
+        "KQ107", f"`{_shown(name.text)}` needs quotes: {reason}", name.span, f"write `{_shown(fix.text)}`", fix
+    )
 
 
 def _too_many(names: Sequence[_Part]) -> Diagnostic:
@@ -351,13 +369,20 @@ def _decimal(match: re.Match[str], operator: Operator | None, start: int) -> Dia
     if whole:
         same, number = operator, below
     elif operator in (Operator.EQ, Operator.NE):
-        return Diagnostic("KQ106", message, span, f"counts are whole numbers, so this {'never' if operator is Operator.EQ else 'always'} holds")
+        return Diagnostic(
+            "KQ106",
+            message,
+            span,
+            f"counts are whole numbers, so this {'never' if operator is Operator.EQ else 'always'} holds",
+        )
     elif operator in (Operator.GT, Operator.GE):
         same, number = Operator.GE, below + 1
     else:
         same, number = Operator.LE, below
     text = f"{same.symbol} {number}"
-    return Diagnostic("KQ106", message, span, f"counts are whole numbers; the same is `{text}`", Fix(Span(start, span.end), text))
+    return Diagnostic(
+        "KQ106", message, span, f"counts are whole numbers; the same is `{text}`", Fix(Span(start, span.end), text)
+    )
 
 
 def _exact(text: str) -> tuple[int, int] | None:
@@ -378,14 +403,20 @@ def _in_set(at: _At) -> Diagnostic:
     if "_COMMA" in at.accepts:
         return _in_list(at)
     if "_IN" in at.accepts:
-        return _lower_case(at, "IN") if at.word.upper() == "IN" else _unexpected(at, "`IN`", "after a count, `NOT` goes with `IN`")
+        return (
+            _lower_case(at, "IN")
+            if at.word.upper() == "IN"
+            else _unexpected(at, "`IN`", "after a count, `NOT` goes with `IN`")
+        )
     if "RANGE" in at.accepts and "LPAR" not in at.accepts:
         number = at.tokens[-1]
         start = at.text.rindex(number, 0, at.position)
         written = Span(start, start + len(number))
         upper = re.compile(r"(?:\s*-\s*|:|\.\.\.|\s+TO\s+)(\d+)", re.IGNORECASE).match(at.text, written.end)
         if upper:
-            return _unexpected(at, "`..`", "a range is written `2..5`", Fix(Span(start, upper.end()), f"{number}..{upper[1]}"))
+            return _unexpected(
+                at, "`..`", "a range is written `2..5`", Fix(Span(start, upper.end()), f"{number}..{upper[1]}")
+            )
         return _unexpected(at, "`..`", f"`IN` takes {A_SET}", Fix(written, f"({number})"))
     if "LPAR" in at.accepts:
         brackets = re.compile(r"[\[{]([\d\s,+-]*)[\]}]").match(at.text, at.position)
@@ -420,8 +451,14 @@ def _after_comparison(at: _At) -> Diagnostic:
     decimal = _number_around(at)
     if decimal:
         operator = re.compile(r"([<>=!]=?)\s*$").search(at.text, 0, decimal.start())
-        return _decimal(decimal, BY_SYMBOL.get(operator[1]) if operator else None, operator.start() if operator else at.position)
-    separated = re.compile(r"\d+((?:[_,']\d{3})+)(?!\d)").match(at.text, _number_start(at)) if word[:1] in ("_", ",", "'") else None
+        return _decimal(
+            decimal, BY_SYMBOL.get(operator[1]) if operator else None, operator.start() if operator else at.position
+        )
+    separated = (
+        re.compile(r"\d+((?:[_,']\d{3})+)(?!\d)").match(at.text, _number_start(at))
+        if word[:1] in ("_", ",", "'")
+        else None
+    )
     if separated and separated.end() > at.position:
         number = re.sub(r"\D", "", separated[0])
         return _unexpected(at, A_CONNECTIVE, "digits are not grouped", Fix(Span(*separated.span()), number))

@@ -134,7 +134,14 @@ def _is_digits(key: object) -> bool:
 
 
 def _kind(value: object) -> str:
-    kinds = {dict: "an object", list: "a list", str: "a text", bool: "a truth value", int: "a number", float: "a number"}
+    kinds = {
+        dict: "an object",
+        list: "a list",
+        str: "a text",
+        bool: "a truth value",
+        int: "a number",
+        float: "a number",
+    }
     return "null" if value is None else kinds.get(type(value), f"a {type(value).__name__}")
 
 

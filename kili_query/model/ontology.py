@@ -101,7 +101,9 @@ class Ontology:
         value = _decoded(json_interface)
         if isinstance(value, Mapping) and "jobs" not in value and value.get("jsonInterface") is not None:
             found = value.get("inputType")
-            return cls.from_json_interface(value["jsonInterface"], input_type or (found if isinstance(found, str) else None))
+            return cls.from_json_interface(
+                value["jsonInterface"], input_type or (found if isinstance(found, str) else None)
+            )
         if not isinstance(value, Mapping):
             raise _wrong("$", f"an ontology is an object with `jobs`, and this is {_kind(value)}")
         if "jobs" not in value:
@@ -145,7 +147,13 @@ class Ontology:
         """The jobs nested below a job, at any depth, nearest first."""
         seen, row = {key: None}, [key]
         while row:
-            opened = (c for k in row if k in self.jobs for category in self.jobs[k].categories.values() for c in category.opens)
+            opened = (
+                c
+                for k in row
+                if k in self.jobs
+                for category in self.jobs[k].categories.values()
+                for c in category.opens
+            )
             row = [child for child in dict.fromkeys(opened) if child not in seen]
             seen.update(dict.fromkeys(row))
         return [self.jobs[k] for k in seen if k != key and k in self.jobs]
@@ -246,7 +254,9 @@ def _category(key: str, value: object, path: str) -> Category:
         children = _keys(fields.get("children"), f"{path}.points[{i}].children")
         points.append((code if isinstance(code, str) else str(i), children))
     name = _optional_text(category.get("name"), f"{path}.name")
-    return Category(key, key if name is None else name, _keys(category.get("children"), f"{path}.children"), tuple(points))
+    return Category(
+        key, key if name is None else name, _keys(category.get("children"), f"{path}.children"), tuple(points)
+    )
 
 
 def _keys(value: object, path: str) -> tuple[str, ...]:
@@ -269,7 +279,7 @@ def _object(value: object, path: str, *, optional: bool = False) -> Mapping[str,
 
 
 def _list(value: object, path: str) -> list[object]:
-    if value is None:
+    if value is None or value == {}:  # real ontologies write an empty object for an empty list
         return []
     if isinstance(value, (list, tuple)):
         return list(value)
@@ -289,7 +299,14 @@ def _optional_text(value: object, path: str) -> str | None:
 
 
 def _kind(value: object) -> str:
-    kinds = {dict: "an object", list: "a list", str: "a text", bool: "a truth value", int: "a number", float: "a number"}
+    kinds = {
+        dict: "an object",
+        list: "a list",
+        str: "a text",
+        bool: "a truth value",
+        int: "a number",
+        float: "a number",
+    }
     return "null" if value is None else kinds.get(type(value), f"a {type(value).__name__}")
 
 

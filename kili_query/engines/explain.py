@@ -1,0 +1,83 @@
+"""The engine that gives reasons: the tree again, with the count, the truth and the objects of each comparison."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from kili_query.lang.ast import And, Group, Leaf, Node, Not, fold
+from kili_query.lang.printer import leaf_to_text
+
+Objects = Mapping[tuple[str, str], Sequence[tuple[object, ...]]]
+"""(job, category) -> the identities of the objects, as `model.counts.find_objects` gives them."""
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Explanation:
+    """A node of the query, its truth for one label, and for a comparison the count and what made it.
+
+    `str()` draws the tree; `to_dict()` gives JSON data.
+    """
+
+    node: Node
+    truth: bool
+    items: tuple[Explanation, ...] = ()
+    count: int | None = None
+    """The actual count, for a comparison."""
+    objects: tuple[str, ...] = ()
+    """The identities of the counted objects, outermost first, such as `BOATS:m1 / COLOR:RED`."""
+
+    def __str__(self) -> str:
+        lines: list[str] = []
+        todo: list[tuple[Explanation, int]] = [(self, 0)]
+        while todo:
+            part, depth = todo.pop()
+            mark = "✓" if part.truth else "✗"
+            lines.append("  " * depth + f"{mark} {part._headline()}")
+            todo += [(item, depth + 1) for item in reversed(part.items)]
+        return "\n".join(lines)
+
+    def __repr__(self) -> str:
+        return f"<Explanation {self.truth}: {self._headline()}>"
+
+    def _headline(self) -> str:
+        if isinstance(self.node, Leaf):
+            made_of = f" ({', '.join(self.objects[:5])}{', …' * (len(self.objects) > 5)})" if self.objects else ""
+            return f"{leaf_to_text(self.node)} — the count is {self.count}{made_of}"
+        if isinstance(self.node, Not):
+            return "NOT"
+        return f"{'AND' if isinstance(self.node, And) else 'OR'}, {sum(i.truth for i in self.items)} of {len(self.items)} hold"
+
+    def to_dict(self) -> dict[str, object]:
+        """The explanation as JSON data."""
+        done: list[dict[str, object]] = []
+        todo: list[tuple[Explanation, bool]] = [(self, False)]
+        while todo:
+            part, below_is_done = todo.pop()
+            if isinstance(part.node, Leaf):
+                text = leaf_to_text(part.node)
+                done.append({"text": text, "truth": part.truth, "count": part.count, "objects": list(part.objects)})
+            elif below_is_done:
+                items = done[len(done) - len(part.items) :]
+                del done[len(done) - len(part.items) :]
+                done.append({"kind": type(part.node).__name__.lower(), "truth": part.truth, "items": items})
+            else:
+                todo.append((part, True))
+                todo += [(item, False) for item in reversed(part.items)]
+        return done.pop()
+
+
+def explain(root: Node, objects: Objects) -> Explanation:
+    """The explanation of a query for a label in which these objects were found."""
+
+    def leaf(node: Leaf) -> Explanation:
+        found = objects.get(node.operand.key, ())
+        names = tuple(" / ".join(map(str, identity)) for identity in found)
+        return Explanation(node, len(found) in node.counts, (), len(found), names)
+
+    def group(node: Group, below: list[Explanation]) -> Explanation:
+        truths = [item.truth for item in below]
+        truth = not truths[0] if isinstance(node, Not) else all(truths) if isinstance(node, And) else any(truths)
+        return Explanation(node, truth, tuple(below))
+
+    return fold(root, leaf, group)

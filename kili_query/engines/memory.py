@@ -1,0 +1,74 @@
+"""The engine in memory: a tree becomes a test of counts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from kili_query.lang.ast import And, Comparison, InList, InRange, Leaf, Node, Not, Or
+
+Test = Callable[[int], bool]
+Row = tuple[tuple[str, str], Test, int, int]
+"""(job, category), the test of its count, the row to go on with if it holds, and if not."""
+
+_TRUE, _FALSE, _NEXT = -1, -2, -3
+
+
+def compile_predicate(root: Node) -> Callable[[Mapping[tuple[str, str], int]], bool]:
+    """A function from counts, (job, category) -> number with zeros left out, to the truth of the query.
+
+    >>> from kili_query.lang.parser import parse_tree
+    >>> compile_predicate(parse_tree("A.B.count > 1 AND NOT C.D.count > 0"))({("A", "B"): 2})
+    True
+    """
+    rows = compile_rows(root)
+    if len(rows) == 1:
+        key, test, if_true, _ = rows[0]
+        expected = if_true == _TRUE
+        return lambda counts: test(counts.get(key, 0)) is expected
+
+    def predicate(counts: Mapping[tuple[str, str], int]) -> bool:
+        row, get = 0, counts.get
+        while row >= 0:
+            key, test, if_true, if_false = rows[row]
+            row = if_true if test(get(key, 0)) else if_false
+        return row == _TRUE
+
+    return predicate
+
+
+def compile_rows(root: Node) -> list[Row]:
+    """The query as one row for each comparison, in order: AND and OR become jumps, so that no test is made in vain."""
+    rows: list[Row] = []
+    # From the last comparison to the first: so the row that follows is known, it is the one added last.
+    todo: list[tuple[Node, int, int]] = [(root, _TRUE, _FALSE)]
+    while todo:
+        node, if_true, if_false = todo.pop()
+        if_true = len(rows) - 1 if if_true == _NEXT else if_true
+        if_false = len(rows) - 1 if if_false == _NEXT else if_false
+        match node:
+            case And(items):
+                todo += [(item, _NEXT, if_false) for item in items[:-1]]
+                todo.append((items[-1], if_true, if_false))
+            case Or(items):
+                todo += [(item, if_true, _NEXT) for item in items[:-1]]
+                todo.append((items[-1], if_true, if_false))
+            case Not(item):
+                todo.append((item, if_false, if_true))
+            case _:
+                rows.append((node.operand.key, leaf_test(node), if_true, if_false))
+    last = len(rows) - 1
+    turned = {_TRUE: _TRUE, _FALSE: _FALSE}
+    return [(key, test, turned.get(t, last - t), turned.get(f, last - f)) for key, test, t, f in reversed(rows)]
+
+
+def leaf_test(leaf: Leaf) -> Test:
+    """The test that one comparison makes of its count."""
+    match leaf:
+        case Comparison(_, operator, number):
+            test = operator.test
+            return lambda count: test(count, number)
+        case InList(_, numbers, negated):
+            accepted = frozenset(numbers)
+            return (lambda count: count not in accepted) if negated else accepted.__contains__
+        case InRange():
+            return leaf.counts.__contains__

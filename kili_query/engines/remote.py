@@ -1,0 +1,21 @@
+"""The engine of Kili's server: a tree becomes its filter text."""
+
+from __future__ import annotations
+
+from kili_query.lang.ast import Node
+from kili_query.lang.printer import to_text
+from kili_query.lang.rewrites import to_portable
+
+
+def compile_filter(root: Node) -> str:
+    """The query in Kili's own language, as `category_search` and `label_category_search` take it.
+
+    Raises
+    ------
+    UnsupportedQueryError: a name that Kili's own language cannot express (KQ401).
+
+    >>> from kili_query.lang.parser import parse_tree
+    >>> compile_filter(parse_tree("NOT A.B.count IN (1, 2)"))
+    'A.B.count < 1 OR A.B.count > 2'
+    """
+    return to_text(to_portable(root))

@@ -1,0 +1,283 @@
+"""A tree and an ontology become diagnostics: names that do not exist, parts that make no sense. It never raises."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from kili_query.errors import Diagnostic, Fix, Span
+from kili_query.lang.assist import listed, nearest
+from kili_query.lang.ast import And, Count, Leaf, Node, Not, Or, leaves, walk
+from kili_query.lang.intervals import ALL, Counts, between
+from kili_query.lang.printer import name_to_text, to_text
+from kili_query.lang.simplifier import Finding, verdict_or_rest
+from kili_query.model.ontology import Job, Ontology
+
+
+def check_tree(root: Node, ontology: Ontology | None = None, text: str | None = None) -> list[Diagnostic]:
+    """All that can be said against a query, in the order of its text.
+
+    Without an ontology only its sense is checked; with the text that people wrote, also what that text hides.
+
+    >>> from kili_query.lang.parser import parse_tree
+    >>> [d.code for d in check_tree(parse_tree("A.B.count > 3 AND A.B.count < 2"))]
+    ['KQ302']
+    """
+    found: list[Diagnostic] = []
+    if ontology is not None:
+        for leaf in leaves(root):
+            found += _check_names(leaf.operand, ontology)
+    found += _check_sense(root, text)
+    if ontology is not None:
+        nonsense = {d.span for d in found if d.code in ("KQ301", "KQ302")}
+        found += (d for d in _check_bounds(root, ontology) if d.span not in nonsense)
+    if text is not None:
+        found += _check_mixed(root, text)
+    return sorted(found, key=lambda d: (d.span.start, d.code))
+
+
+# -- names -------------------------------------------------------------------------------------------------------------
+
+
+def _check_names(operand: Count, ontology: Ontology) -> Iterator[Diagnostic]:
+    job = ontology.jobs.get(operand.job)
+    if job is None:
+        yield _unknown_job(operand, ontology)
+    elif not job.searchable:
+        task = f" (task {job.task})" if job.task else ""
+        hint = _nested_hint(operand, ontology) or f"jobs that can be searched: {listed(_searchable(ontology))}"
+        yield Diagnostic("KQ207", f"job `{job.key}`{task} has no categories to count", operand.job_span, hint)
+    elif operand.category not in job.categories:
+        yield _unknown_category(operand, job, ontology)
+    elif job.is_model:
+        message = f"job `{job.key}` is a helper of a model; labels normally hold nothing for it"
+        yield Diagnostic("KQ208", message, operand.job_span)
+    elif job.is_child and job.key not in ontology.parents:
+        message = f"nested job `{job.key}` is attached to no category, so labels cannot answer it"
+        yield Diagnostic("KQ208", message, operand.job_span)
+
+
+def _unknown_job(operand: Count, ontology: Ontology) -> Diagnostic:
+    name, span = operand.job, operand.job_span
+    folded = name.casefold()
+    for key in ontology.jobs:
+        if key.casefold() == folded:
+            return _renamed("KQ206", f"job `{name}` is written `{key}`", span, key)
+    for key, job in ontology.jobs.items():
+        if job.title and job.title.casefold() == folded:
+            return _renamed("KQ205", f"`{name}` is the title of a job; its key is `{key}`", span, key)
+    near = nearest(name, _searchable(ontology)) or nearest(name, ontology.jobs)
+    # of jobs that are equally alike, the one that has the category is meant
+    near.sort(key=lambda key: operand.category not in ontology.jobs[key].categories)
+    message = f"there is no job `{_shown(name)}`"
+    if near:
+        return _suggested("KQ201", message, span, near)
+    holders = [key for key, job in ontology.jobs.items() if operand.category in job.categories]
+    if holders:
+        fix = Fix(span, name_to_text(holders[0])) if len(holders) == 1 else None
+        return Diagnostic("KQ201", message, span, f"category `{operand.category}` belongs to {listed(holders)}", fix)
+    return Diagnostic(
+        "KQ201", message, span, f"the jobs are {listed(_searchable(ontology))}" if ontology.jobs else None
+    )
+
+
+def _unknown_category(operand: Count, job: Job, ontology: Ontology) -> Diagnostic:
+    name, span = operand.category, operand.category_span
+    folded = name.casefold()
+    for key in job.categories:
+        if key.casefold() == folded:
+            return _renamed("KQ206", f"category `{name}` of job `{job.key}` is written `{key}`", span, key)
+    named = [key for key, category in job.categories.items() if category.name.casefold() == folded]
+    if named:
+        message = f"`{name}` is the name shown for a category of job `{job.key}`; its key is {listed(named)}"
+        return _renamed("KQ205", message, span, named[0], sure=len(named) == 1)
+    for nested in ontology.nested_below(job.key):
+        if name in nested.categories:
+            message = f"category `{name}` belongs to job `{nested.key}`, which is nested in `{job.key}`"
+            return _other_job("KQ204", message, operand, nested.key)
+    holders = [key for key, other in ontology.jobs.items() if name in other.categories]
+    if holders:
+        message = f"category `{name}` belongs to {listed(holders)}, not to job `{job.key}`"
+        return _other_job("KQ203", message, operand, holders[0] if len(holders) == 1 else None)
+    message = f"job `{job.key}` has no category `{_shown(name)}`"
+    by_name = {category.name: key for key, category in job.categories.items()}
+    near = nearest(name, [*job.categories, *by_name])
+    keys = list(dict.fromkeys(n if n in job.categories else by_name[n] for n in near))
+    if keys:
+        return _suggested("KQ202", message, span, keys)
+    return Diagnostic("KQ202", message, span, f"its categories are {listed(job.categories)}")
+
+
+def _renamed(code: str, message: str, span: Span, key: str, *, sure: bool = True) -> Diagnostic:
+    written = name_to_text(key)
+    return Diagnostic(code, message, span, f"write `{written}`", Fix(span, written) if sure else None)
+
+
+def _suggested(code: str, message: str, span: Span, keys: list[str]) -> Diagnostic:
+    others = f", or {listed(keys[1:])}" if len(keys) > 1 else ""
+    return Diagnostic(
+        code, message, span, f"did you mean {listed(keys[:1])}{others}?", Fix(span, name_to_text(keys[0]))
+    )
+
+
+def _other_job(code: str, message: str, operand: Count, job: str | None) -> Diagnostic:
+    if job is None:
+        return Diagnostic(code, message, operand.category_span)
+    written = f"{name_to_text(job)}.{name_to_text(operand.category)}"
+    return Diagnostic(
+        code, message, operand.category_span, f"write `{written}.count`", Fix(operand.job_span, name_to_text(job))
+    )
+
+
+def _nested_hint(operand: Count, ontology: Ontology) -> str | None:
+    holders = [key for key, job in ontology.jobs.items() if operand.category in job.categories]
+    return f"category `{operand.category}` belongs to {listed(holders)}" if holders else None
+
+
+def _searchable(ontology: Ontology) -> list[str]:
+    return [key for key, job in ontology.jobs.items() if job.searchable]
+
+
+# -- sense -------------------------------------------------------------------------------------------------------------
+
+
+def _check_sense(root: Node, text: str | None) -> list[Diagnostic]:
+    findings: list[Finding] = []
+    result = verdict_or_rest(root, findings.append)
+    found = [_senseless(finding, text) for finding in findings]
+    decided = [d for d in found if d.code in ("KQ301", "KQ302")]
+    if isinstance(result, bool) and not any(d.span == root.span for d in decided):
+        code, word = ("KQ301", "always") if result else ("KQ302", "never")
+        found.append(Diagnostic(code, f"so the whole query is {word} true", root.span))
+    return found
+
+
+def _senseless(finding: Finding, text: str | None) -> Diagnostic:
+    parts = [_shown(to_text(part)) for part in finding.parts]
+    if finding.verdict is None:
+        if finding.because:
+            others = " and ".join(f"`{_shown(to_text(other))}`" for other in finding.because[:2])
+            message = f"`{parts[0]}` adds nothing to {others}"
+        else:
+            message = f"`{parts[0]}` makes no difference here"
+        return Diagnostic("KQ304", message, finding.span, "it can be left out", _removal(finding, text))
+    code, word = ("KQ301", "always") if finding.verdict else ("KQ302", "never")
+    if len(parts) == 1:
+        return Diagnostic(code, f"`{parts[0]}` is {word} true", finding.span, _why(finding.parts[0], finding.verdict))
+    listed_parts = " and ".join(f"`{part}`" for part in parts)
+    if finding.verdict:
+        return Diagnostic(code, f"one of {listed_parts} is always true", finding.span, "every count passes one of them")
+    hint = "no count passes both" if len(parts) == 2 else "no count passes them all"
+    return Diagnostic(code, f"{listed_parts} are never true together", finding.span, hint)
+
+
+def _why(part: Node, verdict: bool) -> str | None:
+    if not isinstance(part, Leaf):
+        return None
+    if verdict and 0 in part.counts:
+        return "a count is never below 0; `> 0` asks for at least one"
+    return "a count is a whole number from 0"
+
+
+_COMMENT = re.compile(r"#[^\n]*")
+
+
+def _removal(finding: Finding, text: str | None) -> Fix | None:
+    """The edit that takes out a part and one connective, where only these two stand between it and its neighbour."""
+    group, part = finding.group, finding.parts[0]
+    if text is None or not isinstance(group, (And, Or)) or len(finding.parts) > 1:
+        return None
+    index = next((i for i, item in enumerate(group.items) if item is part), None)
+    if index is None:
+        return None
+    if index:
+        between_, removed = (
+            (group.items[index - 1].span.end, part.span.start),
+            (group.items[index - 1].span.end, part.span.end),
+        )
+    else:
+        between_, removed = (part.span.end, group.items[1].span.start), (part.span.start, group.items[1].span.start)
+    gap = text[slice(*between_)]
+    return None if set(gap) & set("()#") else Fix(Span(*removed), "")
+
+
+def _check_mixed(root: Node, text: str) -> Iterator[Diagnostic]:
+    """ANDs that stand in an OR without parentheses."""
+    for node in walk(root):
+        if not isinstance(node, Or):
+            continue
+        bare = [
+            item for i, item in enumerate(node.items) if isinstance(item, And) and not _in_parentheses(node, i, text)
+        ]
+        if bare:
+            start, end = node.span
+            written = text[start:end]
+            for item in reversed(bare):
+                a, b = item.span.start - start, item.span.end - start
+                written = f"{written[:a]}({written[a:b]}){written[b:]}"
+            message = "AND binds tighter than OR; parentheses would say so"
+            yield Diagnostic("KQ305", message, bare[0].span, f"write `{_shown(written)}`", Fix(node.span, written))
+
+
+def _in_parentheses(node: Or, index: int, text: str) -> bool:
+    """True if an opening parenthesis stands just before the item. Those that close before the OR do not count."""
+    start = node.items[index - 1].span.end if index else node.span.start
+    return "(" in _COMMENT.sub("", text[start : node.items[index].span.start])
+
+
+def _shown(text: str) -> str:
+    return text if len(text) <= 60 else text[:59] + "…"
+
+
+# -- what the ontology allows ------------------------------------------------------------------------------------------
+
+
+def _check_bounds(root: Node, ontology: Ontology) -> Iterator[Diagnostic]:
+    """Comparisons that no label which obeys the ontology can satisfy, or each one does (json-formats 6)."""
+    for leaf in leaves(root):
+        job = ontology.jobs.get(leaf.operand.job)
+        bound = _bound(job, ontology) if job and leaf.operand.category in job.categories else None
+        if job is None or bound is None or leaf.counts in (ALL, Counts()):
+            continue
+        possible = between(0, bound)
+        passing = leaf.counts & possible
+        if passing and passing != possible:
+            continue
+        word = "always" if passing else "never"
+        times = "once" if bound == 1 else f"{bound} times"
+        message = f"`{_shown(to_text(leaf))}` is {word} true for labels that obey the ontology"
+        hint = f"job `{job.key}` can choose `{leaf.operand.category}` at most {times} in a label"
+        yield Diagnostic("KQ303", message, leaf.span, hint)
+    todo: list[tuple[Node, bool]] = [(root, True)]
+    while todo:
+        node, kept = todo.pop()
+        if isinstance(node, Not):
+            todo.append((node.item, not kept))
+        elif isinstance(node, (And, Or)):
+            todo += [(item, kept) for item in node.items]
+            if isinstance(node, And) and kept:
+                yield from _check_choices(node, ontology)
+
+
+def _bound(job: Job, ontology: Ontology) -> int | None:
+    """The largest count of a category of the job, if there is one."""
+    if not job.is_classification or (job.is_child and job.key not in ontology.parents):
+        return None
+    return ontology.answers_per_label[job.key]
+
+
+def _check_choices(node: And, ontology: Ontology) -> Iterator[Diagnostic]:
+    """Several categories asked of a job that chooses one. Not in videos, where the choice can change."""
+    if ontology.input_type in (None, "VIDEO"):
+        return
+    needed: dict[str, dict[str, Leaf]] = {}
+    for item in node.items:
+        if isinstance(item, Leaf) and item.counts and item.counts[0].low > 0:
+            needed.setdefault(item.operand.job, {}).setdefault(item.operand.category, item)
+    for key, asked in needed.items():
+        job = ontology.jobs.get(key)
+        bound = _bound(job, ontology) if job and job.is_single_choice else None
+        if bound is not None and sum(leaf.counts[0].low for leaf in asked.values()) > bound and len(asked) > 1:
+            span = Span(min(leaf.span.start for leaf in asked.values()), max(leaf.span.end for leaf in asked.values()))
+            message = f"job `{key}` chooses one category, and this asks for {listed(asked)} at once"
+            yield Diagnostic("KQ303", message, span, "labels that obey the ontology cannot hold both")

@@ -1,0 +1,124 @@
+"""Trees become other trees that mean the same. Counts are whole numbers from 0, so every rewrite is exact."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from kili_query.errors import Diagnostic, UnsupportedQueryError
+from kili_query.lang.ast import (
+    And,
+    Comparison,
+    Count,
+    Group,
+    InList,
+    InRange,
+    Leaf,
+    Node,
+    Not,
+    Or,
+    conjunction,
+    disjunction,
+    fold,
+    leaves,
+)
+from kili_query.lang.intervals import Counts
+from kili_query.lang.operators import Operator
+from kili_query.lang.printer import name_to_text, to_text
+from kili_query.model.ontology import is_plain_name
+
+
+def negate_leaf(leaf: Leaf) -> Leaf:
+    """The comparison that holds just when this one does not."""
+    match leaf:
+        case Comparison(operand, operator, number, span):
+            return Comparison(operand, operator.negated, number, span)
+        case InList(operand, numbers, negated, span):
+            return InList(operand, numbers, not negated, span)
+        case InRange(operand, low, high, negated, span):
+            return InRange(operand, low, high, not negated, span)
+
+
+def push_not(root: Node, *, negated: bool = False) -> Node:
+    """The tree, or its negation, without NOT: it is pushed inwards until it meets a comparison.
+
+    >>> from kili_query.lang.parser import parse_tree
+    >>> push_not(parse_tree("NOT (A.B.count > 1 AND C.D.count == 2)"))
+    <Or A.B.count <= 1 OR C.D.count != 2>
+    """
+    return _both(root, lambda leaf: leaf)[negated]
+
+
+def to_portable(root: Node) -> Node:
+    """The same query in Kili's own language: without NOT, `!=`, IN.
+
+    Raises
+    ------
+    UnsupportedQueryError: a name that Kili's own language cannot express (KQ401).
+
+    >>> from kili_query.lang.parser import parse_tree
+    >>> to_portable(parse_tree("NOT A.B.count IN 2..5"))
+    <Or A.B.count < 2 OR A.B.count > 5>
+    """
+    refused = [d for leaf in leaves(root) for d in _not_expressible(leaf.operand)]
+    if refused:
+        raise UnsupportedQueryError(to_text(root), refused)
+    return _both(root, _portable_leaf)[False]
+
+
+def _both(root: Node, leaf: Callable[[Leaf], Node]) -> tuple[Node, Node]:
+    """The tree and its negation, both without NOT, their leaves rewritten."""
+
+    def group(node: Group, below: list[tuple[Node, Node]]) -> tuple[Node, Node]:
+        if isinstance(node, Not):
+            kept, negated = below[0]
+            return negated, kept
+        kept_items, negated_items = [kept for kept, _ in below], [negated for _, negated in below]
+        if isinstance(node, And):
+            return conjunction(kept_items, node.span), disjunction(negated_items, node.span)
+        return disjunction(kept_items, node.span), conjunction(negated_items, node.span)
+
+    return fold(root, lambda node: (leaf(node), leaf(negate_leaf(node))), group)
+
+
+def _portable_leaf(leaf: Leaf) -> Node:
+    operand = leaf.operand
+    match leaf:
+        case Comparison(_, Operator.NE, number):
+            return disjunction([Comparison(operand, Operator.LT, number), Comparison(operand, Operator.GT, number)])
+        case Comparison():
+            return leaf
+        case InList(_, numbers, False):
+            return disjunction([Comparison(operand, Operator.EQ, number) for number in dict.fromkeys(numbers)])
+        case InRange(_, int(low), int(high), False):
+            return conjunction([Comparison(operand, Operator.GE, low), Comparison(operand, Operator.LE, high)])
+        case _:
+            return from_counts(operand, leaf.counts)
+
+
+def from_counts(operand: Count, counts: Counts) -> Node:
+    """A portable tree that holds for just these counts."""
+    rows = [_interval(operand, low, high) for low, high in counts]
+    return disjunction(rows) if rows else Comparison(operand, Operator.LT, 0)
+
+
+def _interval(operand: Count, low: int, high: int | None) -> Node:
+    if high is None:
+        return Comparison(operand, Operator.GT, low - 1) if low else Comparison(operand, Operator.GE, 0)
+    if low == high:
+        return Comparison(operand, Operator.EQ, low)
+    if low == 0:
+        return Comparison(operand, Operator.LT, high + 1)
+    return conjunction([Comparison(operand, Operator.GE, low), Comparison(operand, Operator.LE, high)])
+
+
+def _not_expressible(operand: Count) -> list[Diagnostic]:
+    return [
+        Diagnostic(
+            "KQ401",
+            f"Kili's own language cannot express the name {name_to_text(name)}",
+            span,
+            "no server can search it; the query can be answered locally, on labels",
+        )
+        for name, span in ((operand.job, operand.job_span), (operand.category, operand.category_span))
+        if not is_plain_name(name)
+    ]

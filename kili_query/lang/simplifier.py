@@ -1,0 +1,217 @@
+"""What a query says twice, or not at all: interval reasoning per job and category.
+
+Each AND knows what its comparisons leave possible for a count, each OR what they have not yet covered; that knowledge
+is carried inwards. A part that can then make no difference is dropped. The checker reports what the simplifier drops.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from kili_query.errors import Span
+from kili_query.lang.ast import And, Comparison, Leaf, Node, Not, Or, leaves
+from kili_query.lang.intervals import ALL, Counts
+from kili_query.lang.operators import Operator
+from kili_query.lang.recursion import Step, run
+from kili_query.lang.rewrites import negate_leaf
+
+MAX_SAME = 2_000
+"""In a group with more comparisons of one count than this, none is called redundant: it would take too long."""
+
+Key = tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A part that makes no difference. `verdict` is True (always true), False (never true) or None (redundant)."""
+
+    verdict: bool | None
+    parts: tuple[Node, ...]
+    """The comparisons or groups concerned, as written."""
+    because: tuple[Node, ...] = ()
+    """For a redundant part: what makes it so, where that stands beside it."""
+    group: Node | None = None
+    """The AND or OR in which it was found."""
+
+    @property
+    def span(self) -> Span:
+        return Span(min(part.span.start for part in self.parts), max(part.span.end for part in self.parts))
+
+
+def simplify(root: Node, report: Callable[[Finding], None] | None = None) -> Node:
+    """The query without what is always true, never true or redundant; NOT is pushed inwards.
+
+    A query that is always (never) true becomes `J.C.count >= 0` (`< 0`) of its first count.
+
+    >>> from kili_query.lang.parser import parse_tree
+    >>> simplify(parse_tree("A.B.count > 3 AND (A.B.count > 1 OR C.D.count > 0) AND E.F.count >= 0"))
+    <Comparison A.B.count > 3>
+    """
+    result = verdict_or_rest(root, report or (lambda _: None))
+    if isinstance(result, bool):
+        return Comparison(next(leaves(root)).operand, Operator.GE if result else Operator.LT, 0)
+    return result
+
+
+def verdict_or_rest(root: Node, report: Callable[[Finding], None]) -> Node | bool:
+    """What is left of the query: a truth value if nothing depends on any count."""
+    return run(_Reducer(report).reduce(_Item(root, True)))
+
+
+class _Item(NamedTuple):
+    """A node, and whether it stands there as it is (True) or negated."""
+
+    node: Node
+    kept: bool
+
+    @property
+    def counts(self) -> Counts:
+        """For a comparison: the counts for which the item holds."""
+        assert isinstance(self.node, Leaf)
+        return self.node.counts if self.kept else ~self.node.counts
+
+    def rest(self) -> Node:
+        """A comparison as a node without NOT."""
+        assert isinstance(self.node, Leaf)
+        return self.node if self.kept else negate_leaf(self.node)
+
+
+_Result = Node | bool
+
+
+class _Reducer:
+    def __init__(self, report: Callable[[Finding], None]) -> None:
+        self._report = report
+        self._known: dict[
+            Key, Counts
+        ] = {}  # what the surroundings leave possible; changed on the way in, restored on the way out
+
+    def reduce(self, item: _Item) -> Step[_Result]:
+        node, kept = item
+        while isinstance(node, Not):
+            node, kept = node.item, not kept
+        if not isinstance(node, Leaf):
+            return (yield self._reduce_group(node, isinstance(node, And) is kept, list(_flat(_Item(node, kept)))))
+        item = _Item(node, kept)
+        verdict = self._verdict(item)
+        if verdict is None:
+            return item.rest()
+        absolute = node.counts in (ALL, Counts())
+        self._report(Finding(verdict is kept, (node,)) if absolute else Finding(None, (node,)))
+        return verdict
+
+    def _verdict(self, item: _Item) -> bool | None:
+        possible = self._known.get(item.node.operand.key, ALL)  # type: ignore[union-attr]
+        passing = item.counts & possible
+        return False if not passing else True if passing == possible else None
+
+    def _reduce_group(self, origin: Node, conjunctive: bool, items: list[_Item]) -> Step[_Result]:
+        """An AND (conjunctive) or an OR. Its mirror image is the other one with all counts complemented."""
+        while True:
+            comparisons: dict[Key, list[_Item]] = {}
+            for item in items:
+                if isinstance(item.node, Leaf):
+                    comparisons.setdefault(item.node.operand.key, []).append(item)
+            outer = {key: self._known.get(key, ALL) for key in comparisons}
+            dropped: set[int] = set()
+            inner: dict[Key, Counts] = {}
+            for key, same in comparisons.items():
+                rest = self._thin_out(origin, same, outer[key], conjunctive, dropped)
+                if rest is None:
+                    return not conjunctive
+                inner[key] = rest
+            self._known.update(inner)
+            done, again = [], False
+            seen: set[Node] = set()
+            try:
+                for item in items:
+                    if isinstance(item.node, Leaf):
+                        if id(item) not in dropped:
+                            done.append(item)
+                        continue
+                    result = yield self.reduce(item)
+                    if isinstance(result, bool):
+                        if result is not conjunctive:
+                            return result
+                        self._report(Finding(None, (item.node,), group=origin))
+                    elif result in seen:
+                        self._report(Finding(None, (item.node,), group=origin))
+                    else:
+                        seen.add(result)
+                        # a group that became a comparison, or one like this, may say more about the others
+                        again = again or isinstance(result, Leaf) or isinstance(result, And) is conjunctive
+                        done += _flat(_Item(result, True), conjunctive)
+            finally:
+                self._known.update(outer)
+            if not again:
+                break
+            items = done
+        nodes = tuple(item.rest() if isinstance(item.node, Leaf) else item.node for item in done)
+        if not nodes:
+            return conjunctive
+        if len(nodes) == 1:
+            return nodes[0]
+        return And(nodes, origin.span) if conjunctive else Or(nodes, origin.span)
+
+    def _thin_out(
+        self, origin: Node, same: list[_Item], outer: Counts, conjunctive: bool, dropped: set[int]
+    ) -> Counts | None:
+        """Drop the comparisons of one count that the others make redundant; None if together they decide the group."""
+        sets = [item.counts if conjunctive else ~item.counts for item in same]
+        before = [outer]  # what is possible before each comparison
+        for counts in sets:
+            before.append(before[-1] & counts)
+        if not before[-1]:
+            self._report_decided(origin, same, sets, outer, conjunctive)
+            return None
+        after = ALL  # what those after it, and kept, leave possible
+        for i in reversed(range(len(same))):
+            if len(same) <= MAX_SAME and before[i] & after <= sets[i]:
+                dropped.add(id(same[i]))
+                node = same[i].node
+                if outer == ALL and sets[i] == ALL:
+                    self._report(Finding(conjunctive is same[i].kept, (node,), group=origin))
+                else:
+                    others = tuple(other.node for j, other in enumerate(same) if j != i and id(other) not in dropped)
+                    self._report(Finding(None, (node,), others, origin))
+            else:
+                after = after & sets[i]
+        return before[-1]
+
+    def _report_decided(
+        self, origin: Node, same: list[_Item], sets: list[Counts], outer: Counts, conjunctive: bool
+    ) -> None:
+        alone = [item for item, counts in zip(same, sets, strict=True) if not counts]
+        if alone:
+            for item in alone:
+                self._report(Finding(conjunctive is not item.kept, (item.node,), group=origin))
+            return
+        possible, needed = outer, []
+        for item, counts in zip(same, sets, strict=True):
+            if not possible & counts == possible:
+                needed.append(item.node)
+                possible = possible & counts
+            if not possible:
+                break
+        if outer == ALL or len(needed) > 1:
+            # as written: an AND whose parts exclude each other is never true, an OR whose parts cover all always is
+            self._report(Finding(not isinstance(origin, And), tuple(needed), group=origin))
+        else:
+            self._report(Finding(None, tuple(needed), group=origin))
+
+
+def _flat(item: _Item, conjunctive: bool | None = None) -> Iterator[_Item]:
+    """The items of a group, groups of the same kind inside it opened. With NOT, an OR counts as an AND."""
+    todo = [item]
+    while todo:
+        node, kept = todo.pop()
+        while isinstance(node, Not):
+            node, kept = node.item, not kept
+        if conjunctive is None:
+            conjunctive = isinstance(node, And) is kept
+        if not isinstance(node, Leaf) and (isinstance(node, And) is kept) is conjunctive:
+            todo += [_Item(child, kept) for child in reversed(node.items)]
+        else:
+            yield _Item(node, kept)
