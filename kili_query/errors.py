@@ -14,7 +14,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from enum import Enum
+from enum import StrEnum
 from typing import NamedTuple
 
 
@@ -25,15 +25,12 @@ class Span(NamedTuple):
     end: int
 
 
-class Severity(str, Enum):
+class Severity(StrEnum):
     """How bad it is: an error stops the query, a warning is likely a mistake, a hint is advice."""
 
     ERROR = "error"
     WARNING = "warning"
     HINT = "hint"
-
-    def __str__(self) -> str:
-        return self.value
 
 
 class Fix(NamedTuple):

@@ -73,7 +73,7 @@ def explain(root: Node, objects: Objects) -> Explanation:
     def leaf(node: Leaf) -> Explanation:
         found = objects.get(node.operand.key, ())
         names = tuple(" / ".join(map(str, identity)) for identity in found)
-        return Explanation(node, len(found) in node.counts, (), len(found), names)
+        return Explanation(node, node.counts.has(len(found)), (), len(found), names)
 
     def group(node: Group, below: list[Explanation]) -> Explanation:
         truths = [item.truth for item in below]

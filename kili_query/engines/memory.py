@@ -71,4 +71,4 @@ def leaf_test(leaf: Leaf) -> Test:
             accepted = frozenset(numbers)
             return (lambda count: count not in accepted) if negated else accepted.__contains__
         case InRange():
-            return leaf.counts.__contains__
+            return leaf.counts.has

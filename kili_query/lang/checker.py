@@ -174,7 +174,7 @@ def _senseless(finding: Finding, text: str | None) -> Diagnostic:
 def _why(part: Node, verdict: bool) -> str | None:
     if not isinstance(part, Leaf):
         return None
-    if verdict and 0 in part.counts:
+    if verdict and part.counts.has(0):
         return "a count is never below 0; `> 0` asks for at least one"
     return "a count is a whole number from 0"
 

@@ -90,7 +90,7 @@ class _Diagrams:
         branches, inside = [], False
         for number in self._numbers[key]:
             if number in starts or number in ends:
-                inside = number in counts
+                inside = counts.has(number)
             branches.append(_TRUE if inside else _FALSE)
         return self._part(self._level[key], tuple(branches))
 

@@ -25,8 +25,9 @@ class Counts(tuple[Interval, ...]):
     def __repr__(self) -> str:
         return f"Counts({super().__repr__()})"
 
-    def __contains__(self, number: object) -> bool:
-        return isinstance(number, int) and any(low <= number and (high is None or number <= high) for low, high in self)
+    def has(self, number: int) -> bool:
+        """True if the number is in the set."""
+        return any(low <= number and (high is None or number <= high) for low, high in self)
 
     def __and__(self, other: Counts) -> Counts:
         return Counts(_overlaps(self, other))

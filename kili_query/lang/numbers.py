@@ -40,7 +40,8 @@ def _from_digits(digits: str) -> int:
     if len(digits) <= _DIRECT:
         return int(digits)
     low = len(digits) // 2
-    return _from_digits(digits[:-low]) * 10**low + _from_digits(digits[-low:])
+    power: int = 10**low
+    return _from_digits(digits[:-low]) * power + _from_digits(digits[-low:])
 
 
 def _to_decimal(value: int, bits: int, powers: dict[int, decimal.Decimal]) -> decimal.Decimal:

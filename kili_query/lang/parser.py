@@ -14,7 +14,7 @@ from kili_query.lang.numbers import number_from_text
 from kili_query.lang.operators import BY_SYMBOL
 
 if TYPE_CHECKING:
-    from lark import Lark, Token
+    from lark import Lark, Token, UnexpectedInput
 
 MAX_TEXT = 1_000_000
 """The longest text, in characters."""
@@ -40,11 +40,11 @@ def parse_tree(text: str) -> Node:
     if len(text) > MAX_TEXT:
         message = f"the text has {len(text):,} characters; the longest possible is {MAX_TEXT:,}"
         raise QuerySyntaxError(text, [Diagnostic("KQ115", message, Span(MAX_TEXT, len(text)))])
-    from lark import UnexpectedInput
+    from lark import exceptions
 
     try:
         draft: Any = _grammar().parse(text)
-    except UnexpectedInput as error:
+    except exceptions.UnexpectedInput as error:
         stopped = error
     else:
         return _freeze(_leaf(draft), text)
@@ -69,9 +69,9 @@ def _grammar() -> Lark:
     return Lark(source.decode(), parser="lalr", transformer=_Drafts())
 
 
-def _context(error: UnexpectedInput) -> tuple[set[str], list[Token]]:
+def _context(error: UnexpectedInput) -> tuple[set[str], list[str]]:
     """What the parser could go on with, and the tokens that it has not yet closed."""
-    state = error.interactive_parser  # type: ignore[attr-defined]
+    state: Any = error.interactive_parser
     return state.accepts(), [value for value in state.parser_state.value_stack if isinstance(value, str)]
 
 
@@ -134,7 +134,7 @@ setattr(_Drafts, "not", _not)
 
 def _leaf(item: Any) -> _Draft | Leaf:
     """A comparison comes from the lexer as one token."""
-    return _comparison(item) if isinstance(item, str) else item  # type: ignore[arg-type, no-any-return]
+    return _comparison(item) if isinstance(item, str) else item  # type: ignore[arg-type]
 
 
 def _start(item: _Draft | Leaf) -> int:
@@ -154,17 +154,15 @@ def _pieces(token: Token) -> list[re.Match[str]]:
 
 
 def _comparison(token: Token) -> Comparison:
-    job, category, _, operator, number = _pieces(token)
-    start, end = token.start_pos, token.end_pos
-    assert start is not None and end is not None
-    operand = _count(job, category, start, start + _.end())
+    job, category, word, operator, number = _pieces(token)
+    start, end = _across(token, token)
+    operand = _count(job, category, start, start + word.end())
     return Comparison(operand, BY_SYMBOL[operator[0]], number_from_text(number[0]), Span(start, end))
 
 
 def _operand(token: Token) -> Count:
     job, category, _ = _pieces(token)
-    assert token.start_pos is not None and token.end_pos is not None
-    return _count(job, category, token.start_pos, token.end_pos)
+    return _count(job, category, *_across(token, token))
 
 
 def _count(job: re.Match[str], category: re.Match[str], start: int, end: int) -> Count:
@@ -181,8 +179,7 @@ _ESCAPE = re.compile(r'\\(["\\])')
 
 
 def _across(first: Token, last: Token) -> Span:
-    assert first.start_pos is not None and last.end_pos is not None
-    return Span(first.start_pos, last.end_pos)
+    return Span(first.start_pos, last.end_pos)  # type: ignore[arg-type]  # only tokens made by hand have None
 
 
 def _freeze(root: _Draft | Leaf, text: str) -> Node:

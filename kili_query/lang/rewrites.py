@@ -15,7 +15,6 @@ from kili_query.lang.ast import (
     Leaf,
     Node,
     Not,
-    Or,
     conjunction,
     disjunction,
     fold,

@@ -37,6 +37,7 @@ class Finding:
 
     @property
     def span(self) -> Span:
+        """From the first part to the last."""
         return Span(min(part.span.start for part in self.parts), max(part.span.end for part in self.parts))
 
 
@@ -84,16 +85,17 @@ _Result = Node | bool
 class _Reducer:
     def __init__(self, report: Callable[[Finding], None]) -> None:
         self._report = report
-        self._known: dict[
-            Key, Counts
-        ] = {}  # what the surroundings leave possible; changed on the way in, restored on the way out
+        # what the surroundings leave possible: changed on the way into a group, restored on the way out
+        self._known: dict[Key, Counts] = {}
 
     def reduce(self, item: _Item) -> Step[_Result]:
         node, kept = item
         while isinstance(node, Not):
             node, kept = node.item, not kept
         if not isinstance(node, Leaf):
-            return (yield self._reduce_group(node, isinstance(node, And) is kept, list(_flat(_Item(node, kept)))))
+            items = list(_flat(_Item(node, kept)))
+            result: _Result = yield self._reduce_group(node, isinstance(node, And) is kept, items)
+            return result
         item = _Item(node, kept)
         verdict = self._verdict(item)
         if verdict is None:
@@ -190,7 +192,7 @@ class _Reducer:
             return
         possible, needed = outer, []
         for item, counts in zip(same, sets, strict=True):
-            if not possible & counts == possible:
+            if possible & counts != possible:
                 needed.append(item.node)
                 possible = possible & counts
             if not possible:

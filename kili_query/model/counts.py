@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 from kili_query.errors import DataError
+from kili_query.model.decoding import decode_json, kind_of
 
 if TYPE_CHECKING:
     from kili_query.model.labels import Label
@@ -72,11 +73,11 @@ class Step(NamedTuple):
 
     job: str
     what: str | int | float | None = None
-    index: int | str | None = None
+    which: int | str | None = None
 
     def __str__(self) -> str:
         text = self.job if self.what is None else f"{self.job}:{self.what}"
-        return text if self.index is None or self.index == 0 else f"{text}[{self.index}]"
+        return text if self.which is None or self.which == 0 else f"{text}[{self.which}]"
 
 
 Identity = tuple[Step, ...]
@@ -101,8 +102,8 @@ def decode_response(response: object) -> Mapping[str, object]:
             return {}
         if isinstance(decoded, dict):
             return decoded
-        raise DataError(f"`jsonResponse` is JSON text of {_kind(decoded)}, and must be of an object")
-    raise DataError(f"`jsonResponse` is {_kind(response)}, and must be an object")
+        raise DataError(f"`jsonResponse` is JSON text of {kind_of(decoded)}, and must be of an object")
+    raise DataError(f"`jsonResponse` is {kind_of(response)}, and must be an object")
 
 
 def frame_keys(keys: Collection[object], ontology: Ontology | None) -> set[object]:
@@ -114,17 +115,13 @@ def frame_keys(keys: Collection[object], ontology: Ontology | None) -> set[objec
 
 
 def _decode(text: str | bytes | bytearray) -> object:
-    import msgspec
-
+    start = text[:8] if isinstance(text, str) else bytes(text[:8]).decode(errors="replace")
+    if start.lstrip().startswith(("http:", "https:")):
+        raise DataError("`jsonResponse` is an address, which cannot be read offline")
     try:
-        return msgspec.json.decode(text)
-    except (msgspec.DecodeError, UnicodeError) as error:
-        start = text[:30] if isinstance(text, str) else bytes(text[:30]).decode(errors="replace")
-        if start.lstrip().startswith(("http:", "https:")):
-            raise DataError(f"`jsonResponse` is an address ({start}…), which cannot be read offline") from None
-        raise DataError(f"`jsonResponse` is text that is not JSON ({str(error).removesuffix('.')})") from None
-    except RecursionError:
-        raise DataError("`jsonResponse` is nested too deep") from None
+        return decode_json(text)
+    except DataError as error:
+        raise DataError(f"`jsonResponse` is text that is {error.message}") from None
 
 
 def _is_digits(key: object) -> bool:
@@ -133,26 +130,13 @@ def _is_digits(key: object) -> bool:
     return isinstance(key, int)  # the SDK of Kili turns frames into integers in memory
 
 
-def _kind(value: object) -> str:
-    kinds = {
-        dict: "an object",
-        list: "a list",
-        str: "a text",
-        bool: "a truth value",
-        int: "a number",
-        float: "a number",
-    }
-    return "null" if value is None else kinds.get(type(value), f"a {type(value).__name__}")
-
-
 def _walk(response: Mapping[str, object], ontology: Ontology | None) -> _Findings:
     findings = _Findings()
     frames = frame_keys(response.keys(), ontology)
     plain: dict[str, object] = {}
     for key, value in response.items():
-        if key in frames and (value is None or isinstance(value, Mapping)):
-            findings.visit(value)
-        elif key == "assetLevel" and (ontology is None or key not in ontology.jobs):
+        is_frame = key in frames and (value is None or isinstance(value, Mapping))
+        if is_frame or (key == "assetLevel" and (ontology is None or key not in ontology.jobs)):
             findings.visit(value)
         else:
             plain[key] = value

@@ -7,8 +7,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from kili_query.errors import DataError
+from kili_query.model.decoding import decode_json, kind_of
+
+if TYPE_CHECKING:
+    from kili_query.model.lint import Lint
 
 PLAIN_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_*-]*")
 """A key that Kili's own language can express (json-formats 4.1)."""
@@ -105,11 +110,11 @@ class Ontology:
                 value["jsonInterface"], input_type or (found if isinstance(found, str) else None)
             )
         if not isinstance(value, Mapping):
-            raise _wrong("$", f"an ontology is an object with `jobs`, and this is {_kind(value)}")
+            raise _wrong("$", f"an ontology is an object with `jobs`, and this is {kind_of(value)}")
         if "jobs" not in value:
             raise _wrong("$", "there is no `jobs` object")
         jobs = _object(value["jobs"], "$.jobs")
-        return cls({key: _job(key, job, _path("$.jobs", key)) for key, job in jobs.items()}, input_type)
+        return cls({key: _job(key, job, json_path("$.jobs", key)) for key, job in jobs.items()}, input_type)
 
     @classmethod
     def load(cls, path: str | Path, input_type: str | None = None) -> Ontology:
@@ -142,6 +147,12 @@ class Ontology:
                     for child in children:
                         found.setdefault(child, []).append((job, category, True))
         return {child: tuple(places) for child, places in found.items()}
+
+    def lint(self) -> list[Lint]:
+        """What is questionable in the ontology itself (`kili_query.model.lint`)."""
+        from kili_query.model.lint import lint
+
+        return lint(self)
 
     def nested_below(self, key: str) -> list[Job]:
         """The jobs nested below a job, at any depth, nearest first."""
@@ -205,18 +216,14 @@ def is_plain_name(key: str) -> bool:
 def _decoded(value: object) -> object:
     if not isinstance(value, (str, bytes, bytearray)):
         return value
-    import msgspec
-
+    text = value.encode(errors="surrogatepass") if isinstance(value, str) else bytes(value)
+    text = text.removeprefix(b"\xef\xbb\xbf")
+    if text.startswith((b"http:", b"https:")):
+        raise _wrong("$", "this is an address, and must be the ontology itself")
     try:
-        text = value.encode() if isinstance(value, str) else bytes(value)
-        return msgspec.json.decode(text.removeprefix(b"\xef\xbb\xbf"))
-    except (msgspec.DecodeError, UnicodeError) as error:
-        start = value[:8] if isinstance(value, str) else bytes(value[:8]).decode(errors="replace")
-        if start.startswith(("http:", "https:")):
-            raise _wrong("$", "this is an address, and must be the ontology itself") from None
-        raise _wrong("$", f"not JSON ({str(error).removesuffix('.')})") from None
-    except RecursionError:
-        raise _wrong("$", "nested too deep") from None
+        return decode_json(text)
+    except DataError as error:
+        raise _wrong("$", error.message) from None
 
 
 def _job(key: str, value: object, path: str) -> Job:
@@ -239,10 +246,10 @@ def _categories(value: object, path: str) -> dict[str, Category]:
     if isinstance(value, list):  # an old form: a list of names (json-formats 1.2)
         for i, name in enumerate(value):
             if not isinstance(name, str):
-                raise _wrong(f"{path}[{i}]", f"a category is a key here, and this is {_kind(name)}")
+                raise _wrong(f"{path}[{i}]", f"a category is a key here, and this is {kind_of(name)}")
         return {name: Category(name, name) for name in value}
     categories = _object(value, path, optional=True)
-    return {key: _category(key, category, _path(path, key)) for key, category in categories.items()}
+    return {key: _category(key, category, json_path(path, key)) for key, category in categories.items()}
 
 
 def _category(key: str, value: object, path: str) -> Category:
@@ -263,7 +270,7 @@ def _keys(value: object, path: str) -> tuple[str, ...]:
     keys = _list(value, path)
     for i, key in enumerate(keys):
         if not isinstance(key, str):
-            raise _wrong(f"{path}[{i}]", f"a job key is a text, and this is {_kind(key)}")
+            raise _wrong(f"{path}[{i}]", f"a job key is a text, and this is {kind_of(key)}")
     return tuple(str(key) for key in keys)
 
 
@@ -275,7 +282,7 @@ def _object(value: object, path: str, *, optional: bool = False) -> Mapping[str,
         return value
     if value is None and optional:
         return {}
-    raise _wrong(path, f"must be an object, and is {_kind(value)}")
+    raise _wrong(path, f"must be an object, and is {kind_of(value)}")
 
 
 def _list(value: object, path: str) -> list[object]:
@@ -283,34 +290,27 @@ def _list(value: object, path: str) -> list[object]:
         return []
     if isinstance(value, (list, tuple)):
         return list(value)
-    raise _wrong(path, f"must be a list, and is {_kind(value)}")
+    raise _wrong(path, f"must be a list, and is {kind_of(value)}")
 
 
 def _flag(value: object, path: str) -> bool:
     if value is None or value in (0, 1):  # 0 and 1 are written for false and true in older projects
         return bool(value)
-    raise _wrong(path, f"must be true or false, and is {_kind(value)}")
+    raise _wrong(path, f"must be true or false, and is {kind_of(value)}")
 
 
 def _optional_text(value: object, path: str) -> str | None:
     if value is None or isinstance(value, str):
         return value
-    raise _wrong(path, f"must be a text, and is {_kind(value)}")
+    raise _wrong(path, f"must be a text, and is {kind_of(value)}")
 
 
-def _kind(value: object) -> str:
-    kinds = {
-        dict: "an object",
-        list: "a list",
-        str: "a text",
-        bool: "a truth value",
-        int: "a number",
-        float: "a number",
-    }
-    return "null" if value is None else kinds.get(type(value), f"a {type(value).__name__}")
+def json_path(path: str, key: str) -> str:
+    """The JSON path of a key below a path.
 
-
-def _path(path: str, key: str) -> str:
+    >>> json_path("$.jobs", "traffic light")
+    '$.jobs["traffic light"]'
+    """
     return f"{path}.{key}" if PLAIN_NAME.fullmatch(key) else f'{path}["{key}"]'
 
 

@@ -1,0 +1,381 @@
+"""The engine on raw bytes: the truth for each label of an export's record, decoding only what counting needs.
+
+It gives exactly what `model.counts` gives. Three ways, each only where it is sure to be right:
+
+1. skip: a record whose bytes do not hold a needed category often enough cannot match; it is not decoded at all;
+2. typed: geometry and all else that counting does not need is passed over while decoding;
+3. general: anything of another shape is decoded in full, and counted by `model.counts` itself.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Container, Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import msgspec
+from msgspec import UNSET, Struct, UnsetType
+
+from kili_query.engines.memory import compile_predicate
+from kili_query.errors import DataError
+from kili_query.lang.ast import And, Comparison, Count, Group, Leaf, Node, conjunction, disjunction, fold, leaves
+from kili_query.lang.operators import Operator
+from kili_query.lang.rewrites import push_not
+from kili_query.model.counts import PSEUDO_JOBS, count_label, frame_keys, is_empty
+from kili_query.model.decoding import decode_json, kind_of
+from kili_query.model.labels import DEFAULT_LABEL_TYPES, LABEL_KEYS, labels_of
+from kili_query.model.ontology import Ontology
+
+MIN_SKIPPED = 8192
+"""Records below this size, in bytes, are always decoded: so a broken one is noticed, and it costs little."""
+
+Key = tuple[str, str]
+Predicate = Callable[[Mapping[Key, int]], bool]
+
+
+class LabelKey(NamedTuple):
+    """Where a label stands in its record: the key that holds it (empty for a bare label), and its position there."""
+
+    key: str
+    position: int
+
+
+@dataclass(slots=True)
+class Verdict:
+    """What was found in one record: how many labels took part, which match, which are empty or unreadable."""
+
+    labels: int = 0
+    empty: int = 0
+    matched: list[LabelKey] = field(default_factory=list)
+    problems: list[DataError] = field(default_factory=list)
+    external_id: str | None = None
+    asset_id: str | None = None
+
+
+class Scanner:
+    """A test of labels, ready to be put to records: JSON objects of exports, as bytes.
+
+    Parameters
+    ----------
+    test: gets the counts of a label, (job, category) -> number with zeros left out; true for a match.
+    wanted: the categories that the test looks at, by job; None: all.
+    can_match: a weaker test of how often categories are written in a record; None: records are never skipped.
+    ontology: tells frames of a video from jobs whose keys are digits; None: keys of digits are frames.
+    types: the label types that take part (None: all).
+    """
+
+    def __init__(
+        self,
+        test: Predicate,
+        wanted: Mapping[str, Container[str]] | None = None,
+        can_match: Predicate | None = None,
+        ontology: Ontology | None = None,
+        types: frozenset[str] | None = DEFAULT_LABEL_TYPES,
+    ) -> None:
+        self._test = test
+        self._wanted = wanted
+        self._can_match = can_match if types == DEFAULT_LABEL_TYPES else None
+        self._ontology = ontology
+        self._types = types
+        self._decoders = [_FLAT, _FRAMES]  # the one that fitted last comes first
+
+    @classmethod
+    def of_query(
+        cls,
+        tree: Node,
+        ontology: Ontology | None = None,
+        types: frozenset[str] | None = DEFAULT_LABEL_TYPES,
+        *,
+        validate: bool = False,
+    ) -> Scanner:
+        """The scanner that a query needs. `validate`: decode also what cannot match, so that no broken record is missed.
+
+        >>> from kili_query.lang.parser import parse_tree
+        >>> scanner = Scanner.of_query(parse_tree("A.B.count > 0"))
+        >>> scanner.scan(b'{"labels": [{"jsonResponse": {"A": {"categories": [{"name": "B"}]}}}]}').matched
+        [LabelKey(key='labels', position=0)]
+        """
+        wanted: dict[str, set[str]] = {}
+        for leaf in leaves(tree):
+            wanted.setdefault(leaf.operand.job, set()).add(leaf.operand.category)
+        return cls(compile_predicate(tree), wanted, None if validate else _necessary(tree), ontology, types)
+
+    def scan(self, data: bytes) -> Verdict:
+        """The verdict on one record.
+
+        Raises
+        ------
+        DataError: the record is not JSON, or holds no labels by its shape. A label that cannot be read
+            is no reason to raise: it is named among the problems.
+        """
+        if self._can_match is not None and len(data) >= MIN_SKIPPED and self._is_skipped(data):
+            return Verdict(labels=1)
+        if not data.isascii() and not _is_utf8(data):
+            return self._scan_general(data)
+        for decoder in self._decoders:
+            try:
+                record = decoder.record.decode(data)
+                verdict = self._scan_typed(record, decoder)
+            except (msgspec.DecodeError, RecursionError, UnicodeError):
+                continue
+            if verdict is not None:
+                if decoder is not self._decoders[0]:
+                    self._decoders.reverse()
+                return verdict
+        return self._scan_general(data)
+
+    # -- skip ------------------------------------------------------------------------------------------------------
+
+    def _is_skipped(self, data: bytes) -> bool:
+        """True for a record of just one label, not empty, that cannot match."""
+        if b"\\" in data and _ESCAPES.search(data):
+            return False
+        if self._can_match is None or self._can_match(_Occurrences(data)):  # type: ignore[arg-type]
+            return False
+        if data[0] != 0x7B or data[-1] != 0x7D or data.count(_RESPONSE) != 1:  # { }
+            return False
+        return _NOT_EMPTY.match(data, data.index(_RESPONSE)) is not None and not _may_be_autosave(data)
+
+    # -- typed -----------------------------------------------------------------------------------------------------
+
+    def _scan_typed(self, record: Any, decoder: _Decoder) -> Verdict | None:
+        verdict = Verdict(external_id=record.externalId, asset_id=record.id)
+        groups = [(key, getattr(record, key)) for key in LABEL_KEYS if getattr(record, key) is not UNSET]
+        if groups:
+            seen: set[str] = set()
+            for key, group in groups:
+                for position, label in enumerate([group] if key == "latestLabel" else group or ()):
+                    if label is None or label.id in seen:
+                        continue
+                    if label.id is not None:
+                        seen.add(label.id)
+                    if not self._judge(label, LabelKey(key, position), decoder, verdict):
+                        return None
+            return verdict
+        if record.label is not UNSET:
+            return None
+        owner = record.labelOf
+        if owner is not None:
+            verdict.external_id, verdict.asset_id = owner.externalId, owner.id
+        else:
+            verdict.asset_id = None
+        return verdict if self._judge(record, LabelKey("", 0), decoder, verdict) else None
+
+    def _judge(self, label: Any, key: LabelKey, decoder: _Decoder, verdict: Verdict) -> bool:
+        """Count one label and note the verdict. False: the label is for the general way."""
+        if self._types is not None and label.labelType is not None and label.labelType not in self._types:
+            return True
+        response = label.jsonResponse
+        if response is UNSET or (not response and (label.annotations or label.jsonResponseUrl)):
+            return False
+        if not response:
+            verdict.empty += 1
+            response = {}
+        found: dict[Key, set[object]] = {}
+        places = {k for k in response if k == "assetLevel"} | frame_keys(response, self._ontology)
+        if self._ontology is not None:
+            places -= self._ontology.jobs.keys()
+        if decoder is _FRAMES:
+            if len(places) != len(response):
+                return False
+            for answers in response.values():
+                if answers:
+                    self._visit(answers, None, found)
+        elif places:
+            return False
+        else:
+            self._visit(response, None, found)
+        verdict.labels += 1
+        if self._test({k: len(identities) for k, identities in found.items()}):
+            verdict.matched.append(key)
+        return True
+
+    def _visit(self, answers: Mapping[str, _Answer | None], place: object, found: dict[Key, set[object]]) -> None:
+        """The walk of `model.counts`, on typed answers; an identity is a tuple that begins with its place."""
+        for job, answer in answers.items():
+            if answer is None or job in PSEUDO_JOBS:
+                continue
+            wanted = _ALL if self._wanted is None else self._wanted.get(job, ())
+            if answer.categories:
+                earlier: dict[str, int] = {}
+                for entry in answer.categories:
+                    name = entry.name
+                    if name is None:
+                        continue
+                    k = earlier[name] = earlier.get(name, -1) + 1
+                    if name in wanted:
+                        found.setdefault((job, name), set()).add((place, job, name, k))
+                    if entry.children:
+                        self._visit(entry.children, (place, job, name, k), found)
+            for item in answer.annotations or ():
+                here: Any = None  # the identity of the object, made only where it is needed
+                for entry in item.categories or ():
+                    name = entry.name
+                    if name is not None and name in wanted:
+                        here = here or _object_at(place, job, item.mid)
+                        found.setdefault((job, name), set()).add(here)
+                    if entry.children and name is not None:
+                        here = here or _object_at(place, job, item.mid)
+                        self._visit(entry.children, (here, job, name, "category"), found)
+                if item.children or item.points:
+                    here = here or _object_at(place, job, item.mid)
+                    self._visit(item.children or {}, here, found)
+                    for point in item.points or ():
+                        self._visit(point.children or {}, (here, job, point.code, "point"), found)
+            if answer.children:
+                self._visit(answer.children, (place, job), found)
+
+    # -- general ---------------------------------------------------------------------------------------------------
+
+    def _scan_general(self, data: bytes) -> Verdict:
+        record = decode_json(data)
+        if not isinstance(record, Mapping):
+            raise DataError(f"a record is an object, and this is {kind_of(record)}")
+        verdict = Verdict()
+        for label in labels_of(record, types=self._types):
+            verdict.external_id, verdict.asset_id = label.external_id, label.asset_id
+            verdict.labels += 1
+            try:
+                counts = count_label(label, self._ontology)
+            except DataError as error:
+                verdict.problems.append(error)
+                continue
+            verdict.empty += is_empty(label)
+            if self._test(counts):
+                verdict.matched.append(LabelKey(label.key, label.position))
+        return verdict
+
+
+def _object_at(place: object, job: str, mid: str | int | float | None) -> tuple[object, ...]:
+    """The identity of an object: by its `mid`, else like no other."""
+    return (place, job, object() if mid is None or mid == "" else mid)
+
+
+class _All:
+    """Contains everything."""
+
+    def __contains__(self, _: object) -> bool:
+        return True
+
+
+_ALL = _All()
+
+
+# -- what the bytes must hold ------------------------------------------------------------------------------------------
+
+_RESPONSE = b"jsonResponse"  # without quotes, which are so frequent that they slow the search down
+_NOT_EMPTY = re.compile(rb'jsonResponse"\s*:\s*\{\s*"')
+_TYPE = re.compile(rb'"labelType"\s*:\s*"([A-Z]+)"')
+_ESCAPES = re.compile(rb'\\(?:"|u00[2-7])')
+"""Escapes that can hide a plain name, or a whole response that is JSON text: such a record is decoded."""
+
+
+def _may_be_autosave(data: bytes) -> bool:
+    """True unless the type of the only label of a record is surely another. Mostly it stands near an end."""
+    found = _TYPE.search(data, 0, 2048) or _TYPE.search(data, len(data) - 2048)
+    return found[1] == b"AUTOSAVE" if found else b"AUTOSAVE" in data
+
+
+class _Occurrences:
+    """How often each category is written in a record, looked up like its counts."""
+
+    __slots__ = ("_data",)
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+
+    def get(self, key: Key, _: int) -> int:
+        return self._data.count(b'"%b"' % key[1].encode())
+
+
+def _necessary(tree: Node) -> Predicate | None:
+    """A weaker query, on how often categories are written: a count of n takes n occurrences of the quoted key."""
+
+    def leaf(node: Leaf) -> Node | None:
+        if not node.counts:
+            return Comparison(node.operand, Operator.LT, 0)
+        low, name = node.counts[0].low, node.operand.category
+        plain = name.isascii() and name.isprintable() and not set(name) & set('"\\/')
+        return Comparison(Count("", name), Operator.GE, low) if low > 0 and plain else None
+
+    def group(node: Group, below: list[Node | None]) -> Node | None:
+        needed = [item for item in below if item is not None]
+        if isinstance(node, And):
+            return conjunction(needed) if needed else None
+        return disjunction(needed) if len(needed) == len(below) else None
+
+    weaker = fold(push_not(tree), leaf, group)
+    return None if weaker is None else compile_predicate(weaker)
+
+
+def _is_utf8(data: bytes) -> bool:
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+# -- what counting needs -----------------------------------------------------------------------------------------------
+
+
+class _Entry(Struct, gc=False):
+    name: str | None = None
+    children: dict[str, _Answer | None] | None = None
+
+
+class _Point(Struct, gc=False):
+    code: str | None = None
+    children: dict[str, _Answer | None] | None = None
+
+
+class _Object(Struct, gc=False):
+    mid: str | int | float | None = None
+    categories: list[_Entry] | None = None
+    children: dict[str, _Answer | None] | None = None
+    points: list[_Point] | None = None
+
+
+class _Answer(Struct, gc=False):
+    categories: list[_Entry] | None = None
+    annotations: list[_Object] | None = None
+    children: dict[str, _Answer | None] | None = None
+
+
+class _Owner(Struct, gc=False):
+    externalId: str | None = None  # noqa: N815
+    id: str | None = None
+
+
+_Answers = dict[str, _Answer | None]
+
+
+class _Decoder:
+    """A decoder of records whose labels hold responses of one form."""
+
+    def __init__(self, response: Any) -> None:
+        label_fields: list[Any] = [
+            ("jsonResponse", response | None | UnsetType, UNSET),
+            ("labelType", str | None, None),
+            ("id", str | None, None),
+            ("jsonResponseUrl", msgspec.Raw | None, None),
+            ("annotations", msgspec.Raw | None, None),
+        ]
+        label = msgspec.defstruct("_Label", label_fields, gc=False)
+        record_fields: list[Any] = [
+            *label_fields,
+            ("latestLabel", label | None | UnsetType, UNSET),
+            ("latestLabels", list[label | None] | None | UnsetType, UNSET),  # type: ignore[valid-type]
+            ("labels", list[label | None] | None | UnsetType, UNSET),  # type: ignore[valid-type]
+            ("label", msgspec.Raw | UnsetType, UNSET),
+            ("externalId", str | None, None),
+            ("labelOf", _Owner | None, None),
+        ]
+        self.record = msgspec.json.Decoder(msgspec.defstruct("_Record", record_fields, gc=False))
+
+
+_FLAT = _Decoder(_Answers)
+_FRAMES = _Decoder(dict[str, _Answers | None])
+
+__all__ = ["MIN_SKIPPED", "LabelKey", "Scanner", "Verdict"]

@@ -1,0 +1,48 @@
+"""Labels of Kili on disk: exports, dumps, and anything that holds their objects as JSON (json-formats 5)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from kili_query.errors import DataError
+from kili_query.formats.records import Part, Place, Problem, Record, decode_record
+from kili_query.formats.sources import LineRange, Source, plan
+from kili_query.model.labels import DEFAULT_LABEL_TYPES, Label, labels_of
+
+__all__ = ["LineRange", "Part", "Place", "Problem", "Record", "Source", "decode_record", "plan", "read_labels"]
+
+
+def read_labels(
+    *sources: Source,
+    types: frozenset[str] | None = DEFAULT_LABEL_TYPES,
+    on_problem: Callable[[DataError], None] | None = None,
+) -> Iterator[Label]:
+    """The labels of files, folders, archives and standard input (`-`), one by one, in the order of the input.
+
+    A label that is there and cannot be used has a `problem`. A record that cannot be read ends the reading; with
+    `on_problem` it is handed over instead, as are the files that an export holds beside labels, and reading goes on.
+
+    Raises
+    ------
+    DataError: a source cannot be read (KQ503, at once), or a record (KQ501, while reading, without `on_problem`).
+    """
+    return _read(plan(sources), types, on_problem)
+
+
+def _read(
+    parts: Iterator[Part], types: frozenset[str] | None, on_problem: Callable[[DataError], None] | None
+) -> Iterator[Label]:
+    lines = 0
+    for part in parts:
+        if isinstance(part, LineRange):
+            part.base = lines if part.start else 0
+        for item in part.records():
+            record = item if isinstance(item, Problem) else decode_record(item)
+            if not isinstance(record, Problem):
+                yield from labels_of(record, types=types, where=str(item.where))
+            elif on_problem:
+                on_problem(record.error())
+            elif not record.skipped:
+                raise record.error()
+        if isinstance(part, LineRange):
+            lines = part.base + part.lines
