@@ -1,1 +1,125 @@
-"""The command line."""
+"""The command line: `kili-query check | format | compile | explain | filter | stats`.
+
+Click rather than argparse for its completion and help; each command is imported when it is called, so that `check`
+does not pay for what `filter` needs.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib import import_module
+from typing import Any, NoReturn
+
+import click
+
+FINE, QUERY_ERROR, BAD_INPUT, SOME_UNREADABLE, INTERRUPTED = 0, 1, 2, 3, 130
+"""The exit codes."""
+
+_COMMANDS = {
+    "check": "Check queries: syntax, names, sense.",
+    "format": "Print queries in canonical form, broken over lines.",
+    "compile": "Translate a query for Kili's server, or to JSON.",
+    "explain": "Say what a query means, and why labels satisfy it or not.",
+    "filter": "Give the assets or labels of exports that match a query.",
+    "stats": "Count objects per job and category over exports.",
+}
+
+
+class _Commands(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        command: click.Command = import_module(f"kili_query.cli.{cmd_name}_command").command
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        name = args[0] if args else ""
+        if name and not name.startswith("-") and name not in _COMMANDS:
+            from kili_query.lang.assist import nearest
+
+            near = nearest(name, _COMMANDS)
+            ctx.fail(f"no command {name!r}" + (f"; did you mean {near[0]!r}?" if near else ""))
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):  # from the table: help needs no command
+            formatter.write_dl(list(_COMMANDS.items()))
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="kili_query", prog_name="kili-query")
+def app() -> None:
+    """Questions of annotation data, in Kili's category-search language.
+
+    \b
+    kili-query check "JOB.CATEGORY.count > 2" --ontology interface.json
+    kili-query filter export.zip "CARS.TRUCK.count >= 2" -o trucks.zip
+    kili-query stats export.zip
+
+    \b
+    Exit codes: 0 fine; 1 the query has errors; 2 bad usage or unreadable input;
+    3 some labels were unreadable (the rest is answered); 130 interrupted.
+    """
+
+
+def main() -> NoReturn:
+    """Run the command line, and turn every failure into a message and an exit code."""
+    try:
+        code = app(prog_name="kili-query", standalone_mode=False) or FINE
+        sys.stdout.flush()
+    except click.ClickException as error:
+        error.show()
+        code = error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("interrupted", err=True)
+        code = INTERRUPTED
+    except BrokenPipeError:
+        # the reader of our output has had enough, as `| head` does; nothing more is written, not even at exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = FINE
+    except Exception as error:
+        code = _explained(error)
+    sys.exit(code)
+
+
+def _explained(error: Exception) -> int:
+    """Tell of an error, and give its exit code; what is not one of ours is a bug, and looks like one."""
+    from kili_query.errors import DataError, KiliQueryError, QueryCheckError, QuerySyntaxError, UnsupportedQueryError
+
+    if isinstance(error, (QuerySyntaxError, QueryCheckError, UnsupportedQueryError)):
+        from kili_query.errors import render_all
+
+        click.echo(render_all(error.diagnostics, error.source, color=colored(sys.stderr)), err=True)
+        return QUERY_ERROR
+    if isinstance(error, DataError):
+        click.echo(f"error[{error.code}]: {error}", err=True)
+        return BAD_INPUT
+    if isinstance(error, KiliQueryError):
+        click.echo(f"error: {error}", err=True)
+        return BAD_INPUT
+    if isinstance(error, OSError):
+        where = f"{error.filename}: " if error.filename else ""
+        click.echo(f"error[KQ503]: {where}{error.strerror or error}", err=True)
+        return BAD_INPUT
+    if isinstance(error, MemoryError):
+        click.echo("error: not enough memory", err=True)
+        return BAD_INPUT
+    if os.environ.get("KILI_QUERY_DEBUG"):
+        raise error
+    click.echo(
+        f"internal error: {type(error).__name__}: {error}\nKILI_QUERY_DEBUG=1 shows where; please report it", err=True
+    )
+    return BAD_INPUT
+
+
+def colored(stream: Any) -> bool:
+    """True if the stream is a terminal that wants colour (https://no-color.org)."""
+    if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
+        return False
+    return bool(os.environ.get("FORCE_COLOR")) or stream.isatty()

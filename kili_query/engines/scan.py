@@ -49,6 +49,8 @@ class Verdict:
     empty: int = 0
     matched: list[LabelKey] = field(default_factory=list)
     problems: list[DataError] = field(default_factory=list)
+    counts: list[Mapping[Key, int]] = field(default_factory=list)
+    """Those of each label that could be read, in a scan without a test."""
     external_id: str | None = None
     asset_id: str | None = None
 
@@ -59,6 +61,7 @@ class Scanner:
     Parameters
     ----------
     test: gets the counts of a label, (job, category) -> number with zeros left out; true for a match.
+        None: the verdict has the counts themselves.
     wanted: the categories that the test looks at, by job; None: all.
     can_match: a weaker test of how often categories are written in a record; None: records are never skipped.
     ontology: tells frames of a video from jobs whose keys are digits; None: keys of digits are frames.
@@ -67,7 +70,7 @@ class Scanner:
 
     def __init__(
         self,
-        test: Predicate,
+        test: Predicate | None = None,
         wanted: Mapping[str, Container[str]] | None = None,
         can_match: Predicate | None = None,
         ontology: Ontology | None = None,
@@ -187,9 +190,14 @@ class Scanner:
         else:
             self._visit(response, None, found)
         verdict.labels += 1
-        if self._test({k: len(identities) for k, identities in found.items()}):
-            verdict.matched.append(key)
+        self._note({k: len(identities) for k, identities in found.items()}, key, verdict)
         return True
+
+    def _note(self, counts: Mapping[Key, int], key: LabelKey, verdict: Verdict) -> None:
+        if self._test is None:
+            verdict.counts.append(counts)
+        elif self._test(counts):
+            verdict.matched.append(key)
 
     def _visit(self, answers: Mapping[str, _Answer | None], place: object, found: dict[Key, set[object]]) -> None:
         """The walk of `model.counts`, on typed answers; an identity is a tuple that begins with its place."""
@@ -242,8 +250,7 @@ class Scanner:
                 verdict.problems.append(error)
                 continue
             verdict.empty += is_empty(label)
-            if self._test(counts):
-                verdict.matched.append(LabelKey(label.key, label.position))
+            self._note(counts, LabelKey(label.key, label.position), verdict)
         return verdict
 
 

@@ -35,6 +35,10 @@ class Place(NamedTuple):
     item: int | None = None
     """The item of a list, or the value of a file that holds several; from 1."""
 
+    def moved(self, lines: int) -> Place:
+        """The same place, if its line was counted from `lines` lines further down."""
+        return self if self.line is None else self._replace(line=self.line + lines)
+
     def __str__(self) -> str:
         details = [
             f"{name} {value}"
@@ -63,9 +67,9 @@ class Problem(NamedTuple):
     skipped: bool = False
     code: str = "KQ501"
 
-    def error(self) -> DataError:
-        """The problem as an exception."""
-        return DataError(self.message, code=self.code, where=str(self.where))
+    def error(self, base: int = 0) -> DataError:
+        """The problem as an exception; `base`: how many lines stand before the part it was found in."""
+        return DataError(self.message, code=self.code, where=str(self.where.moved(base)))
 
 
 class Part(ABC):
@@ -91,12 +95,19 @@ def decode_record(record: Record) -> dict[str, object] | Problem:
     """The object of a record, or what is wrong with it."""
     data = record.data
     try:
-        value = msgspec.json.decode(data)
+        value = _decode(data)
     except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
         return Problem(invalid_json(error, data, record.where) + asset_hint(data), record.where)
     if isinstance(value, dict) and is_record(value):
         return value
     return Problem(NO_RECORD + asset_hint(data), record.where, record.optional)
+
+
+def _decode(data: bytes) -> object:
+    try:
+        return msgspec.json.decode(data)
+    except msgspec.ValidationError:  # a number too large for a float, which JSON allows
+        return msgspec.json.Decoder(float_hook=float).decode(data)
 
 
 _MALFORMED = re.compile(r"JSON is malformed: (.*) \(byte (\d+)\)")

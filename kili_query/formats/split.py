@@ -22,12 +22,15 @@ WINDOW = 512 << 10
 LARGEST = 512 << 20
 """Bytes that one value may have: what bounds memory when a bracket is missing."""
 
-_PATIENCE = 1 << 30  # bytes looked at in vain, while searching for the next item, before giving up
+_PATIENCE = 256 << 20  # bytes looked at in vain, while searching for the next item, before giving up
+_STEP, _DEEP = 1 << 10, 4 << 20  # what looking at one place costs in such bytes, and what a deep nesting costs
+_SCAN = 4 << 20  # bytes in which the end of a bad item is looked for by its brackets
 
 _RAW = msgspec.json.Decoder(msgspec.Raw)
 _SPACE = re.compile(rb"[ \t\r\n]*")
 _BOUNDARY = re.compile(rb"\}[ \t\r\n]*,?[ \t\r\n]*(?=\{)")
 _TOKEN = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|[\[\]{}"]', re.S)
+_CLOSING = {b"{": b"}", b"[": b"]"}
 _SCALAR = re.compile(rb'[^\s,\]\[{}"]+')
 
 
@@ -176,21 +179,36 @@ class _Splitter:
             data = window.data[at : end.at].rstrip()
             self.sample = data
             return Record(data, where, self.optional), end.at
-        if isinstance(end.error, RecursionError):
-            skipped = _scan(window.data, at)
-            if skipped.outcome == "found":
-                return Problem(invalid_json(end.error, b"", where), where), skipped.at
+        code = "KQ501"
         if end.outcome == "bad" and end.error:
             message = invalid_json(end.error, window.data[at : end.at + 16], where)
         elif window.broken:
-            message = window.broken.message
+            message, code = window.broken.message, window.broken.code
         elif window.closed:
             message = "not valid JSON: the text ends inside of this item"
         else:
             message = f"the item does not end within {self.largest >> 20} MB"
         message += asset_hint(window.data[at : end.at])
-        code = window.broken.code if window.broken else "KQ501"
-        return Problem(message, where, code=code), self.next_item(at)
+        balanced, at = self.behind(at) if end.outcome == "bad" else (False, at)
+        if not balanced:
+            at = self.next_item(at)
+            message += "" if at >= 0 or window.broken else "; no item was found after it"
+        return Problem(message, where, code=code), at
+
+    def behind(self, at: int) -> tuple[bool, int]:
+        """Whether the brackets of a bad item are balanced and an item can end there; the place behind it, or its own.
+
+        The window may move.
+        """
+        window = self.window
+        if window.data[at] not in b"{[":
+            return False, at
+        while (end := _scan(window.data, at)).outcome == "cut" and len(window.data) - at < _SCAN and window.more(at):
+            at = 0
+        if end.outcome != "found":
+            return False, at
+        at = window.skip_space(end.at)
+        return window.data[at : at + 1] in (b",", b"]", b"{", b""), at
 
     def end(self, at: int) -> tuple[_End, int]:
         """How the value at a place ends; the window may move, so the place is given again."""
@@ -223,13 +241,14 @@ class _Splitter:
                 at = 0
                 continue
             end, at = self.end(found.end())
+            spent += _STEP
             if end.outcome == "found":
                 this = _kind(window.data[at : end.at])
                 if this is not None and (kind is None or this == kind):
                     return at
                 at = max(at + 1, window.data.rfind(b"}", at, end.at))
             else:
-                spent += end.at - at + 64
+                spent += _DEEP if isinstance(end.error, RecursionError) else end.at - at
                 at += 1
         return -1
 
@@ -268,16 +287,17 @@ def _scan(data: bytes, at: int) -> _End:
     if data[at : at + 1] not in (b"{", b"[", b'"'):
         scalar = _SCALAR.match(data, at)
         return _End("found", scalar.end()) if scalar else _End("bad", at, ValueError("no value"))
-    depth = 0
+    expected: list[bytes] = []
     for token in _TOKEN.finditer(data, at):
         text = token[0]
-        if text in (b"{", b"["):
-            depth += 1
+        if text in _CLOSING:
+            expected.append(_CLOSING[text])
         elif text in (b"}", b"]"):
-            depth -= 1
+            if expected.pop() != text:
+                return _End("bad", token.start(), ValueError("a bracket is missing"))
         elif text == b'"':  # a string without an end
             break
-        if depth == 0:
+        if not expected:
             return _End("found", token.end())
     return _End("cut", len(data))
 

@@ -230,12 +230,13 @@ def _inner_space(at: _At, part: _Part) -> _At:
 
 def _malformed_quotes(part: _Part) -> Diagnostic | None:
     if part.quoted:
-        wrong = re.search(r'(?:[^\\]|\\["\\])*?(\\[^"\\])', part.text[1:-1], re.DOTALL)
+        escapes = re.finditer(r"\\.", part.text[1:-1], re.DOTALL)
+        wrong = next((escape for escape in escapes if escape[0][1] not in '"\\'), None)
         if wrong:
-            start = part.span.start + 1 + wrong.start(1)
-            message = f"`{wrong[1]}` is not an escape"
+            start = part.span.start + 1 + wrong.start()
             span = Span(start, start + 2)
-            return Diagnostic("KQ114", message, span, r"the escapes are `\"` and `\\`", Fix(span, "\\" + wrong[1]))
+            hint = r"the escapes are `\"` and `\\`"
+            return Diagnostic("KQ114", f"`{wrong[0]}` is not an escape", span, hint, Fix(span, "\\" + wrong[0]))
     return None
 
 

@@ -51,5 +51,12 @@ def reason(error: Exception) -> str:
 
 def kind_of(value: object) -> str:
     """The kind of a decoded value, in words for a message."""
-    kinds = {dict: "an object", list: "a list", str: "a text", bool: "a truth value", int: "a number", float: "a number"}
+    kinds = {
+        dict: "an object",
+        list: "a list",
+        str: "a text",
+        bool: "a truth value",
+        int: "a number",
+        float: "a number",
+    }
     return "null" if value is None else kinds.get(type(value), f"a {type(value).__name__}")

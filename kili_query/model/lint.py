@@ -48,7 +48,9 @@ def _lint_job(job: Job, ontology: Ontology) -> Iterator[Lint]:
     if job.is_child and job.key not in ontology.parents:
         yield Lint("KQ505", path, f"nested job `{job.key}` is attached to no category")
     if job.is_classification and not job.categories:
-        yield Lint("KQ505", f"{path}.content.categories", f"job `{job.key}` declares no category: every query on it is wrong")
+        yield Lint(
+            "KQ505", f"{path}.content.categories", f"job `{job.key}` declares no category: every query on it is wrong"
+        )
     yield from _lint_categories(job, f"{path}.content.categories", ontology)
 
 

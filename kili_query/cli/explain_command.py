@@ -1,0 +1,83 @@
+"""`kili-query explain`: what a query means, and why labels satisfy it or not."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from kili_query.cli import FINE, SOME_UNREADABLE
+from kili_query.cli.options import (
+    chosen_types,
+    load_ontology,
+    ontology_options,
+    ready_query,
+    tell_problems,
+    type_options,
+)
+from kili_query.cli.queries import given_queries
+
+if TYPE_CHECKING:
+    from kili_query.errors import DataError
+
+
+@click.command("explain")
+@click.argument("query", metavar="QUERY|FILE|-")
+@click.argument("sources", metavar="[SOURCE]...", nargs=-1)
+@ontology_options
+@type_options
+@click.option(
+    "--asset", "assets", metavar="ID", multiple=True, help="Only the asset with this external id; may be repeated."
+)
+@click.option("--limit", default=10, show_default=True, metavar="N", type=click.IntRange(1), help="Labels to explain.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, one line for each label.")
+def command(
+    query: str,
+    sources: tuple[str, ...],
+    ontology_file: str | None,
+    input_type: str | None,
+    label_types: tuple[str, ...],
+    all_types: bool,
+    assets: tuple[str, ...],
+    limit: int,
+    as_json: bool,
+) -> int:
+    """Say what a query means in words; with SOURCEs, why each label satisfies it or not.
+
+    \b
+    kili-query explain "JOB.CATEGORY.count > 2" --ontology interface.json
+    kili-query explain "JOB.CATEGORY.count > 2" export.zip --asset car_1.jpg
+    """
+    import json
+
+    from kili_query.errors import DataError
+    from kili_query.formats.kili import read_labels
+
+    ontology = load_ontology(ontology_file, input_type)
+    asked = ready_query(given_queries((query,))[0].text, ontology)
+    if not sources:
+        from kili_query.lang.assist import in_words
+
+        click.echo(json.dumps({"text": in_words(asked.tree, ontology)}) if as_json else in_words(asked.tree, ontology))
+        return FINE
+    problems: list[DataError] = []
+    shown = 0
+    for label in read_labels(*sources, types=chosen_types(label_types, all_types), on_problem=problems.append):
+        if assets and label.external_id not in assets and label.asset_id not in assets:
+            continue
+        try:
+            explanation = asked.explain_label(label, ontology)
+        except DataError as error:
+            problems.append(error)
+            continue
+        if as_json:
+            click.echo(json.dumps({"label": label.name, **explanation.to_dict()}))
+        else:
+            click.echo(f"{label.name}\n{explanation}\n")
+        shown += 1
+        if shown == limit:
+            break
+    tell_problems(problems, [])
+    if assets and not shown and not problems:
+        click.echo(f"no label of {', '.join(assets)} was found", err=True)
+    return SOME_UNREADABLE if problems else FINE

@@ -1,0 +1,136 @@
+"""`kili-query filter`: the assets or labels of exports that match a query."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
+
+import click
+
+from kili_query.cli import FINE, SOME_UNREADABLE
+from kili_query.cli.options import (
+    chosen_types,
+    load_ontology,
+    ontology_options,
+    progress,
+    ready_query,
+    tell_problems,
+    type_options,
+    workers_option,
+)
+from kili_query.cli.queries import given_queries
+
+if TYPE_CHECKING:
+    from kili_query.offline.select import Summary
+
+
+@click.command("filter")
+@click.argument("arguments", metavar="SOURCE... QUERY", nargs=-1, required=True)
+@click.option("-o", "--output", metavar="FILE", help="Write there; the suffix chooses the format.")
+@click.option(
+    "--format", "format_", type=click.Choice(["ndjson", "json", "csv", "ids", "zip"]),
+    help="Output format. Default: by the suffix of the output, else ndjson.",
+)  # fmt: skip
+@click.option("--labels", is_flag=True, help="Give single labels, not whole assets.")
+@click.option("--count", is_flag=True, help="Print how many match, and nothing else.")
+@click.option("--ids", is_flag=True, help="Print the external ids of the assets that match.")
+@click.option("--invert", is_flag=True, help="Give what does not match.")
+@ontology_options
+@type_options
+@click.option("--validate", is_flag=True, help="Decode every label, also those that cannot match.")
+@workers_option
+@click.option("-q", "--quiet", is_flag=True, help="No progress bar and no summary.")
+def command(
+    arguments: tuple[str, ...],
+    output: str | None,
+    format_: str | None,
+    labels: bool,
+    count: bool,
+    ids: bool,
+    invert: bool,
+    ontology_file: str | None,
+    input_type: str | None,
+    label_types: tuple[str, ...],
+    all_types: bool,
+    validate: bool,
+    workers: int | None,
+    quiet: bool,
+) -> int:
+    """Give the assets of exports that match a query; with --labels, the single labels.
+
+    A SOURCE is an export archive (.zip), a folder, a .json, .jsonl or .ndjson file, one of these compressed with gzip,
+    or - for standard input. An asset matches if one of its labels satisfies the whole query. The QUERY comes last.
+
+    \b
+    kili-query filter export.zip "CARS.TRUCK.count >= 2" --count
+    kili-query filter export.zip "CARS.TRUCK.count >= 2" -o trucks.zip
+    kili-query filter labels.ndjson "WEATHER.RAIN.count == 0" --ids | head
+    kili-query filter a.zip b.zip query.kq --ontology interface.json --labels --format csv
+    """
+    from kili_query.offline.select import Summary, select
+    from kili_query.offline.write import SUFFIXES, whole_file, writer
+
+    if len(arguments) < 2:
+        raise click.UsageError("give at least one SOURCE, and the QUERY last")
+    *sources, query_text = arguments
+    if count and (ids or output or format_):
+        raise click.UsageError("--count prints a number; it goes with neither --ids nor --output nor --format")
+    suffix = SUFFIXES.get(os.path.splitext(output)[1].lower()) if output else None
+    if ids and (format_ or suffix) not in (None, "ids"):
+        raise click.UsageError("--ids is a format of its own; it goes with no other --format")
+    kind = "ids" if ids else format_ or suffix or "ndjson"
+    if kind == "zip" and (output is None or output == "-"):
+        raise click.UsageError("an archive is written to a file: give --output FILE")
+    ontology = load_ontology(ontology_file, input_type)
+    query = ready_query(given_queries((query_text,))[0].text, ontology)
+
+    started, summary, matches = time.perf_counter(), Summary(), 0
+    seen: set[int] = set()
+    with ExitStack() as stack:
+        advance = stack.enter_context(progress(tuple(sources), quiet))
+        target = None
+        if not count:
+            to_file = output is not None and output != "-"
+            file = stack.enter_context(whole_file(output)) if to_file and output else sys.stdout.buffer
+            target = writer(kind, file, query=str(query), sources=tuple(sources))
+        for part in select(
+            query, *sources,
+            unit="labels" if labels and kind != "zip" else "assets", trim=labels and kind == "zip",
+            ontology=ontology, types=chosen_types(label_types, all_types), invert=invert,
+            data=not count and kind in ("ndjson", "json", "zip"), validate=validate, workers=workers,
+        ):  # fmt: skip
+            summary.add(part.summary)
+            for hit in part.hits:
+                asset = (
+                    hash((hit.external_id, hit.asset_id)) if hit.label and (hit.external_id or hit.asset_id) else None
+                )
+                known = asset in seen and not labels
+                matches += not known
+                if asset is not None and not labels:
+                    seen.add(asset)  # labels that stand by themselves: their asset counts once
+                if target and not (known and kind in ("ids", "csv")):
+                    target.write(hit)
+            advance(part.size)
+        if target:
+            target.close()
+        if count:
+            click.echo(matches)
+        sys.stdout.flush()
+    tell_problems(summary.problems, [] if quiet else summary.skipped)
+    if not quiet:
+        click.echo(_told(summary, matches, "label" if labels else "asset", time.perf_counter() - started), err=True)
+    return SOME_UNREADABLE if summary.problems else FINE
+
+
+def _told(summary: Summary, matches: int, unit: str, seconds: float) -> str:
+    return (
+        f"read {_number(summary.labels, 'label')} of {_number(summary.records, 'record')} in {seconds:.1f} s: "
+        f"{_number(matches, unit)} matched, {summary.empty:,} empty, {len(summary.problems):,} unreadable"
+    )
+
+
+def _number(n: int, noun: str) -> str:
+    return f"{n:,} {noun}" + "s" * (n != 1)

@@ -1,0 +1,42 @@
+"""`kili-query format`: queries in canonical form."""
+
+from __future__ import annotations
+
+import re
+
+import click
+
+from kili_query.cli import FINE
+from kili_query.cli.queries import given_queries
+
+
+@click.command("format")
+@click.argument("queries", metavar="QUERY|FILE|-...", nargs=-1)
+@click.option("--width", default=88, show_default=True, metavar="N", type=click.IntRange(1), help="Columns of a line.")
+@click.option("--one-line", is_flag=True, help="Do not break lines.")
+@click.option("--simplify", is_flag=True, help="Leave out what is always true, never true or redundant.")
+@click.option("-w", "--write", is_flag=True, help="Change the files in place.")
+def command(queries: tuple[str, ...], width: int, one_line: bool, simplify: bool, write: bool) -> int:
+    """Print queries in canonical form, broken over lines. Comments are kept: they move above the query.
+
+    \b
+    kili-query format "(A.B.count>0)OR C.D.count>01"
+    kili-query format -w queries/*.kq
+    """
+    from kili_query.query import parse
+
+    for text, _, path in given_queries(queries):
+        query = parse(text)
+        query = query.simplify() if simplify else query
+        comments = [word for word in re.findall(r'"(?:[^"\\]|\\.)*"|#[^\n]*', text) if word[0] == "#"]
+        lines = [*(comment.rstrip() for comment in comments), str(query) if one_line else query.format(width)]
+        if not write:
+            click.echo("\n".join(lines))
+        elif path is None:
+            raise click.UsageError("--write changes files, and this is none")
+        else:
+            from kili_query.offline.write import whole_file
+
+            with whole_file(path) as file:
+                file.write(("\n".join(lines) + "\n").encode())
+    return FINE

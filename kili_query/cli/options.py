@@ -1,0 +1,154 @@
+"""What several commands take: a query, an ontology, label types, workers; and how they show progress."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from kili_query.errors import DataError
+    from kili_query.model.ontology import Ontology
+    from kili_query.query import Query
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+MAX_SHOWN = 20
+"""How many unreadable labels are named on the screen."""
+
+
+def ontology_options(command: F) -> F:
+    """`--ontology FILE` and `--input-type TYPE`."""
+    command = click.option(
+        "--input-type", metavar="TYPE", help="Type of the project's assets, such as IMAGE or VIDEO."
+    )(command)
+    return click.option(
+        "--ontology", "ontology_file", metavar="FILE", type=click.Path(), help="The project's jsonInterface: names are checked."
+    )(command)  # fmt: skip
+
+
+def type_options(command: F) -> F:
+    """`--type TYPE`, repeated, and `--all-types`."""
+    command = click.option("--all-types", is_flag=True, help="All label types, AUTOSAVE too.")(command)
+    return click.option(
+        "--type", "label_types", metavar="TYPE", multiple=True,
+        help="Label type that takes part, such as REVIEW; may be repeated. Default: all but AUTOSAVE.",
+    )(command)  # fmt: skip
+
+
+def workers_option(command: F) -> F:
+    """`--workers N`."""
+    return click.option(
+        "--workers", metavar="N", type=click.IntRange(1, 256), help="Number of processes. Default: one for each core."
+    )(command)
+
+
+def load_ontology(path: str | None, input_type: str | None) -> Ontology | None:
+    """The ontology of `--ontology`, if given."""
+    if path is None:
+        return None
+    from kili_query.model.ontology import Ontology
+
+    return Ontology.load(path, input_type)
+
+
+def chosen_types(label_types: tuple[str, ...], all_types: bool) -> frozenset[str] | None:
+    """The label types of `--type` and `--all-types`; None for all."""
+    from kili_query.model.labels import DEFAULT_LABEL_TYPES, LABEL_TYPES
+
+    if all_types:
+        return None
+    chosen = frozenset(name.upper() for name in label_types)
+    for name in chosen.difference(LABEL_TYPES):
+        raise click.BadParameter(f"{name!r} is no label type; there are {', '.join(LABEL_TYPES)}", param_hint="--type")
+    return chosen or DEFAULT_LABEL_TYPES
+
+
+def read_text(source: str) -> str:
+    """The text of a file, or of standard input for `-`.
+
+    Raises
+    ------
+    DataError: it cannot be read, or is not UTF-8 text.
+    """
+    from kili_query.errors import DataError
+
+    where = "standard input" if source == "-" else source
+    try:
+        data = sys.stdin.buffer.read() if source == "-" else Path(source).read_bytes()
+        return data.decode("utf-8-sig")
+    except OSError as error:
+        raise DataError(f"cannot be read: {error.strerror}", code="KQ503", where=where) from None
+    except UnicodeDecodeError as error:
+        raise DataError(f"is not UTF-8 text (byte {error.start})", code="KQ503", where=where) from None
+
+
+def ready_query(text: str, ontology: Ontology | None) -> Query:
+    """The query of a text, checked; what is not an error is told on standard error.
+
+    Raises
+    ------
+    QuerySyntaxError: it is no query.
+    QueryCheckError: it has names that the ontology lacks.
+    """
+    from kili_query.cli import colored
+    from kili_query.errors import Severity
+    from kili_query.query import parse
+
+    query = parse(text)
+    if ontology is not None:
+        query.require(ontology)
+    for diagnostic in query.check(ontology):
+        if diagnostic.severity is Severity.WARNING:
+            click.echo(diagnostic.render(text, color=colored(sys.stderr)), err=True)
+    return query
+
+
+def tell_problems(problems: list[DataError], skipped: list[DataError]) -> None:
+    """Name what could not be read, and what was left out, on standard error."""
+    for problem in problems[:MAX_SHOWN]:
+        click.echo(f"unreadable[{problem.code}]: {problem}", err=True)
+    if len(problems) > MAX_SHOWN:
+        click.echo(f"… and {len(problems) - MAX_SHOWN:,} more", err=True)
+    for problem in skipped[:MAX_SHOWN]:
+        click.echo(f"skipped: {problem}", err=True)
+    if len(skipped) > MAX_SHOWN:
+        click.echo(f"… and {len(skipped) - MAX_SHOWN:,} more files skipped", err=True)
+
+
+@contextmanager
+def progress(sources: tuple[str, ...], quiet: bool) -> Iterator[Callable[[int], None]]:
+    """A bar on standard error, if that is a terminal; gives a function that takes how many bytes are done."""
+    if quiet or not sys.stderr.isatty():
+        yield lambda _: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn, TransferSpeedColumn
+
+    columns = (BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("", total=_total_size(sources))
+        yield lambda size: bar.advance(task, size)
+
+
+def _total_size(sources: tuple[str, ...]) -> int | None:
+    """Bytes to go through, uncompressed where an archive tells; None if that cannot be known."""
+    import os
+    import zipfile
+
+    total = 0
+    for source in sources:
+        if source == "-" or source.endswith(".gz"):
+            return None
+        if os.path.isdir(source):
+            total += sum(os.path.getsize(os.path.join(place, n)) for place, _, names in os.walk(source) for n in names)
+        elif zipfile.is_zipfile(source):
+            with zipfile.ZipFile(source) as archive:
+                total += sum(i.file_size for i in archive.infolist() if i.filename.endswith(".json"))
+        else:
+            total += os.path.getsize(source)
+    return total

@@ -1,0 +1,163 @@
+"""`kili-query stats`: what labels hold, as a table."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import sys
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from kili_query.cli import FINE, SOME_UNREADABLE, colored
+from kili_query.cli.options import (
+    chosen_types,
+    load_ontology,
+    ontology_options,
+    progress,
+    tell_problems,
+    type_options,
+    workers_option,
+)
+
+if TYPE_CHECKING:
+    from kili_query.model.ontology import Ontology
+    from kili_query.offline.statistics import Statistics
+
+_BARS = " ▁▂▃▄▅▆▇█"
+_CLASSES = ((1, 1), (2, 2), (3, 3), (4, 5), (6, 10), (11, None))
+"""Counts per label that share a bar: 1, 2, 3, 4 to 5, 6 to 10, more."""
+
+
+@click.command("stats")
+@click.argument("sources", metavar="SOURCE...", nargs=-1, required=True)
+@ontology_options
+@type_options
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, with the whole distribution.")
+@click.option("--csv", "as_csv", is_flag=True, help="Print CSV.")
+@workers_option
+@click.option("-q", "--quiet", is_flag=True, help="No progress bar and no summary.")
+def command(
+    sources: tuple[str, ...],
+    ontology_file: str | None,
+    input_type: str | None,
+    label_types: tuple[str, ...],
+    all_types: bool,
+    as_json: bool,
+    as_csv: bool,
+    workers: int | None,
+    quiet: bool,
+) -> int:
+    """Count objects per job and category: labels that have any, objects, how many per label.
+
+    With --ontology also the categories that no label uses, and the names in labels that the ontology lacks.
+
+    \b
+    kili-query stats export.zip
+    kili-query stats export.zip --ontology interface.json --json
+    """
+    from kili_query.offline.statistics import Statistics, measure, merge
+
+    if as_json and as_csv:
+        raise click.UsageError("--json and --csv exclude each other")
+    ontology = load_ontology(ontology_file, input_type)
+    total = Statistics()
+    with progress(sources, quiet) as advance:
+        for part, size in measure(
+            *sources, ontology=ontology, types=chosen_types(label_types, all_types), workers=workers
+        ):
+            merge(total, part)
+            advance(size)
+    if as_json:
+        click.echo(json.dumps(_as_json(total, ontology), indent=2))
+    elif as_csv:
+        click.echo(_as_csv(total, ontology), nl=False)
+    else:
+        _print_table(total, ontology)
+    tell_problems(total.problems, [] if quiet else total.skipped)
+    return SOME_UNREADABLE if total.problems else FINE
+
+
+def _as_json(total: Statistics, ontology: Ontology | None) -> dict[str, Any]:
+    rows = [
+        {
+            "job": key[0],
+            "category": key[1],
+            "labels": total.labels_with(key),
+            "objects": total.objects(key),
+            "distribution": {str(count): labels for count, labels in sorted(total.spread.get(key, Counter()).items())},
+        }
+        for key in total.keys(ontology)
+    ]
+    data: dict[str, Any] = {
+        "records": total.records,
+        "labels": total.labels,
+        "empty": total.empty,
+        "unreadable": len(total.problems),
+        "categories": rows,
+    }
+    if ontology:
+        data["unused"] = [{"job": job, "category": category} for job, category in total.unused(ontology)]
+        data["unknown"] = [{"job": job, "category": category} for job, category in total.unknown(ontology)]
+    return data
+
+
+def _as_csv(total: Statistics, ontology: Ontology | None) -> str:
+    text = io.StringIO()
+    table = csv.writer(text, lineterminator="\n")
+    table.writerow(["job", "category", "labels", "objects", "most_in_a_label"])
+    for key in total.keys(ontology):
+        most = max(total.spread.get(key, {0: 0}))
+        table.writerow([*key, total.labels_with(key), total.objects(key), most])
+    return text.getvalue()
+
+
+def _print_table(total: Statistics, ontology: Ontology | None) -> None:
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    console = Console(file=sys.stdout, no_color=not colored(sys.stdout), highlight=False, markup=False)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, caption_justify="left")
+    table.add_column("job")
+    table.add_column("category", overflow="fold")
+    for name in ("labels", "%"):
+        table.add_column(name, justify="right")
+    table.add_column("", min_width=12)
+    table.add_column("objects", justify="right")
+    table.add_column("per label: 1 2 3 -5 -10 +")
+    table.add_column("most", justify="right")
+    previous = None
+    unknown = set(total.unknown(ontology)) if ontology else set()
+    for key in total.keys(ontology):
+        labels = total.labels_with(key)
+        share = labels / total.labels if total.labels else 0
+        spread = total.spread.get(key, Counter())
+        name = f"{key[1]} (not in the ontology)" if key in unknown else key[1]
+        table.add_row(
+            Text("" if key[0] == previous else key[0]), Text(name, style="" if labels else "dim"), f"{labels:,}",
+            f"{share:.0%}", Text("█" * round(share * 12), style="cyan"), f"{total.objects(key):,}",
+            Text("           " + _bars(spread), style="cyan"), f"{max(spread, default=0):,}",
+        )  # fmt: skip
+        previous = key[0]
+    console.print(table)
+    console.print(
+        f"{total.labels:,} labels of {total.records:,} records, {total.empty:,} empty, {len(total.problems):,} unreadable"
+    )
+    if ontology:
+        unused = [f"{job}.{category}" for job, category in total.unused(ontology)]
+        if unused:
+            console.print(f"never used: {', '.join(unused)}")
+
+
+def _bars(spread: Counter[int]) -> str:
+    """A bar for each class of counts, as high as its share of the labels that have the category."""
+    heights = [
+        sum(labels for count, labels in spread.items() if low <= count and (high is None or count <= high))
+        for low, high in _CLASSES
+    ]
+    top = max(heights) or 1
+    return " ".join(_BARS[-(-height * 8 // top)] for height in heights)

@@ -1,0 +1,176 @@
+"""Work over the parts of an input: in order, on several processes, with a bounded amount under way."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from itertools import chain
+from multiprocessing import get_context
+from typing import Any, Generic, Protocol, TypeVar
+
+from kili_query.errors import DataError
+from kili_query.formats.kili import LineRange, Part, Problem, Record, Source, plan
+
+R = TypeVar("R")
+R_co = TypeVar("R_co", covariant=True)
+
+BATCH = 4 << 20
+"""Bytes of records that are handed to a worker at a time, where the input is a stream."""
+
+MIN_FOR_WORKERS = 16 << 20
+"""Inputs below this size, in bytes, are worked on by one process: starting others would take longer."""
+
+MAX_DEFAULT_WORKERS = 8
+
+
+class Work(Protocol[R_co]):
+    """What is done with records. It is pickled once for each worker."""
+
+    def __call__(self, records: Iterator[Record | Problem]) -> R_co:
+        """The result for the records of one part."""
+
+
+class Done(Generic[R]):
+    """The result of one part, with the number of its first line (0 where the part has no lines) and its size in bytes."""
+
+    __slots__ = ("base", "result", "size")
+
+    def __init__(self, result: R, base: int, size: int) -> None:
+        self.result = result
+        self.base = base
+        self.size = size
+
+
+def default_workers() -> int:
+    """As many as this process may use cores, up to 8."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(cores, MAX_DEFAULT_WORKERS)
+
+
+def run(work: Work[R], sources: Sequence[Source], workers: int | None = None) -> Iterator[Done[R]]:
+    """The results of all parts of the sources, in the order of the input.
+
+    Parameters
+    ----------
+    work: is called with the records of one part after the other, maybe in other processes.
+    workers: number of processes; None: as many as cores, one for small inputs.
+
+    Raises
+    ------
+    DataError: a source cannot be read (KQ503), or a worker process was killed.
+    """
+    parts = plan(sources)
+    if workers is None:
+        workers = default_workers()
+        first, size = [], 0
+        if workers > 1:
+            for part in parts:
+                first.append(part)
+                size += part.size or (BATCH if not part.sequential else MIN_FOR_WORKERS)
+                if size >= MIN_FOR_WORKERS:
+                    break
+            else:
+                workers = 1
+        parts = chain(first, parts)
+    results = _run_here(work, parts) if workers <= 1 else _run_in_pool(work, parts, workers)
+    return _with_bases(results)
+
+
+_Result = tuple[Part, R, int]
+"""The part, its result, and how many lines it has."""
+
+
+def _with_bases(results: Iterator[_Result[R]]) -> Iterator[Done[R]]:
+    base = 0
+    for part, result, lines in results:
+        if isinstance(part, LineRange) and part.start == 0:
+            base = 0
+        yield Done(result, base, part.size)
+        base += lines
+
+
+class _Batch(Part):
+    """Records of a stream, which the process that reads it hands to another."""
+
+    __slots__ = ("items", "size", "source")
+
+    def __init__(self, source: str, items: list[Record | Problem], size: int) -> None:
+        self.source = source
+        self.items = items
+        self.size = size
+
+    def records(self) -> Iterator[Record | Problem]:
+        return iter(self.items)
+
+
+def _batches(part: Part) -> Iterator[_Batch]:
+    """A stream in batches. Their sizes add up to that of the part, if it is known."""
+    items: list[Record | Problem] = []
+    size = 0
+    for item in part.records():
+        items.append(item)
+        size += len(item.data) if isinstance(item, Record) else 0
+        if size >= BATCH:
+            yield _Batch(part.source, items, size)
+            items, size = [], 0
+    yield _Batch(part.source, items, size)
+
+
+def _divided(parts: Iterator[Part]) -> Iterator[Part]:
+    for part in parts:
+        if part.sequential:
+            yield from _batches(part)
+        else:
+            yield part
+
+
+def _run_here(work: Work[R], parts: Iterator[Part]) -> Iterator[_Result[R]]:
+    for part in _divided(parts):
+        result = work(part.records())
+        yield part, result, part.lines if isinstance(part, LineRange) else 0
+
+
+def _run_in_pool(work: Work[R], parts: Iterator[Part], workers: int) -> Iterator[_Result[R]]:
+    # Forking is fast, and safe as long as there is no other thread, whose locks a child would inherit.
+    fork = sys.platform == "linux" and threading.active_count() == 1
+    pool = ProcessPoolExecutor(workers, get_context("fork" if fork else "spawn"), _start_worker, (work,))
+    waiting: deque[tuple[Part, Future[tuple[R, int]]]] = deque()
+    try:
+        for part in _divided(parts):
+            waiting.append((part, pool.submit(_work_on, part)))
+            if len(waiting) > 2 * workers:
+                yield _finished(*waiting.popleft())
+        while waiting:
+            yield _finished(*waiting.popleft())
+    except BrokenProcessPool:
+        raise DataError(
+            "a worker process was killed, perhaps for lack of memory; `--workers 1` needs less", code="KQ503"
+        ) from None
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _finished(part: Part, future: Future[tuple[R, int]]) -> _Result[R]:
+    result, lines = future.result()
+    return part, result, lines
+
+
+_work: Work[Any] | None = None
+
+
+def _start_worker(work: Work[Any]) -> None:
+    global _work
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent ends the pool
+    _work = work
+
+
+def _work_on(part: Part) -> tuple[Any, int]:
+    assert _work is not None
+    result = _work(part.records())
+    return result, part.lines if isinstance(part, LineRange) else 0

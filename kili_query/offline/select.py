@@ -1,0 +1,244 @@
+"""Select: run a query over exports on disk, and give what matches, in the order of the input."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, NamedTuple
+
+import msgspec
+
+from kili_query.engines.scan import LabelKey, Scanner, Verdict
+from kili_query.errors import DataError
+from kili_query.formats.kili import Place, Problem, Record, Source, decode_record
+from kili_query.model.labels import DEFAULT_LABEL_TYPES, LABEL_KEYS
+from kili_query.model.ontology import Ontology
+from kili_query.offline.run import run
+from kili_query.query import Query
+
+Unit = Literal["assets", "labels"]
+
+
+class Hit(NamedTuple):
+    """An asset (or a label) that matches."""
+
+    data: bytes
+    """Its JSON text, without line breaks; empty where the selection was asked for without it."""
+    where: Place
+    external_id: str | None
+    asset_id: str | None
+    label: LabelKey | None
+    """Where the label stands in its asset; for an asset None, unless its record is a label by itself."""
+
+    @property
+    def asset(self) -> str:
+        """The id of the asset, for people; the place of the record if it has none."""
+        return self.external_id or self.asset_id or str(self.where)
+
+
+@dataclass(slots=True)
+class Summary:
+    """What has been read."""
+
+    records: int = 0
+    """Assets; and labels and conversations that stand by themselves."""
+    labels: int = 0
+    matched_records: int = 0
+    matched_labels: int = 0
+    empty: int = 0
+    """Labels without any answer."""
+    problems: list[DataError] = field(default_factory=list)
+    """Labels and records that could not be read."""
+    skipped: list[DataError] = field(default_factory=list)
+    """Files that an export holds beside labels."""
+
+    def add(self, other: Summary) -> None:
+        """Take in another summary."""
+        self.records += other.records
+        self.labels += other.labels
+        self.matched_records += other.matched_records
+        self.matched_labels += other.matched_labels
+        self.empty += other.empty
+        self.problems += other.problems
+        self.skipped += other.skipped
+
+
+class Selected(NamedTuple):
+    """What one part of the input gave."""
+
+    hits: list[Hit]
+    summary: Summary
+    size: int
+    """Bytes of the part, for progress; 0 if unknown."""
+
+
+def select(
+    query: Query,
+    *sources: Source,
+    unit: Unit = "assets",
+    ontology: Ontology | None = None,
+    types: frozenset[str] | None = DEFAULT_LABEL_TYPES,
+    invert: bool = False,
+    trim: bool = False,
+    data: bool = True,
+    validate: bool = False,
+    workers: int | None = None,
+) -> Iterator[Selected]:
+    """What matches in files, folders, archives and standard input (`-`), part by part, in the order of the input.
+
+    An asset matches if one of its labels satisfies the whole query. A record that cannot be read is noted in the
+    summary, and reading goes on.
+
+    Parameters
+    ----------
+    query: the question. It is not checked against the ontology here.
+    unit: `"assets"`, or `"labels"` for the single labels that match.
+    ontology: tells frames of a video from jobs whose keys are digits.
+    types: the label types that take part; None: all. By default all but AUTOSAVE.
+    invert: give what does not match. An asset with a label that cannot be read is given only if another one matches.
+    trim: keep in each asset only the labels that match.
+    data: give the JSON text of each hit; without it less is handed from process to process.
+    validate: decode also large records that cannot match, so that each malformed one is noticed.
+    workers: number of processes; None: one for each core, for large inputs.
+
+    Raises
+    ------
+    DataError: a source cannot be read (KQ503).
+    """
+    of_labels = unit == "labels" or trim
+    asked = ~query if invert and of_labels else query
+    work = _Select(asked, unit, ontology, types, invert and not of_labels, trim, data, validate)
+    for done in run(work, sources, workers):
+        (hits, summary), base = done.result, done.base
+        if base:
+            hits = [hit._replace(where=hit.where.moved(base)) for hit in hits]
+        problems = [problem.error(base) for problem in summary.problems]
+        skipped = [problem.error(base) for problem in summary.skipped]
+        yield Selected(hits, Summary(*summary[:5], problems, skipped), done.size)
+
+
+class _Tally(NamedTuple):
+    """A summary whose problems do not yet know the line on which their part begins."""
+
+    records: int
+    labels: int
+    matched_records: int
+    matched_labels: int
+    empty: int
+    problems: list[Problem]
+    skipped: list[Problem]
+
+
+@dataclass(frozen=True)
+class _Select:
+    """The work on one part. The scanner is made where the work is done: it cannot be pickled."""
+
+    query: Query
+    unit: Unit
+    ontology: Ontology | None
+    types: frozenset[str] | None
+    invert: bool
+    trim: bool
+    data: bool
+    validate: bool
+
+    def __call__(self, records: Iterator[Record | Problem]) -> tuple[list[Hit], _Tally]:
+        scan = Scanner.of_query(self.query.tree, self.ontology, self.types, validate=self.validate).scan
+        hits: list[Hit] = []
+        problems: list[Problem] = []
+        skipped: list[Problem] = []
+        count = labels = matched_records = matched_labels = empty = 0
+        for record in records:
+            if isinstance(record, Problem):
+                (skipped if record.skipped else problems).append(record)
+                continue
+            try:
+                verdict = scan(record.data)
+            except DataError as error:
+                # once more, by the reader: it knows where in the file the fault is
+                decoded = decode_record(record)
+                problem = decoded if isinstance(decoded, Problem) else Problem(str(error), record.where)
+                (skipped if problem.skipped else problems).append(problem)
+                continue
+            count += 1
+            labels += verdict.labels
+            empty += verdict.empty
+            problems += (Problem(str(error), record.where) for error in verdict.problems)
+            matched = verdict.matched
+            if self.invert:
+                matched_records += not matched and not verdict.problems
+                matched_labels += verdict.labels - len(matched) - len(verdict.problems)
+                if not matched and not verdict.problems:
+                    hits.append(self._asset(record, verdict))
+            elif matched:
+                matched_records += 1
+                matched_labels += len(matched)
+                hits += [self._asset(record, verdict)] if self.unit == "assets" else self._labels(record, verdict)
+        return hits, _Tally(count, labels, matched_records, matched_labels, empty, problems, skipped)
+
+    def _asset(self, record: Record, verdict: Verdict) -> Hit:
+        external_id, asset_id = verdict.external_id, verdict.asset_id
+        if external_id is None and asset_id is None:  # a record that was skipped has not been looked into
+            external_id, asset_id = _identify(record.data)
+        bare = verdict.matched[0] if verdict.matched and not verdict.matched[0].key else None
+        text = b"" if not self.data else _trimmed(record.data, verdict) if self.trim else _on_one_line(record.data)
+        return Hit(text, record.where, external_id, asset_id, bare)
+
+    def _labels(self, record: Record, verdict: Verdict) -> Iterator[Hit]:
+        asset = {"externalId": verdict.external_id, "id": verdict.asset_id}
+        whole = msgspec.json.decode(record.data, type=dict[str, msgspec.Raw]) if self.data else {}
+        for label in verdict.matched:
+            text = b""
+            if self.data and label.key in ("", "label"):
+                text = _on_one_line(record.data)
+            elif self.data:
+                text = _with_asset(_label_in(whole[label.key], label), asset)
+            yield Hit(text, record.where, verdict.external_id, verdict.asset_id, label)
+
+
+class _Ids(msgspec.Struct, gc=False):
+    externalId: object = None  # noqa: N815
+    id: object = None
+    labelOf: object = None  # noqa: N815
+
+
+_IDS = msgspec.json.Decoder(_Ids)
+
+
+def _identify(data: bytes) -> tuple[str | None, str | None]:
+    """The external id and the id of the asset of a record."""
+    found = _IDS.decode(data)
+    if isinstance(found.labelOf, dict):
+        ids = (found.labelOf.get("externalId"), found.labelOf.get("id"))
+    else:
+        ids = (found.externalId, found.id)
+    external_id, asset_id = (value if isinstance(value, str) else None for value in ids)
+    return external_id, asset_id
+
+
+def _on_one_line(data: bytes) -> bytes:
+    return msgspec.json.format(data, indent=-1) if b"\n" in data or b"\r" in data else data
+
+
+def _label_in(value: msgspec.Raw, label: LabelKey) -> msgspec.Raw:
+    """The label among those that a key of the asset holds: a list of labels, or a single one."""
+    text = bytes(value).lstrip()
+    return msgspec.json.decode(text, type=list[msgspec.Raw])[label.position] if text[:1] == b"[" else value
+
+
+def _trimmed(data: bytes, verdict: Verdict) -> bytes:
+    """An asset with only those of its labels that match."""
+    fields = msgspec.json.decode(data, type=dict[str, msgspec.Raw])
+    for key in LABEL_KEYS:
+        if key in fields and verdict.matched[0].key:
+            kept = [_label_in(fields[key], label) for label in verdict.matched if label.key == key]
+            fields[key] = msgspec.Raw(msgspec.json.encode(kept if key != "latestLabel" else kept[0] if kept else None))
+    return _on_one_line(msgspec.json.encode(fields))
+
+
+def _with_asset(label: msgspec.Raw, asset: dict[str, str | None]) -> bytes:
+    """The label as `kili.labels()` gives it: with its asset under `labelOf`, unless it tells already."""
+    fields = msgspec.json.decode(label, type=dict[str, msgspec.Raw])
+    if "labelOf" not in fields:
+        fields = {"labelOf": msgspec.Raw(msgspec.json.encode(asset)), **fields}
+    return _on_one_line(msgspec.json.encode(fields))
