@@ -13,6 +13,7 @@ import click
 from kili_query.cli import FINE, SOME_UNREADABLE
 from kili_query.cli.options import (
     chosen_types,
+    counted,
     load_ontology,
     ontology_options,
     progress,
@@ -127,10 +128,6 @@ def command(
 
 def _told(summary: Summary, matches: int, unit: str, seconds: float) -> str:
     return (
-        f"read {_number(summary.labels, 'label')} of {_number(summary.records, 'record')} in {seconds:.1f} s: "
-        f"{_number(matches, unit)} matched, {summary.empty:,} empty, {len(summary.problems):,} unreadable"
+        f"read {counted(summary.labels, 'label')} of {counted(summary.records, 'record')} in {seconds:.1f} s: "
+        f"{counted(matches, unit)} matched, {summary.empty:,} empty, {len(summary.problems):,} unreadable"
     )
-
-
-def _number(n: int, noun: str) -> str:
-    return f"{n:,} {noun}" + "s" * (n != 1)

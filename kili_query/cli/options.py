@@ -120,6 +120,15 @@ def tell_problems(problems: list[DataError], skipped: list[DataError]) -> None:
         click.echo(f"… and {len(skipped) - MAX_SHOWN:,} more files skipped", err=True)
 
 
+def counted(n: int, noun: str) -> str:
+    """A number with its noun.
+
+    >>> counted(1, "label"), counted(2000, "label")
+    ('1 label', '2,000 labels')
+    """
+    return f"{n:,} {noun}" + "s" * (n != 1)
+
+
 @contextmanager
 def progress(sources: tuple[str, ...], quiet: bool) -> Iterator[Callable[[int], None]]:
     """A bar on standard error, if that is a terminal; gives a function that takes how many bytes are done."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 import sys
 from collections import Counter
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,7 @@ import click
 from kili_query.cli import FINE, SOME_UNREADABLE, colored
 from kili_query.cli.options import (
     chosen_types,
+    counted,
     load_ontology,
     ontology_options,
     progress,
@@ -120,16 +122,16 @@ def _print_table(total: Statistics, ontology: Ontology | None) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    console = Console(file=sys.stdout, no_color=not colored(sys.stdout), highlight=False, markup=False)
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, caption_justify="left")
-    table.add_column("job")
+    width = None if sys.stdout.isatty() or "COLUMNS" in os.environ else 160
+    console = Console(file=sys.stdout, width=width, no_color=not colored(sys.stdout), highlight=False, markup=False)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("job", overflow="fold")
     table.add_column("category", overflow="fold")
-    for name in ("labels", "%"):
-        table.add_column(name, justify="right")
-    table.add_column("", min_width=12)
-    table.add_column("objects", justify="right")
-    table.add_column("per label: 1 2 3 -5 -10 +")
-    table.add_column("most", justify="right")
+    table.add_column("labels", justify="right", no_wrap=True)
+    table.add_column("", min_width=10, no_wrap=True)
+    table.add_column("objects", justify="right", no_wrap=True)
+    table.add_column("spread", no_wrap=True)
+    table.add_column("most", justify="right", no_wrap=True)
     previous = None
     unknown = set(total.unknown(ontology)) if ontology else set()
     for key in total.keys(ontology):
@@ -139,14 +141,14 @@ def _print_table(total: Statistics, ontology: Ontology | None) -> None:
         name = f"{key[1]} (not in the ontology)" if key in unknown else key[1]
         table.add_row(
             Text("" if key[0] == previous else key[0]), Text(name, style="" if labels else "dim"), f"{labels:,}",
-            f"{share:.0%}", Text("█" * round(share * 12), style="cyan"), f"{total.objects(key):,}",
-            Text("           " + _bars(spread), style="cyan"), f"{max(spread, default=0):,}",
+            Text("█" * round(share * 10), style="cyan"), f"{total.objects(key):,}",
+            Text(_bars(spread), style="cyan"), f"{max(spread, default=0):,}",
         )  # fmt: skip
         previous = key[0]
     console.print(table)
-    console.print(
-        f"{total.labels:,} labels of {total.records:,} records, {total.empty:,} empty, {len(total.problems):,} unreadable"
-    )
+    console.print("spread: labels with 1, 2, 3, 4 to 5, 6 to 10, more objects; most: objects in one label")
+    read = f"{counted(total.labels, 'label')} of {counted(total.records, 'record')}"
+    console.print(f"{read}, {total.empty:,} empty, {len(total.problems):,} unreadable")
     if ontology:
         unused = [f"{job}.{category}" for job, category in total.unused(ontology)]
         if unused:
@@ -160,4 +162,4 @@ def _bars(spread: Counter[int]) -> str:
         for low, high in _CLASSES
     ]
     top = max(heights) or 1
-    return " ".join(_BARS[-(-height * 8 // top)] for height in heights)
+    return "".join(_BARS[-(-height * 8 // top)] for height in heights)
