@@ -100,6 +100,7 @@ CODES: dict[str, Code] = {
     "KQ503": Code("unreadable source", _ERROR),
     "KQ504": Code("name that Kili's own language cannot express", _WARNING),
     "KQ505": Code("questionable ontology", _WARNING),
+    "KQ506": Code("malformed JSON form of a query", _ERROR),
 }
 
 

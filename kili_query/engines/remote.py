@@ -16,6 +16,6 @@ def compile_filter(root: Node) -> str:
 
     >>> from kili_query.lang.parser import parse_tree
     >>> compile_filter(parse_tree("NOT A.B.count IN (1, 2)"))
-    'A.B.count < 1 OR A.B.count > 2'
+    'A.B.count == 0 OR A.B.count > 2'
     """
     return to_text(to_portable(root))

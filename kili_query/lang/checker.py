@@ -7,9 +7,10 @@ from collections.abc import Iterator
 
 from kili_query.errors import Diagnostic, Fix, Span
 from kili_query.lang.assist import listed, nearest
-from kili_query.lang.ast import And, Count, Leaf, Node, Not, Or, leaves, walk
+from kili_query.lang.ast import And, Count, InRange, Leaf, Node, Or, leaves, walk
 from kili_query.lang.intervals import ALL, Counts, between
 from kili_query.lang.printer import name_to_text, to_text
+from kili_query.lang.rewrites import push_not
 from kili_query.lang.simplifier import Finding, verdict_or_rest
 from kili_query.model.ontology import Job, Ontology
 
@@ -174,6 +175,8 @@ def _senseless(finding: Finding, text: str | None) -> Diagnostic:
 def _why(part: Node, verdict: bool) -> str | None:
     if not isinstance(part, Leaf):
         return None
+    if isinstance(part, InRange) and part.low is not None and part.high is not None and part.low > part.high:
+        return f"the ends are in falling order; `{part.high}..{part.low}` is a range"
     if verdict and part.counts.has(0):
         return "a count is never below 0; `> 0` asks for at least one"
     return "a count is a whole number from 0"
@@ -216,7 +219,8 @@ def _check_mixed(root: Node, text: str) -> Iterator[Diagnostic]:
                 a, b = item.span.start - start, item.span.end - start
                 written = f"{written[:a]}({written[a:b]}){written[b:]}"
             message = "AND binds tighter than OR; parentheses would say so"
-            yield Diagnostic("KQ305", message, bare[0].span, f"write `{_shown(written)}`", Fix(node.span, written))
+            hint = f"write `({_shown(text[slice(*bare[0].span)])})`"
+            yield Diagnostic("KQ305", message, bare[0].span, hint, Fix(node.span, written))
 
 
 def _in_parentheses(node: Or, index: int, text: str) -> bool:
@@ -247,16 +251,12 @@ def _check_bounds(root: Node, ontology: Ontology) -> Iterator[Diagnostic]:
         times = "once" if bound == 1 else f"{bound} times"
         message = f"`{_shown(to_text(leaf))}` is {word} true for labels that obey the ontology"
         hint = f"job `{job.key}` can choose `{leaf.operand.category}` at most {times} in a label"
+        if ontology.input_type is None:
+            hint += "; in an LLM project it can do so for each message"
         yield Diagnostic("KQ303", message, leaf.span, hint)
-    todo: list[tuple[Node, bool]] = [(root, True)]
-    while todo:
-        node, kept = todo.pop()
-        if isinstance(node, Not):
-            todo.append((node.item, not kept))
-        elif isinstance(node, (And, Or)):
-            todo += [(item, kept) for item in node.items]
-            if isinstance(node, And) and kept:
-                yield from _check_choices(node, ontology)
+    for node in walk(push_not(root)):
+        if isinstance(node, And):
+            yield from _check_choices(node, ontology)
 
 
 def _bound(job: Job, ontology: Ontology) -> int | None:

@@ -123,7 +123,7 @@ def tree_from_json(data: object) -> Node:
 
     Raises
     ------
-    DataError: it is not the JSON form of a tree; the error names the place (KQ501).
+    DataError: it is not the JSON form of a tree; the error names the place (KQ506).
     """
     try:
         if isinstance(data, (str, bytes, bytearray)):
@@ -131,12 +131,12 @@ def tree_from_json(data: object) -> Node:
         return _tree(_ADAPTER.validate_python(data))
     except (ValidationError, RecursionError) as error:
         if isinstance(error, RecursionError):
-            raise DataError("the JSON form of a query is nested too deep") from None
+            raise DataError("the JSON form of a query is nested too deep", code="KQ506") from None
         first = error.errors(include_url=False)[0]
         kinds = {"comparison", "in_list", "in_range", "not", "and", "or"}
         steps = [step for step in first["loc"] if step not in kinds]
         path = "$" + "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in steps)
-        raise DataError(f"not the JSON form of a query: {first['msg']}", where=path) from None
+        raise DataError(f"not the JSON form of a query: {first['msg']}", code="KQ506", where=path) from None
 
 
 def _leaf_model(leaf: Leaf) -> TreeModel:

@@ -94,7 +94,7 @@ class _Reducer:
             node, kept = node.item, not kept
         if not isinstance(node, Leaf):
             items = list(_flat(_Item(node, kept)))
-            result: _Result = yield self._reduce_group(node, isinstance(node, And) is kept, items)
+            result: _Result = yield self._reduce_group(_Item(node, kept), isinstance(node, And) is kept, items)
             return result
         item = _Item(node, kept)
         verdict = self._verdict(item)
@@ -109,7 +109,7 @@ class _Reducer:
         passing = item.counts & possible
         return False if not passing else True if passing == possible else None
 
-    def _reduce_group(self, origin: Node, conjunctive: bool, items: list[_Item]) -> Step[_Result]:
+    def _reduce_group(self, origin: _Item, conjunctive: bool, items: list[_Item]) -> Step[_Result]:
         """An AND (conjunctive) or an OR. Its mirror image is the other one with all counts complemented."""
         while True:
             comparisons: dict[Key, list[_Item]] = {}
@@ -137,9 +137,9 @@ class _Reducer:
                     if isinstance(result, bool):
                         if result is not conjunctive:
                             return result
-                        self._report(Finding(None, (item.node,), group=origin))
+                        self._report(Finding(None, (item.node,), group=origin.node))
                     elif result in seen:
-                        self._report(Finding(None, (item.node,), group=origin))
+                        self._report(Finding(None, (item.node,), group=origin.node))
                     else:
                         seen.add(result)
                         # a group that became a comparison, or one like this, may say more about the others
@@ -155,10 +155,10 @@ class _Reducer:
             return conjunctive
         if len(nodes) == 1:
             return nodes[0]
-        return And(nodes, origin.span) if conjunctive else Or(nodes, origin.span)
+        return And(nodes, origin.node.span) if conjunctive else Or(nodes, origin.node.span)
 
     def _thin_out(
-        self, origin: Node, same: list[_Item], outer: Counts, conjunctive: bool, dropped: set[int]
+        self, origin: _Item, same: list[_Item], outer: Counts, conjunctive: bool, dropped: set[int]
     ) -> Counts | None:
         """Drop the comparisons of one count that the others make redundant; None if together they decide the group."""
         sets = [item.counts if conjunctive else ~item.counts for item in same]
@@ -166,7 +166,7 @@ class _Reducer:
         for counts in sets:
             before.append(before[-1] & counts)
         if not before[-1]:
-            self._report_decided(origin, same, sets, outer, conjunctive)
+            self._report_decided(origin, same, sets, conjunctive)
             return None
         after = ALL  # what those after it, and kept, leave possible
         for i in reversed(range(len(same))):
@@ -174,34 +174,30 @@ class _Reducer:
                 dropped.add(id(same[i]))
                 node = same[i].node
                 if outer == ALL and sets[i] == ALL:
-                    self._report(Finding(conjunctive is same[i].kept, (node,), group=origin))
+                    self._report(Finding(conjunctive is same[i].kept, (node,), group=origin.node))
                 else:
                     others = tuple(other.node for j, other in enumerate(same) if j != i and id(other) not in dropped)
-                    self._report(Finding(None, (node,), others, origin))
+                    self._report(Finding(None, (node,), others, origin.node))
             else:
                 after = after & sets[i]
         return before[-1]
 
-    def _report_decided(
-        self, origin: Node, same: list[_Item], sets: list[Counts], outer: Counts, conjunctive: bool
-    ) -> None:
+    def _report_decided(self, origin: _Item, same: list[_Item], sets: list[Counts], conjunctive: bool) -> None:
+        """Comparisons of one count that decide their group. If only the surroundings make them, the group is reported."""
         alone = [item for item, counts in zip(same, sets, strict=True) if not counts]
+        for item in alone:
+            self._report(Finding(conjunctive is not item.kept, (item.node,), group=origin.node))
         if alone:
-            for item in alone:
-                self._report(Finding(conjunctive is not item.kept, (item.node,), group=origin))
             return
-        possible, needed = outer, []
+        possible, needed = ALL, []
         for item, counts in zip(same, sets, strict=True):
             if possible & counts != possible:
-                needed.append(item.node)
+                # as it is written in its group, perhaps with a NOT
+                needed.append(item.node if item.kept is origin.kept else Not(item.node, item.node.span))
                 possible = possible & counts
-            if not possible:
-                break
-        if outer == ALL or len(needed) > 1:
-            # as written: an AND whose parts exclude each other is never true, an OR whose parts cover all always is
-            self._report(Finding(not isinstance(origin, And), tuple(needed), group=origin))
-        else:
-            self._report(Finding(None, tuple(needed), group=origin))
+        if not possible:
+            # an AND whose parts exclude each other is never true, an OR whose parts cover all counts always is
+            self._report(Finding(not isinstance(origin.node, And), tuple(needed), group=origin.node))
 
 
 def _flat(item: _Item, conjunctive: bool | None = None) -> Iterator[_Item]:

@@ -20,13 +20,19 @@ A_COUNT = "a count such as `JOB.CATEGORY.count`"
 AN_OPERATOR = "a comparison operator"
 A_NUMBER = "a whole number"
 A_SET = "a list such as `(1, 2)` or a range such as `2..5`"
+TWO_DOTS = "a range is written `2..5`"
 A_CONNECTIVE = "`AND`, `OR` or the end"
 
 _GAP = re.compile(r"(?:[ \t\r\n]|#[^\n]*(?:\n|$))*")
 _WORD = re.compile(r"[^\W\d][\w*-]*|[+-]?\d[\w.]*|[<>=!&|~≤≥≠]+|.", re.DOTALL)
 _DECIMAL = re.compile(r"[+-]?(?:\d+\.\d+|\d+\.(?![.\d])|\.\d+|\d+(?=[eE]))(?:[eE][+-]?\d+)?")
 _OPERATOR_RUN = re.compile(r"[<>=!~≤≥≠](?:[ \t]*[<>=!~≤≥≠])*")
-_MIRRORED = re.compile(r"([+-]?\d+)\s*([<>=!]+)\s*([A-Za-z][\w*-]*\s*\.\s*[A-Za-z][\w*-]*\s*\.\s*count)\b(\s*[<>=!]+)?")
+_MIRRORED = re.compile(
+    r"([+-]?\d+)\s*([<>=!]+)\s*([A-Za-z][\w*-]*\s*\.\s*[A-Za-z][\w*-]*\s*\.\s*count)\b"
+    r"(?:\s*([<>=!]+)\s*([+-]?\d+)(?![\w.]))?"
+)
+_HABIT = re.compile(r"BETWEEN\s+(\d+)\s+AND\s+(\d+)|(?:IS|EQUALS|EQ)\b", re.IGNORECASE)
+"""What other languages have in place of an operator."""
 _OPERAND_TEXT = re.compile(r'(?:"(?:[^"\\]|\\.)*"|[^<>=!~≤≥≠()&|,#\n"])*')
 _KEYWORD_AFTER = re.compile(r"[ \t](?:AND|OR|IN|NOT|and|or|in|not)(?=[ \t(]|$)")
 _PART = re.compile(r'(?:"(?:[^"\\]|\\.)*"|[^."])*')
@@ -131,20 +137,26 @@ def _instead_of_comparison(at: _At) -> Diagnostic:
     mirrored = _MIRRORED.match(at.text, at.position)
     if mirrored:
         return _mirrored(mirrored)
-    if word[0].isdigit() or word[0] in "+-":
+    if re.compile(r"[+-]?\d+(?![\w.*-])").match(at.text, at.position):
         return _unexpected(at, A_COUNT, "the count stands on the left, the number on the right")
+    whole = re.fullmatch(r"""\s*(["'])([^"']*\.[^"']*)\1\s*""", at.text)
+    if whole:
+        span = Span(whole.start(1), whole.end(2) + 1)
+        return Diagnostic("KQ114", "the whole query stands in quotes", span, "remove them", Fix(span, whole[2]))
     if word.upper() in ("AND", "OR") or word in "(),&|" or word in BY_SYMBOL:
         return _unexpected(at, "a comparison", "a comparison is written `JOB.CATEGORY.count > 0`")
     return _operand(at)
 
 
 def _mirrored(match: re.Match[str]) -> Diagnostic:
-    number, symbol, operand, chained = match.groups()
+    number, symbol, operand, second, upper = match.groups()
     operator = BY_SYMBOL.get(symbol) or BY_SYMBOL.get(_OPERATORS.get(symbol, ""))
     message, span = "the number stands on the left of the comparison", Span(*match.span(1))
-    if operator is None or chained:
-        hint = f"write two comparisons, or a range: `{operand} IN 2..5`" if chained else "the count stands on the left"
-        return Diagnostic("KQ113", message, span, hint)
+    if symbol in ("<", "<=") and second in ("<", "<=") and len(number + upper) < 100:  # 1 < J.C.count <= 5
+        text = f"{operand} IN {int(number) + (symbol == '<')}..{int(upper) - (second == '<')}"
+        return Diagnostic("KQ113", message, span, f"the same is `{text}`", Fix(Span(*match.span()), text))
+    if operator is None or second:
+        return Diagnostic("KQ113", message, span, "the count stands on the left, the number on the right")
     turned = f"{operand} {operator.mirrored.symbol} {number}"
     return Diagnostic(
         "KQ113", message, span, f"the same is `{turned}`", Fix(Span(match.start(1), match.end(3)), turned)
@@ -190,10 +202,7 @@ def _operand(at: _At) -> Diagnostic:
             return _needs_quotes(name, names)
     if len(names) > 2:
         return _too_many(names)
-    message = f"`{last.text}` is written in lower case"
-    return Diagnostic(
-        "KQ104", message, last.span, "a comparison is written `JOB.CATEGORY.count > 0`", Fix(last.span, "count")
-    )
+    return Diagnostic("KQ104", f"`{last.text}` is written `count`", last.span, None, Fix(last.span, "count"))
 
 
 def _parts(at: _At) -> tuple[list[_Part], int]:
@@ -275,8 +284,16 @@ def _without_count(parts: Sequence[_Part]) -> Diagnostic:
     return _too_many(parts)
 
 
+_JOINED = re.compile(r"""([A-Za-z][\w*-]*)(?:[/:]|\[["']?)([A-Za-z][\w*-]*)(?:["']?\])?""")
+
+
 def _incomplete(names: Sequence[_Part], last: _Part) -> Diagnostic:
     hint = "a count names a job and a category: `JOB.CATEGORY.count`"
+    joined = _JOINED.fullmatch(names[0].text) if len(names) == 1 else None
+    if joined:  # J/C.count, J["C"].count
+        text, span = f"{joined[1]}.{joined[2]}", names[0].span
+        message = f"`{names[0].text}` is one name: a dot joins job and category"
+        return Diagnostic("KQ109", message, span, f"write `{text}.count`", Fix(span, text))
     if names and names[0].text:
         return Diagnostic("KQ109", f"the category is missing after `{_shown(names[0].text)}`", last.span, hint)
     return Diagnostic(
@@ -329,10 +346,18 @@ def _after_operand(at: _At) -> Diagnostic:
             words = f"`{run[0]}` is written `{meant}`"
             return Diagnostic("KQ105", f"`{run[0]}` is not an operator", span, words, Fix(span, meant))
         return Diagnostic("KQ105", f"`{_shown(run[0])}` is not an operator", span, f"the operators are {_operators()}")
+    habit = _HABIT.match(at.text, at.position)
     if word in ("AND", "OR", ")") or at.at_end:
         hint = "to ask whether there is any, write `> 0`"
+    elif word in ("+", "-", "*", "/", "%"):
+        hint = "counts are compared with numbers; nothing can be calculated"
     elif word[0].isdigit() or word[0] in "+-":
         hint = f"to ask for exactly this number, write `== {word}`"
+    elif habit:
+        text = f"IN {habit[1]}..{habit[2]}" if habit[1] else "=="
+        return _unexpected(at, AN_OPERATOR, f"write `{text}`", Fix(Span(*habit.span()), text))
+    elif word in ("(", "."):
+        hint = "nothing follows `count` but an operator"
     else:
         hint = f"the operators are {_operators()}"
     return _unexpected(at, AN_OPERATOR, hint)
@@ -355,6 +380,8 @@ def _instead_of_number(at: _At, operator: Operator, start: int) -> Diagnostic:
     quoted = re.compile(r"""["'](\d+)["']""").match(at.text, at.position)
     if quoted:
         return _unexpected(at, A_NUMBER, "numbers have no quotes", Fix(Span(*quoted.span()), quoted[1]))
+    if re.compile(r"[A-Za-z\"][^<>=()]*\.\s*count\b").match(at.text, at.position):
+        return _unexpected(at, A_NUMBER, "a count is compared with a number, not with another count")
     return _unexpected(at, A_NUMBER)
 
 
@@ -398,6 +425,10 @@ def _exact(text: str) -> tuple[int, int] | None:
 
 
 def _in_set(at: _At) -> Diagnostic:
+    dots = re.compile(r"\.{3,}").search(at.text, max(at.position - 2, 0), at.position + 3)
+    if dots:
+        span = Span(*dots.span())
+        return Diagnostic("KQ101", "a range has two dots", span, TWO_DOTS, Fix(span, ".."))
     decimal = _number_around(at)
     if decimal:
         return _decimal(decimal, None, at.position)
@@ -415,16 +446,17 @@ def _in_set(at: _At) -> Diagnostic:
         written = Span(start, start + len(number))
         upper = re.compile(r"(?:\s*-\s*|:|\.\.\.|\s+TO\s+)(\d+)", re.IGNORECASE).match(at.text, written.end)
         if upper:
-            return _unexpected(
-                at, "`..`", "a range is written `2..5`", Fix(Span(start, upper.end()), f"{number}..{upper[1]}")
-            )
-        return _unexpected(at, "`..`", f"`IN` takes {A_SET}", Fix(written, f"({number})"))
+            return _unexpected(at, "`..`", TWO_DOTS, Fix(Span(start, upper.end()), f"{number}..{upper[1]}"))
+        return _unexpected(at, "a list or a range", f"`IN` takes {A_SET}", Fix(written, f"({number})"))
     if "LPAR" in at.accepts:
         brackets = re.compile(r"[\[{]([\d\s,+-]*)[\]}]").match(at.text, at.position)
         fix = Fix(Span(*brackets.span()), f"({brackets[1]})") if brackets and brackets[1].strip() else None
         return _unexpected(at, A_SET, None, fix)
     if "AND" in "".join(at.accepts):
         return _after_comparison(at)
+    if at.word == ")" and at.tokens[-1] == ",":
+        comma = at.text.rindex(",", 0, at.position)
+        return _unexpected(at, A_NUMBER, "the comma before it is one too many", Fix(Span(comma, comma + 1), ""))
     return _unexpected(at, A_NUMBER, "a list holds at least one number" if at.word == ")" else None)
 
 

@@ -32,7 +32,7 @@ def lint(ontology: Ontology) -> list[Lint]:
 
 
 _NOT_PORTABLE = "Kili's own language cannot express the key"
-_QUOTE = "such a category can be searched locally, in quotes, and by no server"
+_QUOTE = "such a {} can be searched locally, in quotes, and by no server"
 
 
 def _lint_job(job: Job, ontology: Ontology) -> Iterator[Lint]:
@@ -42,7 +42,7 @@ def _lint_job(job: Job, ontology: Ontology) -> Iterator[Lint]:
     elif job.key.isascii() and job.key.isdigit():
         yield Lint("KQ505", path, "a job key of digits looks like a frame of a video", "rename the job")
     elif job.searchable and not is_plain_name(job.key):
-        yield Lint("KQ504", path, f"{_NOT_PORTABLE} `{job.key}`", _QUOTE)
+        yield Lint("KQ504", path, f"{_NOT_PORTABLE} `{job.key}`", _QUOTE.format("job"))
     if job.is_model:
         yield Lint("KQ505", path, f"job `{job.key}` is a helper of a model; labels normally hold nothing for it")
     if job.is_child and job.key not in ontology.parents:
@@ -58,7 +58,7 @@ def _lint_categories(job: Job, path: str, ontology: Ontology) -> Iterator[Lint]:
     for category in job.categories.values():
         here = json_path(path, category.key)
         if not is_plain_name(category.key):
-            yield Lint("KQ504", here, f"{_NOT_PORTABLE} `{category.key}`", _QUOTE)
+            yield Lint("KQ504", here, f"{_NOT_PORTABLE} `{category.key}`", _QUOTE.format("category"))
         for child in dict.fromkeys(category.opens):
             if child not in ontology.jobs:
                 yield Lint("KQ505", here, f"`{category.key}` opens job `{child}`, which does not exist")
