@@ -153,11 +153,24 @@ def _pieces(token: Token) -> list[re.Match[str]]:
     return [piece for piece in _PIECE.finditer(token) if piece[0][0] != "#"]
 
 
+_PLAIN_COMPARISON = re.compile(r"([\w*-]+)\.([\w*-]+)\.count ?([<>=!]=?) ?([+-]?\d+)")
+"""How most people write a comparison: then its parts are found in one step."""
+
+
 def _comparison(token: Token) -> Comparison:
-    job, category, word, operator, number = _pieces(token)
-    start, end = _across(token, token)
-    operand = _count(job, category, start, start + word.end())
-    return Comparison(operand, BY_SYMBOL[operator[0]], number_from_text(number[0]), Span(start, end))
+    start: int = token.start_pos  # type: ignore[assignment]  # only tokens made by hand have None
+    plain = _PLAIN_COMPARISON.match(token)
+    if plain:
+        job, category, operator, number = plain.groups()
+        dot = start + len(job)
+        word = dot + len(category) + 7  # the dots and `count`
+        spans = Span(start, word), Span(start, dot), Span(dot + 1, word - 6)
+        operand = Count(job, category, *spans)
+        return Comparison(operand, BY_SYMBOL[operator], number_from_text(number), Span(start, start + plain.end()))
+    job_piece, category_piece, word_piece, operator_piece, number_piece = _pieces(token)
+    operand = _count(job_piece, category_piece, start, start + word_piece.end())
+    span = Span(start, start + number_piece.end())
+    return Comparison(operand, BY_SYMBOL[operator_piece[0]], number_from_text(number_piece[0]), span)
 
 
 def _operand(token: Token) -> Count:
@@ -188,6 +201,7 @@ def _freeze(root: _Draft | Leaf, text: str) -> Node:
     # groups that are open: the draft, what is left to do below it (the next last), where its nodes start in `built`
     open_: list[tuple[_Draft, list[_Draft | Leaf], int]] = []
     todo: list[_Draft | Leaf] = [root]
+    total = 0
     while True:
         while todo:
             item = todo.pop()
@@ -195,6 +209,9 @@ def _freeze(root: _Draft | Leaf, text: str) -> Node:
                 item = item.items[0]
             if not isinstance(item, _Draft):
                 built.append(item)
+                total += _weight(item)
+                if total > MAX_COMPARISONS:
+                    raise QuerySyntaxError(text, [_too_many(item.span)])
             elif open_ and item.kind is not Not and item.kind is open_[-1][0].kind:
                 todo += reversed(item.items)
             elif len(open_) == MAX_LEVELS:
@@ -209,17 +226,7 @@ def _freeze(root: _Draft | Leaf, text: str) -> Node:
         del built[first:]
         span = Span(draft.start, draft.end)
         built.append(Not(nodes[0], span) if draft.kind is Not else draft.kind(nodes, span))  # type: ignore[misc, arg-type]
-    _limit_comparisons(built[0], text)
     return built[0]
-
-
-def _limit_comparisons(tree: Node, text: str) -> None:
-    total = 0
-    for leaf in leaves(tree):
-        total += len(leaf.numbers) if isinstance(leaf, InList) else 1
-        if total > MAX_COMPARISONS:
-            message = f"there are more than {MAX_COMPARISONS:,} comparisons; a list counts one for each number"
-            raise QuerySyntaxError(text, [Diagnostic("KQ116", message, leaf.span)])
 
 
 def limit_tree(tree: Node) -> None:
@@ -229,9 +236,21 @@ def limit_tree(tree: Node) -> None:
     ------
     QuerySyntaxError: too many comparisons (KQ116), or nested too deep (KQ117).
     """
-    _limit_comparisons(tree, "")
+    total = sum(map(_weight, leaves(tree)))
+    if total > MAX_COMPARISONS:
+        raise QuerySyntaxError("", [_too_many(Span(0, 0))])
     if fold(tree, lambda _: 0, lambda _, below: 1 + max(below)) > MAX_LEVELS:
         raise QuerySyntaxError("", [_too_deep(Span(0, 0))])
+
+
+def _weight(leaf: Leaf) -> int:
+    """How many comparisons a leaf stands for."""
+    return len(leaf.numbers) if isinstance(leaf, InList) else 1
+
+
+def _too_many(span: Span) -> Diagnostic:
+    message = f"there are more than {MAX_COMPARISONS:,} comparisons; a list counts one for each number"
+    return Diagnostic("KQ116", message, span)
 
 
 def _too_deep(span: Span) -> Diagnostic:
