@@ -1,0 +1,88 @@
+"""The rules of the house: what tools check, how large modules are, what a commit must not hold."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+TOOLS = Path(sys.executable).parent
+
+LONG_MODULES: dict[str, str] = {}
+"""Modules over 500 lines, each with its reason."""
+
+
+def _run(*arguments: str) -> None:
+    done = subprocess.run(arguments, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def _tracked(*patterns: str) -> list[Path]:
+    listed = subprocess.run(["git", "ls-files", *patterns], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    return [ROOT / name for name in listed.splitlines() if (ROOT / name).is_file()]
+
+
+def test_ruff_finds_nothing() -> None:
+    _run(str(TOOLS / "ruff"), "check", ".")
+
+
+def test_the_layout_is_that_of_ruff() -> None:
+    _run(str(TOOLS / "ruff"), "format", "--check", ".")
+
+
+def test_mypy_is_content() -> None:
+    _run(sys.executable, "-m", "mypy")
+
+
+def test_imports_point_one_way() -> None:
+    _run(str(TOOLS / "lint-imports"))
+
+
+def test_the_site_builds_without_warnings(tmp_path: Path) -> None:
+    pytest.importorskip("mkdocs", reason="the site needs the extra `docs`")
+    _run(sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", str(tmp_path / "site"))
+
+
+def test_modules_are_short_or_have_a_reason() -> None:
+    long = {
+        str(path.relative_to(ROOT))
+        for path in _tracked("kili_query/*.py")
+        if path.read_text(encoding="utf-8").count("\n") > 500
+    }
+    assert long == set(LONG_MODULES)
+
+
+def test_folders_are_named_for_what_they_hold() -> None:
+    drawers = {"utils", "helpers", "common", "base", "services", "misc"}
+    assert not [path for path in _tracked("*.py") if drawers & {*path.parts, path.stem}]
+
+
+def test_nothing_names_the_hosts_of_registries_or_paths_of_a_machine() -> None:
+    hosts = "|".join(
+        ["pypi" + r"\.org", "pythonhosted" + r"\.org", "npmjs" + r"\.(?:org|com)", "deb\\.debian" + r"\.org"]
+    )
+    forbidden = re.compile(rf"{hosts}|/(?:work|root)/\w")
+    files = [path for path in _tracked() if path.suffix not in (".zip", ".gz")]
+    assert not [path for path in files if forbidden.search(path.read_text(encoding="utf-8"))]
+
+
+def test_importing_the_package_loads_nothing_else() -> None:
+    code = "import sys, kili_query; print(*sorted({'lark', 'rich', 'msgspec', 'pydantic', 'click', 'httpx'} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == ""
+
+
+def test_checking_a_query_loads_neither_rich_nor_pydantic() -> None:
+    code = "import sys; from kili_query import check; check('A.B.count > 0'); print(*{'rich', 'msgspec', 'pydantic'} & set(sys.modules))"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == ""
+
+
+def test_public_names_are_there_and_documented() -> None:
+    import kili_query
+
+    for name in kili_query.__all__:
+        if name != "__version__":
+            assert getattr(kili_query, name).__doc__, name
