@@ -13,7 +13,6 @@ import io
 import os
 import pkgutil
 import re
-import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -155,39 +154,27 @@ def _module_table() -> str:
     return "\n".join(rows)
 
 
-ENTRY = "import sys; sys.argv[0] = 'kili-query'; from kili_query.cli import main; sys.exit(main())"
 PLAIN_OUTPUT = {"NO_COLOR": "1", "COLUMNS": "100", "PYTHONIOENCODING": "utf-8"}
-
-
-@cache
-def _has_command() -> bool:
-    return hasattr(importlib.import_module("kili_query.cli"), "main")
+COMMANDS = str(Path(sys.executable).parent)
 
 
 def _console_result(text: str) -> str:
-    """The block again, with what each `$ kili-query` prints; `$ echo $?` shows its exit status. Others are kept."""
-    if not _has_command():
-        return text
+    """The block again, with what each line after `$ ` prints in a shell; `$ echo $?` shows the last exit status."""
     result, status = "", 0
-    for prompt, said in re.findall(r"^(\$ (?:[^\n]*\\\n)*[^\n]*\n)((?:(?!\$ )[^\n]*\n)*)", text, re.MULTILINE):
-        command = prompt[2:].replace("\\\n", " ").strip()
-        if command.startswith("kili-query"):
-            process = subprocess.run(
-                [sys.executable, "-c", ENTRY, *shlex.split(command)[1:]],
-                cwd=ROOT,
-                env={**os.environ, **PLAIN_OUTPUT},
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                encoding="utf-8",
-                check=False,
-            )
-            printed, status = process.stdout, process.returncode
-            said = "\n".join(line.rstrip() for line in printed.splitlines())
-            said = f"{said}\n" if said else ""
-        elif command == "echo $?":
-            said = f"{status}\n"
-        result += prompt + said
+    environment = {**os.environ, **PLAIN_OUTPUT, "PATH": f"{COMMANDS}{os.pathsep}{os.environ['PATH']}"}
+    for prompt in re.findall(r"^(\$ (?:[^\n]*\\\n)*[^\n]*\n)", text, re.MULTILINE):
+        process = subprocess.run(
+            ["bash", "-c", f"(exit {status}); {prompt[2:]}"],
+            cwd=ROOT,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            encoding="utf-8",
+            check=False,
+        )
+        status = process.returncode
+        result += prompt + "".join(f"{line.rstrip()}\n" for line in process.stdout.splitlines())
     return result
 
 

@@ -127,7 +127,8 @@ def command(
 
 
 def _told(summary: Summary, matches: int, unit: str, seconds: float) -> str:
+    took = f" in {seconds:.0f} s" if seconds >= 1 else ""
     return (
-        f"read {counted(summary.labels, 'label')} of {counted(summary.records, 'record')} in {seconds:.1f} s: "
+        f"read {counted(summary.labels, 'label')} of {counted(summary.records, 'record')}{took}: "
         f"{counted(matches, unit)} matched, {summary.empty:,} empty, {len(summary.problems):,} unreadable"
     )

@@ -12,7 +12,10 @@ if TYPE_CHECKING:
     from kili_query.model.ontology import Ontology
 
 LIKENESS = 0.6
-"""The least likeness (0 to 1, as difflib has it) at which a name is worth suggesting."""
+"""The least likeness (0 to 1, as difflib has it) at which a name is worth suggesting, if it begins alike."""
+
+LIKENESS_ELSE = 0.75
+"""The same, for a name that begins with another letter."""
 
 
 def nearest(name: str, candidates: Iterable[str], limit: int = 3) -> list[str]:
@@ -24,13 +27,16 @@ def nearest(name: str, candidates: Iterable[str], limit: int = 3) -> list[str]:
     from difflib import SequenceMatcher
 
     matcher = SequenceMatcher(autojunk=False)
-    matcher.set_seq2(_folded(name))
+    folded = _folded(name)
+    matcher.set_seq2(folded)
     ranked: list[tuple[float, int, str]] = []
     for order, candidate in enumerate(dict.fromkeys(candidates)):
-        matcher.set_seq1(_folded(candidate))
-        if matcher.real_quick_ratio() >= LIKENESS and matcher.quick_ratio() >= LIKENESS:
+        other = _folded(candidate)
+        least = LIKENESS if other[:1] == folded[:1] else LIKENESS_ELSE
+        matcher.set_seq1(other)
+        if matcher.real_quick_ratio() >= least and matcher.quick_ratio() >= least:
             likeness = matcher.ratio()
-            if likeness >= LIKENESS:
+            if likeness >= least:
                 ranked.append((-likeness, order, candidate))
     return [candidate for _, _, candidate in sorted(ranked)[:limit]]
 
