@@ -70,6 +70,10 @@ def app() -> None:
 
 def main() -> NoReturn:
     """Run the command line, and turn every failure into a message and an exit code."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:  # closed by the caller, as `>&-` does
+            setattr(sys, name, open(os.devnull, mode))
+    code: int | str | None
     try:
         code = app(prog_name="kili-query", standalone_mode=False) or FINE
         sys.stdout.flush()
@@ -80,12 +84,18 @@ def main() -> NoReturn:
         click.echo("interrupted", err=True)
         code = INTERRUPTED
     except BrokenPipeError:
-        # the reader of our output has had enough, as `| head` does; nothing more is written, not even at exit
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = FINE
+        code = _hushed()
+    except SystemExit as error:  # so click ends after completion, and when a pipe is broken
+        code = _hushed() if isinstance(error.__context__, BrokenPipeError) else error.code
     except Exception as error:
         code = _explained(error)
     sys.exit(code)
+
+
+def _hushed() -> int:
+    """The reader of our output has had enough, as `| head` does: nothing more is written, not even at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return FINE
 
 
 def _explained(error: Exception) -> int:

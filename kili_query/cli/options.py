@@ -50,8 +50,13 @@ def workers_option(command: F) -> F:
 def load_ontology(path: str | None, input_type: str | None) -> Ontology | None:
     """The ontology of `--ontology`, if given."""
     if path is None:
+        if input_type:
+            raise click.UsageError("--input-type goes with --ontology")
         return None
-    from kili_query.model.ontology import Ontology
+    from kili_query.model.ontology import INPUT_TYPES, Ontology
+
+    if input_type and input_type.upper() not in INPUT_TYPES:
+        click.echo(f"note: {input_type} is none of the known input types: {', '.join(INPUT_TYPES)}", err=True)
 
     return Ontology.load(path, input_type)
 
@@ -150,14 +155,17 @@ def _total_size(sources: tuple[str, ...]) -> int | None:
     import zipfile
 
     total = 0
-    for source in sources:
-        if source == "-" or source.endswith(".gz"):
-            return None
-        if os.path.isdir(source):
-            total += sum(os.path.getsize(os.path.join(place, n)) for place, _, names in os.walk(source) for n in names)
-        elif zipfile.is_zipfile(source):
-            with zipfile.ZipFile(source) as archive:
-                total += sum(i.file_size for i in archive.infolist() if i.filename.endswith(".json"))
-        else:
-            total += os.path.getsize(source)
+    try:
+        for source in sources:
+            if os.path.isdir(source):
+                total += sum(os.path.getsize(os.path.join(at, n)) for at, _, names in os.walk(source) for n in names)
+            elif not os.path.isfile(source) or source.endswith(".gz"):  # nor is a pipe opened, which would empty it
+                return None
+            elif zipfile.is_zipfile(source):
+                with zipfile.ZipFile(source) as archive:
+                    total += sum(i.file_size for i in archive.infolist() if i.filename.endswith(".json"))
+            else:
+                total += os.path.getsize(source)
+    except (OSError, ValueError, NotImplementedError, zipfile.BadZipFile):  # the reader tells what is wrong
+        return None
     return total

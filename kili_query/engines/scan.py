@@ -27,7 +27,7 @@ from kili_query.model.decoding import decode_json, kind_of
 from kili_query.model.labels import DEFAULT_LABEL_TYPES, LABEL_KEYS, labels_of
 from kili_query.model.ontology import Ontology
 
-MIN_SKIPPED = 8192
+MIN_SKIPPED = 4096
 """Records below this size, in bytes, are always decoded: so a broken one is noticed, and it costs little."""
 
 Key = tuple[str, str]
@@ -104,16 +104,18 @@ class Scanner:
             wanted.setdefault(leaf.operand.job, set()).add(leaf.operand.category)
         return cls(compile_predicate(tree), wanted, None if validate else _necessary(tree), ontology, types)
 
-    def scan(self, data: bytes) -> Verdict:
-        """The verdict on one record.
+    def scan(self, buffer: bytes, start: int = 0, end: int | None = None) -> Verdict:
+        """The verdict on one record: the JSON text in `buffer`, from `start` to `end`.
 
         Raises
         ------
         DataError: the record is not JSON, or holds no labels by its shape. A label that cannot be read
             is no reason to raise: it is named among the problems.
         """
-        if self._can_match is not None and len(data) >= MIN_SKIPPED and self._is_skipped(data):
+        end = len(buffer) if end is None else end
+        if self._can_match is not None and end - start >= MIN_SKIPPED and self._is_skipped(buffer, start, end):
             return Verdict(labels=1)
+        data = buffer[start:end]
         if not data.isascii() and not _is_utf8(data):
             return self._scan_general(data)
         for decoder in self._decoders:
@@ -130,15 +132,18 @@ class Scanner:
 
     # -- skip ------------------------------------------------------------------------------------------------------
 
-    def _is_skipped(self, data: bytes) -> bool:
+    def _is_skipped(self, buffer: bytes, start: int, end: int) -> bool:
         """True for a record of just one label, not empty, that cannot match."""
-        if b"\\" in data and _ESCAPES.search(data):
+        if buffer.find(b"\\", start, end) >= 0 and _ESCAPES.search(buffer, start, end):
             return False
-        if self._can_match is None or self._can_match(_Occurrences(data)):  # type: ignore[arg-type]
+        if self._can_match is None or self._can_match(_Occurrences(buffer, start, end)):  # type: ignore[arg-type]
             return False
-        if data[0] != 0x7B or data[-1] != 0x7D or data.count(_RESPONSE) != 1:  # { }
+        while buffer[end - 1] in b" \t\r\n":
+            end -= 1
+        if buffer[start] != 0x7B or buffer[end - 1] != 0x7D or _count_responses(buffer, start, end) != 1:  # { }
             return False
-        return _NOT_EMPTY.match(data, data.index(_RESPONSE)) is not None and not _may_be_autosave(data)
+        response = buffer.find(_RESPONSE, start, end)
+        return _NOT_EMPTY.match(buffer, response, end) is not None and not _may_be_autosave(buffer, start, end)
 
     # -- typed -----------------------------------------------------------------------------------------------------
 
@@ -241,8 +246,10 @@ class Scanner:
         if not isinstance(record, Mapping):
             raise DataError(f"a record is an object, and this is {kind_of(record)}")
         verdict = Verdict()
-        for label in labels_of(record, types=self._types):
+        for label in labels_of(record, types=None):
             verdict.external_id, verdict.asset_id = label.external_id, label.asset_id
+            if self._types is not None and label.label_type is not None and label.label_type not in self._types:
+                continue
             verdict.labels += 1
             try:
                 counts = count_label(label, self._ontology)
@@ -271,29 +278,42 @@ _ALL = _All()
 
 # -- what the bytes must hold ------------------------------------------------------------------------------------------
 
-_RESPONSE = b"jsonResponse"  # without quotes, which are so frequent that they slow the search down
+_RESPONSE = b"jsonResponse"
+
+
+def _count_responses(buffer: bytes, start: int, end: int) -> int:
+    """How many `jsonResponse` there are. To go from one R, rare in labels, to the next is twice as fast as to count."""
+    found, at = 0, buffer.find(b"R", start, end)
+    for _ in range(8 + ((end - start) >> 8)):  # where it is not rare after all, steps cost too much
+        if at < 0:
+            return found
+        found += buffer.startswith(_RESPONSE, at - 4, end)
+        at = buffer.find(b"R", at + 1, end)
+    return found + buffer.count(_RESPONSE, at - 4, end) if at >= 0 else found
+
+
 _NOT_EMPTY = re.compile(rb'jsonResponse"\s*:\s*\{\s*"')
 _TYPE = re.compile(rb'"labelType"\s*:\s*"([A-Z]+)"')
 _ESCAPES = re.compile(rb'\\(?:"|u00[2-7])')
 """Escapes that can hide a plain name, or a whole response that is JSON text: such a record is decoded."""
 
 
-def _may_be_autosave(data: bytes) -> bool:
+def _may_be_autosave(buffer: bytes, start: int, end: int) -> bool:
     """True unless the type of the only label of a record is surely another. Mostly it stands near an end."""
-    found = _TYPE.search(data, 0, 2048) or _TYPE.search(data, len(data) - 2048)
-    return found[1] == b"AUTOSAVE" if found else b"AUTOSAVE" in data
+    found = _TYPE.search(buffer, start, min(start + 2048, end)) or _TYPE.search(buffer, max(start, end - 2048), end)
+    return found[1] == b"AUTOSAVE" if found else buffer.find(b"AUTOSAVE", start, end) >= 0
 
 
 class _Occurrences:
     """How often each category is written in a record, looked up like its counts."""
 
-    __slots__ = ("_data",)
+    __slots__ = ("_buffer", "_end", "_start")
 
-    def __init__(self, data: bytes) -> None:
-        self._data = data
+    def __init__(self, buffer: bytes, start: int, end: int) -> None:
+        self._buffer, self._start, self._end = buffer, start, end
 
     def get(self, key: Key, _: int) -> int:
-        return self._data.count(b'"%b"' % key[1].encode())
+        return self._buffer.count(b'"%b"' % key[1].encode(), self._start, self._end)
 
 
 def _necessary(tree: Node) -> Predicate | None:

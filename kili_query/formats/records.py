@@ -49,14 +49,26 @@ class Place(NamedTuple):
 
 
 class Record(NamedTuple):
-    """One JSON value of an export, still undecoded.
+    """One JSON value of an export, still undecoded: a part of a buffer, so that reading a line copies nothing.
 
     `optional` marks a file that an export may hold beside labels (a FILE answer): no fault if it is no record.
     """
 
-    data: bytes
+    buffer: bytes
     where: Place
     optional: bool = False
+    start: int = 0
+    end: int | None = None
+
+    @property
+    def data(self) -> bytes:
+        """The JSON text."""
+        return self.buffer[self.start : self.end]
+
+    @property
+    def size(self) -> int:
+        """The length of the text in bytes."""
+        return (len(self.buffer) if self.end is None else self.end) - self.start
 
 
 class Problem(NamedTuple):

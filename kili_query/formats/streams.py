@@ -178,23 +178,29 @@ def cut_lines(
     make, number, size = tuple.__new__, count.lines, 0
     try:
         for chunk in chunks:
-            pieces = chunk.split(b"\n")
-            held.append(pieces[0])
-            size += len(pieces[0])
-            if len(pieces) == 1:
+            at = chunk.find(b"\n")
+            held.append(chunk if at < 0 else chunk[:at])
+            size += len(held[-1])
+            if at < 0:
                 if size > LARGEST:
                     where = Place(source, member, number + 1)
                     yield Problem(f"the line does not end within {LARGEST >> 20} MB", where)
                     return
                 continue
-            pieces[0] = b"".join(held) if len(held) > 1 else held[0]
-            last = pieces.pop()
-            held, size = [last], len(last)
-            for line in pieces:
+            number += 1
+            line = b"".join(held)
+            if line and not line.isspace():
+                yield Record(line, Place(source, member, number), optional)
+            start = at + 1
+            while (at := chunk.find(b"\n", start)) >= 0:
                 number += 1
-                if line and not line.isspace():
+                if at > start and (chunk[start] > 0x20 or not chunk[start:at].isspace()):
                     # what Record(...) does, in half the time
-                    yield make(Record, (line, make(Place, (source, member, number, None, None)), optional))
+                    where = make(Place, (source, member, number, None, None))
+                    yield make(Record, (chunk, where, optional, start, at))
+                start = at + 1
+            held = [chunk[start:]]
+            size = len(held[0])
         if size:
             number += 1
             line = b"".join(held)

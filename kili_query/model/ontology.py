@@ -109,6 +109,7 @@ class Ontology:
             return cls.from_json_interface(
                 value["jsonInterface"], input_type or (found if isinstance(found, str) else None)
             )
+        input_type = input_type.upper() if input_type else None
         if not isinstance(value, Mapping):
             raise _wrong("$", f"an ontology is an object with `jobs`, and this is {kind_of(value)}")
         if "jobs" not in value:

@@ -89,7 +89,7 @@ _Result = tuple[Part, R, int]
 def _with_bases(results: Iterator[_Result[R]]) -> Iterator[Done[R]]:
     base = 0
     for part, result, lines in results:
-        if isinstance(part, LineRange) and part.start == 0:
+        if not isinstance(part, LineRange) or part.start == 0:
             base = 0
         yield Done(result, base, part.size)
         base += lines
@@ -115,7 +115,7 @@ def _batches(part: Part) -> Iterator[_Batch]:
     size = 0
     for item in part.records():
         items.append(item)
-        size += len(item.data) if isinstance(item, Record) else 0
+        size += item.size if isinstance(item, Record) else 0
         if size >= BATCH:
             yield _Batch(part.source, items, size)
             items, size = [], 0

@@ -143,7 +143,9 @@ class _Select:
     validate: bool
 
     def __call__(self, records: Iterator[Record | Problem]) -> tuple[list[Hit], _Tally]:
-        scan = Scanner.of_query(self.query.tree, self.ontology, self.types, validate=self.validate).scan
+        # what is given because it does not match must have been read as a whole
+        validate = self.validate or self.invert
+        scan = Scanner.of_query(self.query.tree, self.ontology, self.types, validate=validate).scan
         hits: list[Hit] = []
         problems: list[Problem] = []
         skipped: list[Problem] = []
@@ -153,7 +155,7 @@ class _Select:
                 (skipped if record.skipped else problems).append(record)
                 continue
             try:
-                verdict = scan(record.data)
+                verdict = scan(record.buffer, record.start, record.end)
             except DataError as error:
                 # once more, by the reader: it knows where in the file the fault is
                 decoded = decode_record(record)
@@ -177,12 +179,9 @@ class _Select:
         return hits, _Tally(count, labels, matched_records, matched_labels, empty, problems, skipped)
 
     def _asset(self, record: Record, verdict: Verdict) -> Hit:
-        external_id, asset_id = verdict.external_id, verdict.asset_id
-        if external_id is None and asset_id is None:  # a record that was skipped has not been looked into
-            external_id, asset_id = _identify(record.data)
         bare = verdict.matched[0] if verdict.matched and not verdict.matched[0].key else None
         text = b"" if not self.data else _trimmed(record.data, verdict) if self.trim else _on_one_line(record.data)
-        return Hit(text, record.where, external_id, asset_id, bare)
+        return Hit(text, record.where, verdict.external_id, verdict.asset_id, bare)
 
     def _labels(self, record: Record, verdict: Verdict) -> Iterator[Hit]:
         asset = {"externalId": verdict.external_id, "id": verdict.asset_id}
@@ -194,26 +193,6 @@ class _Select:
             elif self.data:
                 text = _with_asset(_label_in(whole[label.key], label), asset)
             yield Hit(text, record.where, verdict.external_id, verdict.asset_id, label)
-
-
-class _Ids(msgspec.Struct, gc=False):
-    externalId: object = None  # noqa: N815
-    id: object = None
-    labelOf: object = None  # noqa: N815
-
-
-_IDS = msgspec.json.Decoder(_Ids)
-
-
-def _identify(data: bytes) -> tuple[str | None, str | None]:
-    """The external id and the id of the asset of a record."""
-    found = _IDS.decode(data)
-    if isinstance(found.labelOf, dict):
-        ids = (found.labelOf.get("externalId"), found.labelOf.get("id"))
-    else:
-        ids = (found.externalId, found.id)
-    external_id, asset_id = (value if isinstance(value, str) else None for value in ids)
-    return external_id, asset_id
 
 
 def _on_one_line(data: bytes) -> bytes:

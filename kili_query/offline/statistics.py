@@ -110,7 +110,7 @@ class _Measure:
                 (found.skipped if record.skipped else found.problems).append(record)
                 continue
             try:
-                verdict = scan(record.data)
+                verdict = scan(record.buffer, record.start, record.end)
             except DataError as error:
                 decoded = decode_record(record)
                 problem = decoded if isinstance(decoded, Problem) else Problem(str(error), record.where)

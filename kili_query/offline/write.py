@@ -10,7 +10,7 @@ import tempfile
 import zipfile
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import BinaryIO
 
 import msgspec
@@ -35,10 +35,10 @@ def whole_file(path: str) -> Iterator[BinaryIO]:
     """
     target = os.path.realpath(path)
     try:
-        if os.path.exists(target) and not stat.S_ISREG(os.stat(target).st_mode):
-            if os.path.isdir(target):
+        if os.path.exists(path) and not stat.S_ISREG(os.stat(path).st_mode):
+            if os.path.isdir(path):
                 raise DataError("cannot be written: it is a folder", code="KQ503", where=path)
-            with open(target, "wb") as device:  # a pipe or a device is not replaced
+            with open(path, "wb") as device:  # a pipe or a device is not replaced
                 yield device
             return
         mode = stat.S_IMODE(os.stat(target).st_mode) if os.path.exists(target) else 0o666 & ~_umask()
@@ -55,6 +55,8 @@ def whole_file(path: str) -> Iterator[BinaryIO]:
         except BaseException:  # Ctrl-C too leaves nothing behind
             os.unlink(beside)
             raise
+    except BrokenPipeError:
+        raise
     except OSError as error:
         raise DataError(f"cannot be written: {error.strerror or error}", code="KQ503", where=path) from None
 
@@ -75,6 +77,9 @@ class Writer(ABC):
     @abstractmethod
     def close(self) -> None:
         """Write what comes after the last hit; the file itself stays open."""
+
+    def abandon(self) -> None:
+        """Let go of everything, after a failure or at the end: what was written and not closed is worth nothing."""
 
 
 def writer(format: str, file: BinaryIO, *, query: str = "", sources: tuple[str, ...] = ()) -> Writer:
@@ -148,9 +153,13 @@ class _ZipWriter(Writer):
         if self._single:
             self._list = tempfile.TemporaryFile()  # noqa: SIM115 - an archive takes one member at a time
             self._items = _ListWriter(self._list)
-        else:
-            self._zip.mkdir("labels")
-        self._zip.writestr("README.kili.txt", _readme(self._origins, query))
+        try:
+            if not self._single:
+                self._zip.mkdir("labels")
+            self._zip.writestr("README.kili.txt", _readme(self._origins, query))
+        except BaseException:
+            self.abandon()
+            raise
 
     def write(self, hit: Hit) -> None:
         if hit.label is not None and hit.label.key == "label":
@@ -165,7 +174,7 @@ class _ZipWriter(Writer):
         else:
             self._zip.writestr(self._name(hit), msgspec.json.format(data, indent=4))
         for origin in self._origins:
-            if hit.where.source.startswith(origin.source):
+            if hit.where.source == origin.source or hit.where.source.startswith(os.path.join(origin.source, "")):
                 for name in origin.files_of(hit):
                     if name not in self._used:
                         self._used.add(name)
@@ -178,8 +187,14 @@ class _ZipWriter(Writer):
             with self._zip.open("data.json", "w", force_zip64=True) as member:
                 while chunk := self._list.read(1 << 20):
                     member.write(chunk)
-            self._list.close()
         self._zip.close()
+        self.abandon()
+
+    def abandon(self) -> None:
+        with suppress(OSError, ValueError):  # a full disk is full once more, and would speak up from ZipFile.__del__
+            self._zip.close()
+        if self._list:
+            self._list.close()
         for origin in self._origins:
             origin.close()
 
@@ -204,7 +219,10 @@ class _Origin:
 
     def __init__(self, source: str) -> None:
         self.source = source
-        self._zip = zipfile.ZipFile(source) if source != "-" and zipfile.is_zipfile(source) else None
+        self._zip: zipfile.ZipFile | None = None
+        with suppress(OSError, ValueError, NotImplementedError, zipfile.BadZipFile):  # the reader tells what is wrong
+            if os.path.isfile(source):  # a pipe would be emptied
+                self._zip = zipfile.ZipFile(source) if zipfile.is_zipfile(source) else None
         self._names = set(self._zip.namelist()) if self._zip else set()
         self.single = "data.json" in self._names or os.path.isfile(os.path.join(source, "data.json"))
 

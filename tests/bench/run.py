@@ -39,8 +39,8 @@ class Run(NamedTuple):
 
 
 ORJSON = """
+import orjson
 def run(path):
-    import orjson
     found = 0
     for line in open(path, "rb"):
         job = orjson.loads(line)["jsonResponse"].get("OBJECT_DETECTION_JOB", {})
@@ -53,8 +53,8 @@ def run(path):
 """
 
 PANDAS = """
+import pandas
 def run(path):
-    import pandas
     def count(response):
         annotations = response.get("OBJECT_DETECTION_JOB", {}).get("annotations", ())
         return sum(c["name"] == "CAT_3" for a in annotations for c in a["categories"])
@@ -62,19 +62,19 @@ def run(path):
 """
 
 DUCKDB = """
+import duckdb
 def run(path):
-    import duckdb
     response = "STRUCT(OBJECT_DETECTION_JOB STRUCT(annotations STRUCT(categories STRUCT(name VARCHAR)[])[]))"
     return duckdb.sql(f'''
         SELECT count(*) FROM read_json('{path}', format='newline_delimited', columns={{jsonResponse: '{response}'}})
-        WHERE len(list_filter(jsonResponse.OBJECT_DETECTION_JOB.annotations, a -> a.categories[1].name = 'CAT_3')) > 2
-    ''').fetchone()[0]
+        WHERE len(list_filter(jsonResponse.OBJECT_DETECTION_JOB.annotations, lambda a: a.categories[1].name = 'CAT_3')) > 2
+    ''').fetchall()[0][0]
 """
 
 OURS = """
+from kili_query import parse
+from kili_query.offline.select import select
 def run(path):
-    from kili_query import parse
-    from kili_query.offline.select import select
     query = parse({query!r})
     return sum(part.summary.matched_labels for part in select(query, path, workers={workers}, data=False))
 """
@@ -89,7 +89,6 @@ def once(code: str, path: Path) -> tuple[int, float, float]:
     """Matches, seconds without start of Python and imports, peak MB over all processes."""
     timed = (
         f"{code}\nimport sys, time\n"
-        "try:\n    import orjson, msgspec\nexcept ImportError:\n    pass\n"
         "start = time.perf_counter()\nfound = run(sys.argv[1])\nprint(found, time.perf_counter() - start)\n"
     )
     process = subprocess.Popen([sys.executable, "-c", timed, str(path)], stdout=subprocess.PIPE, text=True)
@@ -186,9 +185,9 @@ def bench_labels(folder: Path, megabytes: float, rounds: int) -> None:
 
 
 GENERAL = f"""
+import json
+from kili_query import parse
 def run(path):
-    import json
-    from kili_query import parse
     query, found = parse({QUERY!r}), 0
     for line in open(path, "rb"):
         found += query.matches(json.loads(line)["jsonResponse"])
