@@ -72,7 +72,7 @@ def main() -> NoReturn:
     """Run the command line, and turn every failure into a message and an exit code."""
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:  # closed by the caller, as `>&-` does
-            setattr(sys, name, open(os.devnull, mode))
+            setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115 - open to the end
     code: int | str | None
     try:
         code = app(prog_name="kili-query", standalone_mode=False) or FINE

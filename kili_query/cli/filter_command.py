@@ -97,6 +97,7 @@ def command(
             to_file = output is not None and output != "-"
             file = stack.enter_context(whole_file(output)) if to_file and output else sys.stdout.buffer
             target = writer(kind, file, query=str(query), sources=tuple(sources))
+            stack.callback(target.abandon)
         for part in select(
             query, *sources,
             unit="labels" if labels and kind != "zip" else "assets", trim=labels and kind == "zip",

@@ -246,10 +246,8 @@ class Scanner:
         if not isinstance(record, Mapping):
             raise DataError(f"a record is an object, and this is {kind_of(record)}")
         verdict = Verdict()
-        for label in labels_of(record, types=None):
-            verdict.external_id, verdict.asset_id = label.external_id, label.asset_id
-            if self._types is not None and label.label_type is not None and label.label_type not in self._types:
-                continue
+        verdict.external_id, verdict.asset_id = _asset_ids(record)
+        for label in labels_of(record, types=self._types):
             verdict.labels += 1
             try:
                 counts = count_label(label, self._ontology)
@@ -264,6 +262,17 @@ class Scanner:
 def _object_at(place: object, job: str, mid: str | int | float | None) -> tuple[object, ...]:
     """The identity of an object: by its `mid`, else like no other."""
     return (place, job, object() if mid is None or mid == "" else mid)
+
+
+def _asset_ids(record: Mapping[str, object]) -> tuple[str | None, str | None]:
+    """The ids that `labels_of` gives with each label, also for a record without labels."""
+    owner: object = record
+    bare = not any(key in record for key in (*LABEL_KEYS, "label"))
+    if bare and isinstance(record.get("labelOf"), Mapping):
+        owner, bare = record["labelOf"], False
+    assert isinstance(owner, Mapping)
+    external_id, asset_id = owner.get("externalId"), None if bare else owner.get("id")
+    return external_id if isinstance(external_id, str) else None, asset_id if isinstance(asset_id, str) else None
 
 
 class _All:
@@ -293,14 +302,18 @@ def _count_responses(buffer: bytes, start: int, end: int) -> int:
 
 
 _NOT_EMPTY = re.compile(rb'jsonResponse"\s*:\s*\{\s*"')
+_TYPE_KEY = b'"labelType"'
 _TYPE = re.compile(rb'"labelType"\s*:\s*"([A-Z]+)"')
+_TAKING_PART = frozenset(name.encode() for name in DEFAULT_LABEL_TYPES)
 _ESCAPES = re.compile(rb'\\(?:"|u00[2-7])')
 """Escapes that can hide a plain name, or a whole response that is JSON text: such a record is decoded."""
 
 
 def _may_be_autosave(buffer: bytes, start: int, end: int) -> bool:
-    """True unless the type of the only label of a record is surely another. Mostly it stands near an end."""
-    found = _TYPE.search(buffer, start, min(start + 2048, end)) or _TYPE.search(buffer, max(start, end - 2048), end)
+    """True unless the only label of a record surely takes part. Its type, if any, mostly stands near an end."""
+    at = buffer.find(_TYPE_KEY, max(start, end - 512), end)
+    at = at if at >= 0 else buffer.find(_TYPE_KEY, start, min(start + 512, end))
+    found = _TYPE.match(buffer, at, end) if at >= 0 else None
     return found[1] == b"AUTOSAVE" if found else buffer.find(b"AUTOSAVE", start, end) >= 0
 
 

@@ -16,6 +16,7 @@ from typing import BinaryIO
 import msgspec
 
 from kili_query.errors import DataError
+from kili_query.model.labels import is_record
 from kili_query.offline.select import Hit
 
 FORMATS = ("ndjson", "json", "csv", "ids", "zip")
@@ -78,6 +79,7 @@ class Writer(ABC):
     def close(self) -> None:
         """Write what comes after the last hit; the file itself stays open."""
 
+    @abstractmethod
     def abandon(self) -> None:
         """Let go of everything, after a failure or at the end: what was written and not closed is worth nothing."""
 
@@ -104,6 +106,9 @@ class _LineWriter(Writer):
         self._file.write(hit.data + b"\n")
 
     def close(self) -> None:
+        pass
+
+    def abandon(self) -> None:
         pass
 
 
@@ -224,6 +229,10 @@ class _Origin:
             if os.path.isfile(source):  # a pipe would be emptied
                 self._zip = zipfile.ZipFile(source) if zipfile.is_zipfile(source) else None
         self._names = set(self._zip.namelist()) if self._zip else set()
+        self._folders: dict[str, list[str]] = {}
+        for name in sorted(self._names):
+            if name.startswith("labels/") and not name.endswith("/"):
+                self._folders.setdefault(name.rpartition("/")[0], []).append(name)
         self.single = "data.json" in self._names or os.path.isfile(os.path.join(source, "data.json"))
 
     def readme(self) -> str | None:
@@ -239,8 +248,23 @@ class _Origin:
         for name in [asset.get("content"), *(frames if isinstance(frames, list) else [])]:
             if isinstance(name, str) and name.startswith("assets/") and ".." not in name and self._has(name):
                 yield name
-        answers = (hit.where.member or "").removesuffix(".json") + "/"
-        yield from sorted(n for n in self._names if n.startswith(answers) and not n.endswith("/") and ".." not in n)
+        member = hit.where.member or ""
+        if not member.startswith("labels/"):  # of a `data.json`, or of a folder
+            member = f"labels/{hit.asset.replace(' ', '_')}.json"
+        yield from self._answers(member.removesuffix(".json"))
+
+    def _answers(self, folder: str) -> Iterator[str]:
+        """The files right in `labels/<external id>/`, but for those of other assets, whose ids begin with this one."""
+        if ".." in folder.split("/"):
+            return
+        if not self._zip:
+            at = os.path.join(self.source, folder)
+            names = sorted(f"{folder}/{name}" for name in os.listdir(at)) if os.path.isdir(at) else []
+        else:
+            names = self._folders.get(folder, [])
+        for name in names:
+            if self._has(name) and not (name.endswith(".json") and _holds_labels(self._read(name))):
+                yield name
 
     def copy(self, name: str, target: zipfile.ZipFile) -> None:
         """Put a file of this source into an archive, as it is."""
@@ -258,6 +282,13 @@ class _Origin:
             return self._zip.read(name)
         with open(os.path.join(self.source, name), "rb") as file:
             return file.read()
+
+
+def _holds_labels(data: bytes) -> bool:
+    try:
+        return is_record(msgspec.json.decode(data))
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        return False
 
 
 def _readme(origins: list[_Origin], query: str) -> str:
