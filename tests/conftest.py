@@ -24,6 +24,12 @@ settings.register_profile("fuzz", max_examples=max(FUZZ, 1), deadline=None, prin
 settings.load_profile("fuzz" if FUZZ else "ci")
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line(
+        "markers", "oracle: asks the real kili package, installed from PyPI; `-m 'not oracle'` leaves it out"
+    )
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _warm_parser() -> None:
     warm_up()

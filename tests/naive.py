@@ -28,9 +28,7 @@ def count_all(response: object, jobs: Collection[str] = (), input_type: str | No
         frame = str(key).isdigit() and str(key).isascii() and key not in jobs and input_type in (None, "VIDEO")
         if key in PSEUDO:
             continue
-        if frame and (value is None or isinstance(value, dict)):
-            _visit(value, (), found)
-        elif key == "assetLevel" and key not in jobs:
+        if (frame and (value is None or isinstance(value, dict))) or (key == "assetLevel" and key not in jobs):
             _visit(value, (), found)
         else:
             plain[key] = value
@@ -106,15 +104,22 @@ def _name(entry: object) -> str | None:
     return name if isinstance(name, str) else None
 
 
-_TESTS = {"==": operator.eq, "!=": operator.ne, ">=": operator.ge, "<=": operator.le, "<": operator.lt, ">": operator.gt}
+_TESTS = {
+    "==": operator.eq,
+    "!=": operator.ne,
+    ">=": operator.ge,
+    "<=": operator.le,
+    "<": operator.lt,
+    ">": operator.gt,
+}
 
 
 def truth(node: Node, counts: Mapping[Key, int]) -> bool:
     """The truth of a tree for given counts; what is not there counts 0."""
     if isinstance(node, And):
-        return all([truth(item, counts) for item in node.items])
+        return all(truth(item, counts) for item in node.items)
     if isinstance(node, Or):
-        return any([truth(item, counts) for item in node.items])
+        return any(truth(item, counts) for item in node.items)
     if isinstance(node, Not):
         return not truth(node.item, counts)
     count = counts.get((node.operand.job, node.operand.category), 0)

@@ -15,7 +15,22 @@ from kili_query.lang.operators import Operator
 
 KEYWORDS = ("AND", "OR", "NOT", "IN", "count", "NOTIN", "ANDNOT", "and", "not")
 PLAIN = ("A", "B", "J-1", "x_*", "JOB_0", *KEYWORDS)
-QUOTED = ("traffic light", "1", "", " ", "É", 'a "b"', "c\\d", "a.b", "# no comment", "(x)", "A.B.count > 1", "a\nb", "字\u0301", "\x00")
+QUOTED = (
+    "traffic light",
+    "1",
+    "",
+    " ",
+    "É",
+    'a "b"',
+    "c\\d",
+    "a.b",
+    "# no comment",
+    "(x)",
+    "A.B.count > 1",
+    "a\nb",
+    "字\u0301",
+    "\x00",
+)
 
 plain_names = st.sampled_from(PLAIN) | st.from_regex(r"[A-Za-z][A-Za-z0-9_*-]{0,6}", fullmatch=True)
 names = plain_names | st.sampled_from(QUOTED) | st.text(max_size=6).filter(lambda text: text.isprintable())
@@ -32,12 +47,13 @@ def operands(names: SearchStrategy[str] = names) -> SearchStrategy[Count]:
     return st.builds(Count, names, names)
 
 
+any_operands = operands()
 small_operands = st.sampled_from([Count(job, category) for job, category in SMALL_KEYS])
 portable_operands = operands(plain_names)
 
 
 def comparisons(
-    operands: SearchStrategy[Count] = operands(), numbers: SearchStrategy[int] = numbers
+    operands: SearchStrategy[Count] = any_operands, numbers: SearchStrategy[int] = numbers
 ) -> SearchStrategy[Leaf]:
     """All kinds of leaves."""
     ends = st.tuples(st.none() | numbers, st.none() | numbers).filter(lambda ends: ends != (None, None))
@@ -45,18 +61,22 @@ def comparisons(
     return (
         st.builds(Comparison, operands, st.sampled_from(Operator), numbers)
         | st.builds(InList, operands, lists, st.booleans())
-        | st.builds(lambda operand, ends, negated: InRange(operand, *ends, negated), operands, ends, st.booleans())
+        | st.builds(
+            lambda operand, ends, negated: InRange(operand, ends[0], ends[1], negated), operands, ends, st.booleans()
+        )
     )
 
 
 def trees(
-    operands: SearchStrategy[Count] = operands(), numbers: SearchStrategy[int] = numbers, max_leaves: int = 12
+    operands: SearchStrategy[Count] = any_operands, numbers: SearchStrategy[int] = numbers, max_leaves: int = 12
 ) -> SearchStrategy[Node]:
     """Trees as the parser makes them: no AND directly in an AND, no OR directly in an OR."""
 
     def grow(below: SearchStrategy[Node]) -> SearchStrategy[Node]:
         row = st.lists(below, min_size=2, max_size=4)
-        return st.builds(Not, below) | row.map(lambda items: _flat(And, items)) | row.map(lambda items: _flat(Or, items))
+        return (
+            st.builds(Not, below) | row.map(lambda items: _flat(And, items)) | row.map(lambda items: _flat(Or, items))
+        )
 
     return st.recursive(comparisons(operands, numbers), grow, max_leaves=max_leaves)
 
@@ -144,14 +164,23 @@ def near_misses(draw: DrawFn) -> str:
     return text
 
 
-any_text = st.text(max_size=40) | st.lists(_pieces, max_size=12).map(" ".join) | st.lists(_pieces, max_size=12).map("".join)
+any_text = (
+    st.text(max_size=40) | st.lists(_pieces, max_size=12).map(" ".join) | st.lists(_pieces, max_size=12).map("".join)
+)
 
 # -- ontologies --------------------------------------------------------------------------------------------------------
 
 JOBS = ("J", "K", "NESTED", "DEEP", "POSE", "7", "traffic job", "assetLevel")
 CATEGORIES = ("A", "B", "a", "traffic light", "3", "J")
 INPUT_TYPES = (None, "IMAGE", "VIDEO", "TEXT", "LLM_STATIC", "LLM_RLHF")
-_TASKS = ("CLASSIFICATION", "OBJECT_DETECTION", "NAMED_ENTITIES_RECOGNITION", "OBJECT_RELATION", "TRANSCRIPTION", "NEW_TASK")
+_TASKS = (
+    "CLASSIFICATION",
+    "OBJECT_DETECTION",
+    "NAMED_ENTITIES_RECOGNITION",
+    "OBJECT_RELATION",
+    "TRANSCRIPTION",
+    "NEW_TASK",
+)
 _inputs = st.sampled_from(["radio", "checkbox", "singleDropdown", "multipleDropdown", None])
 
 
@@ -184,10 +213,16 @@ def json_interfaces(draw: DrawFn) -> dict[str, Any]:
 
 # -- labels ------------------------------------------------------------------------------------------------------------
 
-_odd = st.sampled_from([None, [], {}, "x", 0, True, [None], [[]], {"x": 1}, [{"name": None}], [{"noname": "A"}]])
+_odd: SearchStrategy[Any] = st.sampled_from(
+    [None, [], {}, "x", 0, True, [None], [[]], {"x": 1}, [{"name": None}], [{"noname": "A"}]]
+)
 _mids = st.sampled_from(["m1", "m2", "", 1, 2, 1.5, "1", None, True, ["m"]])
 _names = st.sampled_from(CATEGORIES)
-_PSEUDO = {"ANNOTATION_JOB_COUNTER": {"J": {"A": 7}}, "ANNOTATION_NAMES_JOB": {"m1": "x"}, "ROTATION_JOB": {"categories": [{"name": "A"}]}}
+_PSEUDO = {
+    "ANNOTATION_JOB_COUNTER": {"J": {"A": 7}},
+    "ANNOTATION_NAMES_JOB": {"m1": "x"},
+    "ROTATION_JOB": {"categories": [{"name": "A"}]},
+}
 
 
 @st.composite
@@ -249,7 +284,9 @@ def _jobs(below: SearchStrategy[Any]) -> SearchStrategy[Any]:
     return st.dictionaries(st.sampled_from(JOBS), _answers(below), max_size=2) | st.sampled_from([{}, None, []])
 
 
-_deep = st.deferred(lambda: st.just({}) | _jobs(st.just({"DEEP": {"categories": [{"name": "A"}, {"name": "A"}]}})))
+_deep: SearchStrategy[Any] = st.deferred(
+    lambda: st.just({}) | _jobs(st.just({"DEEP": {"categories": [{"name": "A"}, {"name": "A"}]}}))
+)
 _plain = st.dictionaries(st.sampled_from(JOBS), _answers(_jobs(_deep)), max_size=4)
 
 
@@ -258,7 +295,9 @@ def responses(draw: DrawFn) -> dict[str, Any]:
     """A `jsonResponse` of any format: plain, video (with `assetLevel`), pseudo jobs, odd shapes at every place."""
     response = dict(draw(_plain))
     if draw(st.booleans()):
-        frames = st.dictionaries(st.sampled_from(["0", "1", "2", "10", "7"]), _plain | st.sampled_from([{}, None, []]), max_size=4)
+        frames: SearchStrategy[Any] = st.dictionaries(
+            st.sampled_from(["0", "1", "2", "10", "7"]), _plain | st.sampled_from([{}, None, []]), max_size=4
+        )
         response |= draw(frames)
     if draw(st.integers(0, 3)) == 0:
         response["assetLevel"] = draw(_plain)
@@ -270,7 +309,9 @@ def responses(draw: DrawFn) -> dict[str, Any]:
 @st.composite
 def level_labels(draw: DrawFn) -> dict[str, Any]:
     """The conversation form of an LLM label: three levels."""
-    keyed = st.dictionaries(st.sampled_from(JOBS), st.dictionaries(st.sampled_from(["0", "msg-1"]), _answers(_deep)) | _odd)
+    keyed = st.dictionaries(
+        st.sampled_from(JOBS), st.dictionaries(st.sampled_from(["0", "msg-1"]), _answers(_deep)) | _odd
+    )
     levels = {"conversation": _plain, "round": keyed, "completion": keyed, "other": keyed}
     return draw(st.fixed_dictionaries({}, optional=levels))
 

@@ -7,13 +7,15 @@ import re
 import tomllib
 from collections.abc import Callable
 from functools import cache
-from typing import Any
+from itertools import chain
+from typing import Any, NamedTuple
 
 import pytest
 
 from kili_query import Ontology, Query, QuerySyntaxError, UnsupportedQueryError, check, parse
 from kili_query.errors import CODES, Span
 from kili_query.lang.operators import Operator
+from kili_query.model.ontology import is_plain_name
 from tests.conftest import SPEC
 
 
@@ -69,7 +71,7 @@ def test_rejected_text_is_diagnosed_at_its_place(row: dict[str, Any]) -> None:
 _PARSER_WORDS = re.compile(r"(?<!U\+)\b_?[A-Z]{3,}_?\b")
 
 
-@pytest.mark.parametrize("row", _rows("syntax.toml", "rejected", "text"))
+@pytest.mark.parametrize("row", [row for row in _rows("syntax.toml", "rejected", "text") if not row.marks])
 def test_messages_speak_the_words_of_the_language(row: dict[str, Any]) -> None:
     (found,) = check(row["text"])
     for sentence in (found.message, found.hint or ""):
@@ -123,7 +125,9 @@ def _nested(levels: int) -> str:
 
 
 @pytest.mark.parametrize(
-    "text", [_nested(1000), "NOT " * 1000 + ONE, "NOT (" * 1000 + ONE + ")" * 1000], ids=["and-or", "not", "not-in-parentheses"]
+    "text",
+    [_nested(1000), "NOT " * 1000 + ONE, "NOT (" * 1000 + ONE + ")" * 1000],
+    ids=["and-or", "not", "not-in-parentheses"],
 )
 def test_a_thousand_levels_are_accepted(text: str) -> None:
     assert parse(str(parse(text))) == parse(text)
@@ -151,7 +155,7 @@ HUGE = {
     "NOT": ("NOT " * 100_000, "KQ102"),
     "AND": (ONE + " AND" * 200_000, "KQ101"),
     "a name": ("A" * 1_000_000, "KQ102"),
-    "names and dots": ("A." * 500_000, "KQ101"),
+    "names and dots": ("A." * 100_000, "KQ101"),
     "quotes": ('"' * 999_999, "KQ110"),
     "a comment": ("#" * 1_000_000, "KQ103"),
     "foreign spaces": ("\u00a0" * 1_000_000, "KQ101"),
@@ -216,8 +220,16 @@ ENGINES: dict[str, Engine] = {
     "negated": lambda query, label, ontology: not query.negate().matches(label, ontology),
     "json": lambda query, label, ontology: Query.from_json(query.to_json()).matches(label, ontology),
 }
-CANNOT: dict[str, str] = {"portable": "KQ401"}
-"""Engines that cannot express every query, and the code they must say it with."""
+
+
+class Gap(NamedTuple):
+    """What an engine cannot do, and the code it must say it with."""
+
+    code: str
+    concerns: Callable[[Query], bool]
+
+
+CANNOT = {"portable": Gap("KQ401", lambda query: not all(map(is_plain_name, chain(*query.operands))))}
 
 
 @pytest.mark.parametrize("engine", ENGINES)
@@ -225,13 +237,14 @@ CANNOT: dict[str, str] = {"portable": "KQ401"}
 def test_query_holds_for_its_labels_on_every_engine(row: dict[str, Any], engine: str) -> None:
     query, ontology = parse(row["query"]), _ontology() if row.get("ontology") else None
     expected = dict.fromkeys(row["holds"], True) | dict.fromkeys(row["fails"], False)
-    try:
-        found = {name: ENGINES[engine](query, LABELS[name], ontology) for name in expected}
-    except UnsupportedQueryError as error:
-        assert {d.code for d in error.diagnostics} == {CANNOT[engine]}
-        assert '"' in str(query)  # only names that need quotes are beyond Kili's own language
-    else:
-        assert found == expected
+    cannot = CANNOT.get(engine)
+    for name, truth in expected.items():
+        if cannot and cannot.concerns(query):
+            with pytest.raises(UnsupportedQueryError) as caught:
+                ENGINES[engine](query, LABELS[name], ontology)
+            assert {d.code for d in caught.value.diagnostics} == {cannot.code}
+        else:
+            assert ENGINES[engine](query, LABELS[name], ontology) is truth, name
 
 
 def test_every_label_and_operator_takes_part() -> None:

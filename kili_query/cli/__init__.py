@@ -73,7 +73,7 @@ def main() -> NoReturn:
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:  # closed by the caller, as `>&-` does
             setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115 - open to the end
-    code: int | str | None
+    stdout, code = sys.stdout, None
     try:
         code = app(prog_name="kili-query", standalone_mode=False) or FINE
         sys.stdout.flush()
@@ -85,8 +85,9 @@ def main() -> NoReturn:
         code = INTERRUPTED
     except BrokenPipeError:
         code = _hushed()
-    except SystemExit as error:  # so click ends after completion, and when a pipe is broken
-        code = _hushed() if isinstance(error.__context__, BrokenPipeError) else error.code
+    except SystemExit as error:  # of click, after completion and, having wrapped stdout, for a broken pipe; or of rich
+        broken = sys.stdout is not stdout or isinstance(error.__context__, BrokenPipeError)
+        code = _hushed() if broken else error.code
     except Exception as error:
         code = _explained(error)
     sys.exit(code)

@@ -138,9 +138,11 @@ class Scanner:
             return False
         if self._can_match is None or self._can_match(_Occurrences(buffer, start, end)):  # type: ignore[arg-type]
             return False
-        while buffer[end - 1] in b" \t\r\n":
+        while end > start and buffer[end - 1] in b" \t\r\n":
             end -= 1
-        if buffer[start] != 0x7B or buffer[end - 1] != 0x7D or _count_responses(buffer, start, end) != 1:  # { }
+        if not buffer.startswith(b"{", start, end) or not buffer.endswith(b"}", start, end):
+            return False
+        if _count_responses(buffer, start, end) != 1:
             return False
         response = buffer.find(_RESPONSE, start, end)
         return _NOT_EMPTY.match(buffer, response, end) is not None and not _may_be_autosave(buffer, start, end)
@@ -161,7 +163,7 @@ class Scanner:
                     if not self._judge(label, LabelKey(key, position), decoder, verdict):
                         return None
             return verdict
-        if record.label is not UNSET:
+        if record.label is not UNSET or record.jsonResponse is UNSET:
             return None
         owner = record.labelOf
         if owner is not None:
@@ -314,7 +316,7 @@ def _may_be_autosave(buffer: bytes, start: int, end: int) -> bool:
     at = buffer.find(_TYPE_KEY, max(start, end - 512), end)
     at = at if at >= 0 else buffer.find(_TYPE_KEY, start, min(start + 512, end))
     found = _TYPE.match(buffer, at, end) if at >= 0 else None
-    return found[1] == b"AUTOSAVE" if found else buffer.find(b"AUTOSAVE", start, end) >= 0
+    return found[1] not in _TAKING_PART if found else buffer.find(_TYPE_KEY, start, end) >= 0
 
 
 class _Occurrences:

@@ -6,6 +6,7 @@ import pkgutil
 import re
 from collections.abc import Callable
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kili_query.errors import Diagnostic, QuerySyntaxError, Span
@@ -63,10 +64,17 @@ def warm_up() -> None:
 def _grammar() -> Lark:
     from lark import Lark
 
-    source = pkgutil.get_data("kili_query.grammar", "category_search.lark")
-    if source is None:
-        raise FileNotFoundError("kili_query/grammar/category_search.lark")
-    return Lark(source.decode(), parser="lalr", transformer=_Drafts())
+    return Lark(_grammar_text(), parser="lalr", transformer=_Drafts())
+
+
+def _grammar_text() -> str:
+    """The grammar, from the installed package; from the folder beside it in a checkout that is not installed."""
+    name = "category_search.lark"
+    try:
+        source = pkgutil.get_data("kili_query.grammar", name)
+    except ModuleNotFoundError:
+        source = None
+    return (source or Path(__file__).parents[2].joinpath("grammar", name).read_bytes()).decode()
 
 
 def _context(error: UnexpectedInput) -> tuple[set[str], list[str]]:

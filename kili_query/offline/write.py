@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import os
+import re
 import stat
 import tempfile
 import zipfile
@@ -24,6 +25,10 @@ FORMATS = ("ndjson", "json", "csv", "ids", "zip")
 
 SUFFIXES = {".ndjson": "ndjson", ".jsonl": "ndjson", ".json": "json", ".csv": "csv", ".txt": "ids", ".zip": "zip"}
 """Which format a file name asks for."""
+
+
+_NOT_IN_NAMES = re.compile(r"[ \\\x00-\x1f\x7f]")
+_LONGEST_NAME = 1000  # characters of an id that name a member; an archive has room for 65535 bytes
 
 
 @contextmanager
@@ -207,9 +212,8 @@ class _ZipWriter(Writer):
         """The member for an asset: as in its own archive, or by its external id; no name twice."""
         member = hit.where.member
         if member is None or not member.startswith("labels/"):
-            steps = (
-                step if step.strip(".") else "_" for step in hit.asset.replace(" ", "_").replace("\\", "_").split("/")
-            )
+            asset = _NOT_IN_NAMES.sub("_", hit.asset[:_LONGEST_NAME])
+            steps = (step if step.strip(".") else "_" for step in asset.split("/"))
             member = f"labels/{'/'.join(step or '_' for step in steps)}.json"
         name, number = member, 1
         while name in self._used:

@@ -1,0 +1,466 @@
+"""The scan of bytes says what `model.counts` says: on random records, on damaged ones, on all real data."""
+
+from __future__ import annotations
+
+import json
+import random
+import zipfile
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import Any, NamedTuple
+from unittest.mock import patch
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.strategies import DrawFn, SearchStrategy
+
+from kili_query import DataError, Ontology, Query, parse
+from kili_query.engines import scan
+from kili_query.engines.scan import LabelKey, Scanner, Verdict
+from kili_query.lang.ast import Count, Node
+from kili_query.model.counts import count_label, is_empty
+from kili_query.model.decoding import decode_json
+from kili_query.model.labels import DEFAULT_LABEL_TYPES, labels_of
+from tests.strategies import CATEGORIES, INPUT_TYPES, JOBS, json_interfaces, level_labels, responses, trees
+
+EXAMPLES = json.loads((Path(__file__).parents[1] / "model" / "data" / "spec-examples.json").read_text("utf-8"))
+COCO = Path(__file__).parents[1] / "data" / "coco.zip"
+
+# -- what is expected --------------------------------------------------------------------------------------------------
+
+
+class Expected(NamedTuple):
+    """What must come out for a record, by the definition."""
+
+    labels: int
+    empty: int
+    matched: list[LabelKey]
+    problems: list[str]
+    counts: list[dict[tuple[str, str], int]]
+    ids: set[tuple[str | None, str | None]]
+
+
+Types = frozenset[str] | None
+
+
+def expected_of(data: bytes, query: Query, ontology: Ontology | None, types: Types) -> Expected:
+    record = decode_json(data)
+    if not isinstance(record, Mapping):
+        raise DataError("no object")
+    empty, matched, counts, problems = 0, list[LabelKey](), list[dict[tuple[str, str], int]](), list[str]()
+    labels = list(labels_of(record, types=types))
+    for label in labels:
+        try:
+            counts.append(count_label(label, ontology))
+        except DataError as error:
+            problems.append(str(error))
+            continue
+        empty += is_empty(label)
+        if query.holds(counts[-1]):
+            matched.append(LabelKey(label.key, label.position))
+    ids = {(label.external_id, label.asset_id) for label in labels}
+    return Expected(len(labels), empty, matched, problems, counts, ids)
+
+
+def was_skipped(verdict: Verdict, expected: Expected) -> bool:
+    """A record that was skipped has not been looked into: its ids are unknown."""
+    return verdict.external_id is None and ("known", None) in {(e and "known", None) for e, _ in expected.ids}
+
+
+def assert_agrees(data: bytes, query: Query, ontology: Ontology | None, types: Types, *, skip: bool) -> bool:
+    """Both ways with and without skipping give the same; returns whether the record was skipped."""
+    expected = expected_of(data, query, ontology, types)
+    exact = Scanner.of_query(query.tree, ontology, types, validate=True).scan(data)
+    assert (exact.labels, exact.empty, exact.matched) == expected[:3]
+    assert [str(problem) for problem in exact.problems] == expected.problems
+    assert {(exact.external_id, exact.asset_id)} >= expected.ids
+    every = Scanner(ontology=ontology, types=types).scan(data)
+    assert [dict(counts) for counts in every.counts] == expected.counts
+    with always_skipping() if skip else nullcontext():
+        found = Scanner.of_query(query.tree, ontology, types).scan(data)
+    assert found.matched == expected.matched
+    if was_skipped(found, expected):
+        assert not expected.matched
+        if not expected.problems:
+            assert (found.labels, found.empty) == (expected.labels, expected.empty)
+        return True
+    assert (found.labels, found.empty, found.counts) == (exact.labels, exact.empty, [])
+    assert [str(problem) for problem in found.problems] == expected.problems
+    return False
+
+
+def always_skipping() -> AbstractContextManager[object]:
+    return patch.object(scan, "MIN_SKIPPED", 0)
+
+
+# -- random records ----------------------------------------------------------------------------------------------------
+
+_odd_responses: SearchStrategy[Any] = st.sampled_from(
+    [None, "", " ", "null", "{}", {}, [], "[]", "no JSON", 'x"', 12, True, "https://x", {"J": {"text": 'say "A" "A"'}}]
+)
+_ids = st.sampled_from(["1", "2", "3", None, 4])
+_types = st.sampled_from(["DEFAULT", "REVIEW", "PREDICTION", "INFERENCE", "AUTOSAVE", "NEW", "lower", None, 3])
+
+
+@st.composite
+def labels(draw: DrawFn, key: str) -> Any:
+    if draw(st.integers(0, 19)) == 0:
+        return draw(st.sampled_from([None, [], "x", 1, {}]))
+    label: dict[str, Any] = {}
+    response = draw(responses() | _odd_responses)
+    if isinstance(response, dict) and draw(st.integers(0, 5)) == 0:
+        response = json.dumps(response)
+    if draw(st.integers(0, 19)):
+        label[key] = response
+    if draw(st.booleans()):
+        label["id"] = draw(_ids)
+    if draw(st.booleans()):
+        label["labelType"] = draw(_types)
+    if draw(st.integers(0, 9)) == 0:
+        label["jsonResponseUrl"] = draw(st.sampled_from([None, "", "https://x"]))
+    if draw(st.integers(0, 9)) == 0:
+        label["annotations"] = draw(st.sampled_from([None, [], [{"job": "J"}]]))
+    return label
+
+
+@st.composite
+def records(draw: DrawFn) -> dict[str, Any]:
+    """An asset with labels under any keys, a label by itself, a conversation, or something else."""
+    key = draw(st.sampled_from(["jsonResponse", "jsonResponse", "jsonResponse", "json_response"]))
+    ids = st.sampled_from(["asset", "é字", 'a"b', None, 5])
+    record: dict[str, Any] = {"externalId": draw(ids), "id": draw(ids), "jsonMetadata": {"A": ["A", "J"]}}
+    kind = draw(st.integers(0, 9))
+    if kind < 6:
+        some = st.lists(labels(key), max_size=3)
+        record |= draw(
+            st.fixed_dictionaries(
+                {"labels": some},
+                optional={"latestLabel": labels(key) | st.none(), "latestLabels": some | st.none()},
+            )
+            | st.fixed_dictionaries({"latestLabel": labels(key) | some | st.none()})
+            | st.fixed_dictionaries({"latestLabels": some})
+            | st.fixed_dictionaries({"labels": st.lists(labels(key), min_size=1, max_size=1)})
+        )
+    elif kind < 8:
+        label = draw(labels(key))
+        record |= label if isinstance(label, dict) else {}
+        if draw(st.booleans()):
+            owners = [{"externalId": "owner", "id": "o"}, {}, None, "x", {"id": 3}]
+            record["labelOf"] = draw(st.sampled_from(owners))
+    elif kind == 8:
+        record |= {"chatItems": ["A"], "label": draw(level_labels() | st.sampled_from([None, [], "x"]))}
+    return record
+
+
+_HIDDEN = ('"A"', '"J"', '"jsonResponse"', '"labels"', '"traffic light"', '"name"', '"AUTOSAVE"')
+
+
+@st.composite
+def written(draw: DrawFn, records: SearchStrategy[Any] = records()) -> bytes:  # noqa: B008 - a strategy is immutable
+    """A record as JSON text: any white space, characters as they are or escaped, names hidden behind escapes."""
+    record = draw(records)
+    if draw(st.integers(0, 3)) == 0:
+        record["padding"] = "A" * 5000  # large enough to be skipped without further ado
+    text = json.dumps(
+        record,
+        indent=draw(st.sampled_from([None, None, 0, 1, "\t"])),
+        separators=draw(st.sampled_from([None, (",", ":"), (" , ", " : ")])),
+        ensure_ascii=draw(st.booleans()),
+        sort_keys=draw(st.booleans()),
+    )
+    for name in draw(st.sets(st.sampled_from(_HIDDEN), max_size=2)) if draw(st.booleans()) else ():
+        text = text.replace(name, f'"\\u{ord(name[1]):04{draw(st.sampled_from("xX"))}}{name[2:]}')
+    return (draw(st.sampled_from(["", "", " \n"])) + text + draw(st.sampled_from(["", "", "\r", " \t"]))).encode()
+
+
+operands = st.builds(Count, st.sampled_from(JOBS), st.sampled_from(CATEGORIES))
+queries = trees(operands, st.integers(-1, 3), max_leaves=4)
+common = trees(st.builds(Count, st.just("J"), st.just("A")), st.integers(0, 3), max_leaves=3)
+ontologies = st.none() | st.builds(Ontology.from_json_interface, json_interfaces(), st.sampled_from(INPUT_TYPES))
+chosen_types = st.sampled_from(
+    [DEFAULT_LABEL_TYPES, DEFAULT_LABEL_TYPES, None, frozenset({"REVIEW"}), frozenset[str]()]
+)
+
+
+@given(written(), queries | common, ontologies, chosen_types, st.booleans())
+def test_the_scan_gives_what_the_definition_gives(
+    data: bytes, tree: Node, ontology: Ontology | None, types: Types, skip: bool
+) -> None:
+    query = Query(tree)
+    try:
+        expected_of(data, query, ontology, types)
+    except DataError:
+        with pytest.raises(DataError):
+            Scanner.of_query(tree, ontology, types, validate=True).scan(data)
+    else:
+        assert_agrees(data, query, ontology, types, skip=skip)
+
+
+@st.composite
+def plain_assets(draw: DrawFn) -> dict[str, Any]:
+    """Assets with one label, as most exports hold them: these are skipped."""
+    label = {"jsonResponse": draw(responses()), "labelType": draw(st.sampled_from(["DEFAULT", "REVIEW", "AUTOSAVE"]))}
+    return {"externalId": "asset", "labels": [label]}
+
+
+@given(written(plain_assets()), queries | common, ontologies)
+def test_skipped_assets_do_not_match(data: bytes, tree: Node, ontology: Ontology | None) -> None:
+    assert_agrees(data, Query(tree), ontology, DEFAULT_LABEL_TYPES, skip=True)
+
+
+@given(st.data())
+def test_damaged_bytes_are_refused_or_mean_what_they_say(data: st.DataObject) -> None:
+    text = bytearray(data.draw(written()))
+    for _ in range(data.draw(st.integers(1, 3))):
+        at = data.draw(st.integers(0, len(text) - 1))
+        text[at : at + data.draw(st.integers(0, 2))] = data.draw(
+            st.sampled_from(
+                [b'"', b"{", b"}", b"[", b"]", b",", b":", b"\\", b"\\ud800", b"\xff", b"\xc3", b"0", b"\0"]
+            )
+            | st.binary(max_size=2)
+        )
+    query = Query(data.draw(common))
+    try:
+        expected = expected_of(bytes(text), query, None, DEFAULT_LABEL_TYPES)
+    except DataError:
+        with pytest.raises(DataError):
+            Scanner.of_query(query.tree, validate=True).scan(bytes(text))
+        with always_skipping():
+            try:
+                verdict = Scanner.of_query(query.tree).scan(bytes(text))
+            except DataError:
+                return
+        assert (verdict.matched, verdict.labels) == ([], 1)
+    else:
+        if not expected.problems:
+            assert_agrees(bytes(text), query, None, DEFAULT_LABEL_TYPES, skip=True)
+
+
+# -- the path that skips -----------------------------------------------------------------------------------------------
+
+
+def padded(response: object, **more: object) -> bytes:
+    asset = {"externalId": "asset", "padding": "x" * scan.MIN_SKIPPED, "labels": [{"jsonResponse": response, **more}]}
+    return json.dumps(asset).encode()
+
+
+def boxes(*names: str) -> dict[str, Any]:
+    return {"J": {"annotations": [{"mid": str(i), "categories": [{"name": name}]} for i, name in enumerate(names)]}}
+
+
+def is_skipped(data: bytes, text: str, types: Types = DEFAULT_LABEL_TYPES) -> bool:
+    return assert_agrees(data, parse(text), None, types, skip=False)
+
+
+@pytest.mark.parametrize(
+    ("text", "skipped"),
+    [
+        ("J.A.count > 1", True),
+        ("J.A.count > 0", False),
+        ("J.A.count > 1 OR J.B.count > 2", True),
+        ("J.A.count > 1 OR J.B.count > 1", False),
+        ("J.A.count > 0 AND J.C.count > 0", True),
+        ("J.C.count == 0", False),
+        ("NOT J.C.count > 0", False),
+        ("NOT J.C.count < 1", True),
+        ("J.C.count IN (1, 3)", True),
+        ("J.C.count NOT IN 0..2", True),
+        ("J.C.count < 0 OR J.C.count > 5", True),
+        ('J."c\\\\d".count > 0', False),
+        ('J."é".count > 0', False),
+    ],
+)
+def test_a_large_record_is_skipped_if_its_bytes_cannot_match(text: str, skipped: bool) -> None:
+    assert is_skipped(padded(boxes("A", "B", "B")), text) is skipped
+
+
+def test_a_small_record_is_never_skipped() -> None:
+    data = json.dumps({"externalId": "asset", "labels": [{"jsonResponse": boxes("B")}]}).encode()
+    assert not is_skipped(data, "J.A.count > 0")
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        padded(boxes("A")).replace(b'"A"', b'"\\u0041"'),
+        padded(json.dumps(boxes("A"))),
+        padded({}),
+        padded(None),
+        padded(boxes("B"), labelType="AUTOSAVE"),
+        padded(boxes("B"), labelType="NEW"),
+        padded(boxes("B"), more={"jsonResponse": 1}),
+        padded([]),
+        padded(boxes("B"))[:-2] + b"]]",
+    ],
+    ids=["escape", "text", "empty", "null", "autosave", "new-type", "two", "list", "cut"],
+)
+def test_what_the_bytes_do_not_tell_is_decoded(data: bytes) -> None:
+    if data.endswith(b"]]"):
+        with pytest.raises(DataError):
+            Scanner.of_query(parse("J.A.count > 0").tree).scan(data)
+    else:
+        assert not is_skipped(data, "J.A.count > 0")
+
+
+def test_only_the_default_types_are_skipped() -> None:
+    data = padded(boxes("B"), labelType="AUTOSAVE")
+    assert not is_skipped(data, "J.A.count > 0", None)
+    assert Scanner.of_query(parse("J.B.count > 0").tree, None, None).scan(data).matched == [LabelKey("labels", 0)]
+
+
+def test_a_category_in_a_transcription_or_as_a_job_counts_nothing() -> None:
+    response = {**boxes("B"), "A": {"text": "A"}, "NOTE": {"text": 'say "A"'}, "K": {"categories": [{"name": "A"}]}}
+    for data in (padded(response), padded({**boxes("B"), "A": {"text": "A"}})):
+        for text in ("J.A.count > 0", "J.A.count == 0", "K.A.count == 1"):
+            is_skipped(data, text)
+
+
+def test_damage_in_a_skipped_record_is_noticed_with_validate() -> None:
+    data, tree = padded(boxes("B")).replace(b'"mid"', b'"mid'), parse("J.A.count > 0").tree
+    assert Scanner.of_query(tree).scan(data) == Verdict(labels=1)
+    with pytest.raises(DataError, match="not JSON"):
+        Scanner.of_query(tree, validate=True).scan(data)
+
+
+# -- shapes that the typed way must leave to the general one ------------------------------------------------------------
+
+
+_MIDS: list[list[object]] = [
+    [1, 1.0], ["1", 1], [2**70, 2**70], [True, True], [None, None], ["", ""], [[], []], [1e300, 10**300],
+]  # fmt: skip
+_ODD: list[object] = [
+    {"7": {"J": {"categories": ["A", "A"]}}, "8": None, "9": 5},
+    {"assetLevel": boxes("A"), "0": boxes("A", "A")},
+    {"assetLevel": boxes("A")},
+    {"0": boxes("A"), "J": {"categories": [{"name": "A"}]}},
+    {"٣": boxes("A"), "³": boxes("A")},
+    {"J": {"annotations": [{"points": [{"code": code, "children": boxes("A")} for code in ("x", 1, None, "x")]}]}},
+    {
+        "J": {
+            "annotations": [{"mid": "m", "categories": [{"name": "A", "children": boxes("A")}], "children": boxes("A")}]
+        }
+    },
+    {"J": {"categories": [{"name": "A", "children": boxes("A")}], "children": boxes("A")}},
+    *({"J": {"annotations": [{"mid": mid, "categories": [{"name": "A"}]} for mid in mids]}} for mids in _MIDS),
+]
+
+
+@pytest.mark.parametrize("response", _ODD)
+def test_odd_identities_are_the_same_in_both_ways(response: object) -> None:
+    interface = {
+        "jobs": {job: {"mlTask": "CLASSIFICATION", "content": {"categories": {"A": {}}}} for job in ("J", "7")}
+    }
+    for data in (
+        padded(response),
+        json.dumps({"externalId": "asset", "latestLabel": {"jsonResponse": response}}).encode(),
+    ):
+        for input_type in (None, "IMAGE", "VIDEO"):
+            for ontology in (None, Ontology.from_json_interface(interface, input_type)):
+                for text in ("J.A.count > 1", "J.A.count == 1", "J.A.count > 99"):
+                    assert_agrees(data, parse(text), ontology, DEFAULT_LABEL_TYPES, skip=True)
+
+
+@pytest.mark.parametrize("depth", [100, 2000, 200_000])
+@pytest.mark.parametrize("place", ["jsonResponse", "unknown", "children"])
+def test_deep_json_is_counted_or_refused_in_both_ways(depth: int, place: str) -> None:
+    deep = "[" * depth + "]" * depth
+    if place == "children":
+        deep = '{"J":{"children":' * depth + "{}" + "}}" * depth
+    label = f'{{"jsonResponse":{{"J":{{"categories":["A"],"{place}":{deep}}}}}}}'
+    data, query = f'{{"externalId":"a","labels":[{label}]}}'.encode(), parse("J.A.count > 0")
+    try:
+        expected = expected_of(data, query, None, None).matched
+    except DataError:
+        with pytest.raises(DataError, match="too deep"):
+            Scanner.of_query(query.tree, None, None).scan(data)
+    else:
+        assert Scanner.of_query(query.tree, None, None).scan(data).matched == expected
+
+
+@pytest.mark.parametrize(
+    "text", [b"", b" ", b"[]", b"null", b'"x"', b"{}", b'{"a": 1}', b'{"labels": NaN}', b"\xff", b"{"]
+)
+def test_what_is_no_record_is_refused(text: bytes) -> None:
+    for data in (text, text + b" " * scan.MIN_SKIPPED):
+        with pytest.raises(DataError):
+            Scanner.of_query(parse("A.B.count > 0").tree).scan(data)
+
+
+# -- examples and real data --------------------------------------------------------------------------------------------
+
+
+def texts_about(counts: Mapping[tuple[str, str], int]) -> Iterator[str]:
+    """For each category queries that its count just satisfies, and just does not."""
+    for (job, category), n in counts.items():
+        name = '"{}"."{}".count'.format(*(part.replace("\\", "\\\\").replace('"', '\\"') for part in (job, category)))
+        yield from (f"{name} == {n}", f"{name} > {n - 1}", f"{name} > {n}", f"NOT {name} == {n}", f"{name} != {n}")
+        yield from (f"NOT {name} >= {n}", f"{name} IN {n}..{n}", f"{name} == {n} AND J.NEVER.count == 0")
+
+
+def agree_on_all(data: bytes, ontology: Ontology | None) -> int:
+    """Compare on each count of each label of a record; returns the number of comparisons."""
+    compared = 0
+    for counts in Scanner(ontology=ontology, types=None).scan(data).counts:
+        asked = {
+            **counts,
+            **{
+                (job.key, c): counts.get((job.key, c), 0)
+                for job in (ontology.jobs.values() if ontology else ())
+                for c in job.categories
+            },
+        }
+        for text in texts_about(dict(random.Random(len(data)).sample(sorted(asked.items()), min(8, len(asked))))):
+            assert_agrees(data, parse(text), ontology, None, skip=True)
+            assert_agrees(data, parse(text), ontology, DEFAULT_LABEL_TYPES, skip=True)
+            compared += 1
+    return compared
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=[example["id"] for example in EXAMPLES])
+def test_examples_of_the_definition(example: Any) -> None:
+    ontology = Ontology.from_json_interface(example["jsonInterface"], example["inputType"])
+    by_level = example["kind"] == "llmLabel"
+    record = {"label": example["value"]} if by_level else {"labels": [{"jsonResponse": example["value"]}]}
+    for data in (
+        json.dumps(record).encode(),
+        json.dumps({**record, "padding": "x" * scan.MIN_SKIPPED}, indent=4).encode(),
+    ):
+        for known in (ontology, None):
+            verdict = Scanner(ontology=known).scan(data)
+            counts = {(job, c): n for job, row in example["counts"].items() for c, n in row.items()}
+            assert {key: verdict.counts[0].get(key, 0) for key in counts} == counts
+            agree_on_all(data, known)
+
+
+def test_the_sample_export() -> None:
+    ontology = Ontology.load(COCO.with_name("coco.interface.json"))
+    with zipfile.ZipFile(COCO) as archive:
+        compared = [agree_on_all(archive.read(n), ontology) for n in archive.namelist() if n.startswith("labels/")]
+    assert min(compared) > 0
+
+
+def real_records(shared: Path) -> Iterator[tuple[bytes, Ontology | None]]:
+    for entry in json.loads((shared / "index.json").read_bytes()):
+        if not entry.get("labels"):
+            continue
+        ontology = Ontology.load(shared / entry["interface"], entry["inputType"]) if entry.get("interface") else None
+        path = shared / entry["labels"]
+        if path.suffix == ".zip":
+            with zipfile.ZipFile(path) as archive:
+                values = [json.loads(archive.read(n)) for n in archive.namelist() if n.endswith(".json")]
+            items = [item for value in values for item in (value if isinstance(value, list) else [value])]
+        else:
+            items = json.loads(path.read_bytes())
+        for item in items:
+            wrapped = {"externalId": "asset", "labels": [{"jsonResponse": item}]}
+            yield json.dumps(wrapped if path.name.endswith(".responses.json") else item).encode(), ontology
+
+
+def test_all_real_labels(shared: Path) -> None:
+    compared = 0
+    for data, ontology in real_records(shared):
+        for known in (ontology, None) if ontology else (None,):
+            compared += agree_on_all(data, known)
+    assert compared > 3000

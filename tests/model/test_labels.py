@@ -1,0 +1,115 @@
+"""The labels of a JSON record: assets, bare labels, conversations; their names, copies, types and problems."""
+
+from __future__ import annotations
+
+import pickle
+from typing import Any
+
+import pytest
+
+from kili_query import DataError
+from kili_query.model.labels import DEFAULT_LABEL_TYPES, LABEL_TYPES, is_record, labels_of
+
+
+def _label(**more: Any) -> dict[str, Any]:
+    return {"jsonResponse": {}, **more}
+
+
+def _names(record: dict[str, Any], **options: Any) -> list[str]:
+    return [label.name for label in labels_of(record, **options)]
+
+
+def test_an_asset_gives_the_labels_of_all_its_keys_in_order() -> None:
+    asset = {"externalId": "a.jpg", "labels": [_label(), _label()], "latestLabels": [_label()], "latestLabel": _label()}
+    assert _names(asset) == ["a.jpg, latestLabel", "a.jpg, latestLabels[0]", "a.jpg, labels[0]", "a.jpg, labels[1]"]
+
+
+def test_null_labels_are_left_out_and_keep_their_position() -> None:
+    assert _names({"id": "x", "latestLabel": None, "latestLabels": [None, _label()], "labels": None}) == [
+        "x, latestLabels[1]"
+    ]
+    assert _names({"id": "x", "labels": []}) == []
+
+
+def test_copies_are_known_by_their_id_and_labels_without_one_are_all_given() -> None:
+    asset = {"id": "x", "latestLabel": _label(id="1"), "labels": [_label(id="1"), _label(id="2"), _label(), _label()]}
+    assert _names(asset) == ["x, latestLabel", "x, labels[1]", "x, labels[2]", "x, labels[3]"]
+
+
+def test_a_copy_of_a_label_of_another_type_is_no_reason_to_give_it() -> None:
+    asset = {
+        "id": "x",
+        "latestLabel": _label(id="1", labelType="AUTOSAVE"),
+        "labels": [_label(id="1", labelType="AUTOSAVE")],
+    }
+    assert _names(asset) == []
+    assert _names(asset, types=None) == ["x, latestLabel"]
+
+
+def test_autosave_takes_no_part_unless_asked_for() -> None:
+    asset = {"id": "x", "labels": [_label(labelType=kind) for kind in (*LABEL_TYPES, "NEW", None)]}
+    kinds = [label.label_type for label in labels_of(asset)]
+    assert kinds == ["DEFAULT", "REVIEW", "PREDICTION", "INFERENCE", None]
+    assert frozenset(LABEL_TYPES) - DEFAULT_LABEL_TYPES == {"AUTOSAVE"}
+    assert [label.label_type for label in labels_of(asset, types=frozenset({"AUTOSAVE"}))] == ["AUTOSAVE", None]
+    assert len(list(labels_of(asset, types=None))) == 7
+
+
+def test_a_bare_label_belongs_to_the_asset_it_names() -> None:
+    (label,) = labels_of(_label(id="label-1", labelOf={"id": "x", "externalId": "a.jpg"}))
+    assert (label.name, label.asset_id, label.external_id) == ("a.jpg", "x", "a.jpg")
+    (label,) = labels_of(_label(id="label-1"))
+    assert (label.name, label.asset_id, label.external_id) == ("label", None, None)
+
+
+def test_a_conversation_is_read_by_level() -> None:
+    (label,) = labels_of({"externalId": "c1", "label": {"round": {}}, "chatItems": []})
+    assert (label.by_level, label.name, label.response) == (True, "c1", {"round": {}})
+    (label,) = labels_of({"externalId": "c1", "label": None})
+    assert (label.response, label.problem) == ({}, None)
+    (label,) = labels_of({"externalId": "c1", "label": []})
+    assert label.problem == "`label` is not an object"
+
+
+@pytest.mark.parametrize(
+    ("value", "problem"),
+    [
+        ({"jsonResponse": {"J": {}}}, None),
+        ({"jsonResponse": {}}, None),
+        ({"jsonResponse": None}, None),
+        ({"json_response": {}}, None),
+        ({"jsonResponse": "not read here"}, None),
+        ({}, "has no `jsonResponse`"),
+        ({"jsonResponseUrl": "https://x"}, "cannot be read offline"),
+        ({"jsonResponse": None, "jsonResponseUrl": "https://x"}, "cannot be read offline"),
+        ({"jsonResponse": {}, "annotations": [{}]}, "`annotations`"),
+        ({"jsonResponse": {"J": {}}, "annotations": [{}]}, None),
+        ({"jsonResponse": {}, "annotations": []}, None),
+        ("text", "is not an object"),
+        (["list"], "is not an object"),
+    ],
+)
+def test_a_label_that_cannot_be_read_has_its_problem(value: object, problem: str | None) -> None:
+    (label,) = labels_of({"id": "x", "labels": [value]})
+    assert label.problem is None if problem is None else problem in (label.problem or "")
+
+
+@pytest.mark.parametrize("record", [{}, {"id": "x"}, {"externalId": "a.jpg", "content": "http://x"}])
+def test_a_record_without_labels_is_a_data_error(record: dict[str, Any]) -> None:
+    assert not is_record(record)
+    with pytest.raises(DataError, match="neither an asset") as caught:
+        list(labels_of(record, where="file.json"))
+    assert caught.value.where == "file.json"
+
+
+@pytest.mark.parametrize("value", [None, [], "x", 5])
+def test_only_objects_are_records(value: object) -> None:
+    assert not is_record(value)
+
+
+def test_the_place_and_the_record_take_no_part_in_equality() -> None:
+    record = {"id": "x", "labels": [_label()]}
+    (here,), (there,) = labels_of(record, where="a.json"), labels_of(record, where="b.json")
+    assert here == there
+    assert pickle.loads(pickle.dumps(here)) == here
+    assert here.record is record["labels"][0]
