@@ -108,6 +108,11 @@ class Query:
 
         return _built(tree_from_json(data))
 
+    @cached_property
+    def _located(self) -> ast.Node:
+        """The tree with spans that count in `source`; one that was built has none before."""
+        return parse_tree(self.source) if self._source is None else self._tree
+
     # -- combining -------------------------------------------------------------------------------------------------
 
     def __and__(self, other: Query) -> Query:
@@ -131,8 +136,7 @@ class Query:
         """
         from kili_query.lang.checker import check_tree
 
-        tree = parse_tree(self.source) if self._source is None else self._tree
-        return check_tree(tree, ontology, self._source)
+        return check_tree(self._located, ontology, self._source)
 
     def require(self, ontology: Ontology) -> Query:
         """The query itself, if nothing in it is an error for the ontology.
@@ -167,7 +171,7 @@ class Query:
         """
         from kili_query.lang.rewrites import to_portable
 
-        return Query(to_portable(self._tree))
+        return Query(to_portable(self._located, self.source))
 
     def to_server(self) -> str:
         """The text that Kili's server takes as `category_search`.
@@ -181,7 +185,7 @@ class Query:
         """
         from kili_query.engines.remote import compile_filter
 
-        return compile_filter(self._tree)
+        return compile_filter(self._located, self.source)
 
     def equivalent(self, other: Query) -> bool:
         """True if the same labels satisfy both queries, whatever their counts. Exact.

@@ -106,9 +106,8 @@ def command(
         ):  # fmt: skip
             summary.add(part.summary)
             for hit in part.hits:
-                asset = (
-                    hash((hit.external_id, hit.asset_id)) if hit.label and (hit.external_id or hit.asset_id) else None
-                )
+                bare = hit.label and not hit.label.key and (hit.external_id or hit.asset_id)
+                asset = hash((hit.external_id, hit.asset_id)) if bare else None
                 known = asset in seen and not labels
                 matches += not known
                 if asset is not None and not labels:

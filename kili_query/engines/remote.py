@@ -7,8 +7,10 @@ from kili_query.lang.printer import to_text
 from kili_query.lang.rewrites import to_portable
 
 
-def compile_filter(root: Node) -> str:
+def compile_filter(root: Node, source: str | None = None) -> str:
     """The query in Kili's own language, as `category_search` and `label_category_search` take it.
+
+    `source` is the text that the spans of the tree count in, for messages.
 
     Raises
     ------
@@ -18,4 +20,4 @@ def compile_filter(root: Node) -> str:
     >>> compile_filter(parse_tree("NOT A.B.count IN (1, 2)"))
     'A.B.count == 0 OR A.B.count > 2'
     """
-    return to_text(to_portable(root))
+    return to_text(to_portable(root, source))

@@ -163,6 +163,17 @@ def leaves(root: Node) -> Iterator[Leaf]:
             yield node
 
 
+def numbers_of(leaf: Leaf) -> tuple[int, ...]:
+    """The numbers that a comparison names."""
+    match leaf:
+        case Comparison(_, _, number):
+            return (number,)
+        case InList(_, numbers):
+            return numbers
+        case InRange(_, low, high):
+            return tuple(bound for bound in (low, high) if bound is not None)
+
+
 def fold(root: Node, leaf: Callable[[Leaf], R], group: Callable[[Group, list[R]], R]) -> R:
     """A value for the whole tree, made from the leaves upwards: `group` gets the values of what is below a node.
 

@@ -46,8 +46,12 @@ def _check_names(operand: Count, ontology: Ontology) -> Iterator[Diagnostic]:
         yield _unknown_job(operand, ontology)
     elif not job.searchable:
         task = f" (task {job.task})" if job.task else ""
-        hint = _nested_hint(operand, ontology) or f"jobs that can be searched: {listed(_searchable(ontology))}"
-        yield Diagnostic("KQ207", f"job `{job.key}`{task} has no categories to count", operand.job_span, hint)
+        holders = [key for key, other in ontology.jobs.items() if operand.category in other.categories]
+        hint = f"jobs that can be searched: {listed(_searchable(ontology))}"
+        if holders:
+            hint = f"category `{operand.category}` belongs to {listed(holders)}"
+        fix = Fix(operand.job_span, name_to_text(holders[0])) if len(holders) == 1 else None
+        yield Diagnostic("KQ207", f"job `{job.key}`{task} has no categories to count", operand.job_span, hint, fix)
     elif operand.category not in job.categories:
         yield _unknown_category(operand, job, ontology)
     elif job.is_model:
@@ -128,11 +132,6 @@ def _other_job(code: str, message: str, operand: Count, job: str | None) -> Diag
     return Diagnostic(
         code, message, operand.category_span, f"write `{written}.count`", Fix(operand.job_span, name_to_text(job))
     )
-
-
-def _nested_hint(operand: Count, ontology: Ontology) -> str | None:
-    holders = [key for key, job in ontology.jobs.items() if operand.category in job.categories]
-    return f"category `{operand.category}` belongs to {listed(holders)}" if holders else None
 
 
 def _searchable(ontology: Ontology) -> list[str]:

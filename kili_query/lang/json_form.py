@@ -21,12 +21,20 @@ from kili_query.lang.ast import (
     conjunction,
     disjunction,
     fold,
+    leaves,
+    numbers_of,
 )
 from kili_query.lang.operators import BY_SYMBOL
 from kili_query.lang.printer import to_text
 
 MAX_LEVELS = 60
 """The deepest tree that has a JSON form: decoders of JSON, pydantic's too, refuse data that is nested much deeper."""
+
+
+MAX_DIGITS = 4_300
+"""The longest number that has a JSON form: decoders of JSON refuse much longer ones."""
+
+_TOO_LARGE = 10**MAX_DIGITS
 
 
 class _Model(BaseModel):
@@ -105,15 +113,18 @@ def tree_to_json(root: Node) -> str:
 
     Raises
     ------
-    UnsupportedQueryError: the tree is more than `MAX_LEVELS` levels deep (KQ402).
+    UnsupportedQueryError: the tree is more than `MAX_LEVELS` levels deep, or a number has more than `MAX_DIGITS`
+        digits (KQ402).
     """
     depth = fold(root, lambda _: 1, lambda _, below: 1 + max(below))
+    text = to_text(root)
+    whole = Span(0, len(text))
     if depth > MAX_LEVELS:
-        text = to_text(root)
         message = f"the query has {depth} levels, and its JSON form can have {MAX_LEVELS}"
-        raise UnsupportedQueryError(
-            text, [Diagnostic("KQ402", message, Span(0, len(text)), "its text has no such limit")]
-        )
+        raise UnsupportedQueryError(text, [Diagnostic("KQ402", message, whole, "its text has no such limit")])
+    if any(abs(number) >= _TOO_LARGE for leaf in leaves(root) for number in numbers_of(leaf)):
+        message = f"the JSON form holds numbers of at most {MAX_DIGITS:,} digits"
+        raise UnsupportedQueryError(text, [Diagnostic("KQ402", message, whole, "its text has no such limit")])
     model: TreeModel = fold(root, _leaf_model, _group_model)
     return model.model_dump_json()
 

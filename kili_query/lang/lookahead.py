@@ -64,6 +64,7 @@ def end_of(at: At) -> Span:
 
 def shown(word: str) -> str:
     """A word of the text, short enough for a message."""
+    word = "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in word[:41])
     return word if len(word) <= 40 else word[:39] + "…"
 
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from kili_query.errors import Diagnostic, Fix, Span
+from kili_query.lang.assist import nearest
 from kili_query.lang.lookahead import A_COUNT, At, end_of, foreign_space, shown
 from kili_query.lang.printer import name_to_text
 from kili_query.model.ontology import is_plain_name
@@ -37,10 +38,9 @@ class _Part(NamedTuple):
 def diagnose_operand(at: At) -> Diagnostic:
     """An operand that is not `JOB.CATEGORY.count`: which part is missing or wrong."""
     parts, end = _parts(at)
-    for part in parts:
-        malformed = _malformed_quotes(part) or foreign_space(_inner_space(at, part))
-        if malformed:
-            return malformed
+    found = foreign_space(_first_odd_space(at, end)) or next(filter(None, map(_malformed_quotes, parts)), None)
+    if found:
+        return found
     if at.text[end : end + 1] == '"' and not parts[-1].quoted:
         span = Span(end, len(at.text))
         return Diagnostic("KQ114", "the quoted name is not closed", span, 'a name in quotes ends with `"`')
@@ -79,18 +79,16 @@ def _parts(at: At) -> tuple[list[_Part], int]:
             return parts, end
 
 
-def _inner_space(at: At, part: _Part) -> At:
-    """The place of the first foreign white space just before, in or just after a part; the end if there is none."""
-    start, end = part.span
-    around = range(max(at.position, start - 1), min(end + 1, len(at.text)))
-    if part.quoted:
-        around = range(0)
-    odd = (
-        i
-        for i in around
-        if at.text[i] not in " \t\r\n" and (at.text[i].isspace() or unicodedata.category(at.text[i]) == "Cf")
-    )
-    return at._replace(position=next(odd, len(at.text)))
+def _first_odd_space(at: At, end: int) -> At:
+    """The place of the first white space that is none of the language's, outside quotes; the end if there is none."""
+    for piece in _QUOTED_OR_ONE.finditer(at.text, at.position, end):
+        char = piece[0]
+        if len(char) == 1 and char not in " \t\r\n" and (char.isspace() or unicodedata.category(char) == "Cf"):
+            return at._replace(position=piece.start())
+    return at._replace(position=len(at.text))
+
+
+_QUOTED_OR_ONE = re.compile(r'"(?:[^"\\]|\\.)*"|.', re.DOTALL)
 
 
 def _malformed_quotes(part: _Part) -> Diagnostic | None:
@@ -132,7 +130,7 @@ def _without_count(parts: Sequence[_Part]) -> Diagnostic:
         return Diagnostic("KQ108", message, last.span, f"write `{shown(text)}.count`", Fix(after, ".count"))
     if len(parts) == 2:
         return _incomplete(parts[:1], last)
-    if len(parts) == 3 and last.text.lower().startswith(("c", "n", "num")):
+    if len(parts) == 3 and (nearest(last.text, ["count"]) or last.text.lower() in ("n", "num", "number", "total")):
         message = f"`.count` is missing: `{shown(last.text)}` stands in its place"
         return Diagnostic(
             "KQ108", message, last.span, "`count` is all that a query can ask for", Fix(last.span, "count")

@@ -29,6 +29,9 @@ class Operator(Enum):
         self.counts = counts
         """`counts(number)` is the set of counts for which it holds."""
 
+    def __reduce_ex__(self, _: object) -> tuple[object, ...]:
+        return (getattr, (Operator, self.name))  # by name: the functions of a row cannot be pickled
+
     @property
     def negated(self) -> Operator:
         """The operator that holds just when this one does not."""

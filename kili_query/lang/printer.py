@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from kili_query.lang.ast import And, Comparison, Count, InList, InRange, Leaf, Node, Not, Or, children, fold
 from kili_query.lang.numbers import number_to_text
 from kili_query.model.ontology import is_plain_name
@@ -71,33 +73,49 @@ def to_lines(root: Node, width: int = 88) -> str:
         lambda node, below: measure(node, _width(node, below)),
     )
     lines: list[str] = []
-    # (prefix, node, suffix, indentation), or a finished line
-    todo: list[tuple[str, Node | None, str, int]] = [("", root, "", 0)]
+    todo = [_Row(root)]
     while todo:
-        prefix, node, suffix, depth = todo.pop()
-        margin = "  " * depth
+        row = todo.pop()
+        node, margin = row.node, "  " * row.depth
         if node is None:
-            lines.append(margin + prefix)
-        elif isinstance(node, Leaf) or len(margin) + len(prefix) + widths[id(node)] + len(suffix) <= width:
-            lines.append(margin + prefix + to_text(node) + suffix)
+            lines.append(margin + row.before)
+        elif len(margin) + len(row.before) + widths[id(node)] + len(row.after) <= width or isinstance(node, Leaf):
+            lines.append(margin + row.before + to_text(node) + row.after)
         elif isinstance(node, Not):
-            todo.append((prefix + "NOT ", node.item, suffix, depth) if not isinstance(node.item, (And, Or)) else
-                        (prefix + "NOT (", node.item, ")" + suffix, depth))  # fmt: skip
-        elif prefix.endswith("(") or (suffix.startswith(")") and prefix):
-            todo.append((suffix, None, "", depth))
-            todo.append(("", node, "", depth + 1))
-            lines.append(margin + prefix)
+            wrap = isinstance(node.item, (And, Or))
+            todo.append(_Row(node.item, f"{row.before}NOT {'(' * wrap}", ")" * wrap + row.after, row.depth))
+        elif row.before.endswith("("):  # the group between its parentheses, on lines of its own
+            lines.append(margin + row.before)
+            todo += (_Row(None, row.after, "", row.depth), _Row(node, "", "", row.depth + 1))
         else:
-            word, wrap = ("AND ", Or) if isinstance(node, And) else ("OR ", type(None))
-            rows = []
-            for i, item in enumerate(node.items):
-                start = word if i else ""
-                end = suffix if i == len(node.items) - 1 else ""
-                rows.append(
-                    (start + "(", item, ")" + end, depth) if isinstance(item, wrap) else (start, item, end, depth)
-                )
-            todo += reversed(rows)
+            todo += reversed(_rows(node, row))
     return "\n".join(lines)
+
+
+class _Row(NamedTuple):
+    """What is left to print: a node with the text before and after it, or (None) a text alone."""
+
+    node: Node | None
+    before: str = ""
+    after: str = ""
+    depth: int = 0
+    hanging: bool = False
+    """An AND inside an OR: its lines after the first stand further in."""
+
+
+def _rows(node: And | Or, row: _Row) -> list[_Row]:
+    """A row for each item of a group."""
+    word = "AND " if isinstance(node, And) else "OR "
+    rows = []
+    for i, item in enumerate(node.items):
+        before = word if i else row.before
+        after = row.after if i == len(node.items) - 1 else ""
+        depth = row.depth + (i > 0 and row.hanging)
+        if isinstance(node, And) and isinstance(item, Or):
+            rows.append(_Row(item, before + "(", ")" + after, depth))
+        else:
+            rows.append(_Row(item, before, after, depth, hanging=isinstance(item, And)))
+    return rows
 
 
 def _width(node: Node, below: list[int]) -> int:

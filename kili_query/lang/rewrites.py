@@ -47,8 +47,8 @@ def push_not(root: Node, *, negated: bool = False) -> Node:
     return _both(root, lambda leaf: leaf)[negated]
 
 
-def to_portable(root: Node) -> Node:
-    """The same query in Kili's own language: without NOT, `!=`, IN.
+def to_portable(root: Node, source: str | None = None) -> Node:
+    """The same query in Kili's own language: without NOT, `!=`, IN. `source` is the text that the spans count in.
 
     Raises
     ------
@@ -60,7 +60,7 @@ def to_portable(root: Node) -> Node:
     """
     refused = [d for leaf in leaves(root) for d in _not_expressible(leaf.operand)]
     if refused:
-        raise UnsupportedQueryError(to_text(root), refused)
+        raise UnsupportedQueryError(to_text(root) if source is None else source, refused)
     return _both(root, _portable_leaf)[False]
 
 
@@ -88,8 +88,9 @@ def _portable_leaf(leaf: Leaf) -> Node:
             return leaf
         case InList(_, numbers, False):
             return disjunction([Comparison(operand, Operator.EQ, number) for number in dict.fromkeys(numbers)])
-        case InRange(_, int(low), int(high), False):
-            return conjunction([Comparison(operand, Operator.GE, low), Comparison(operand, Operator.LE, high)])
+        case InRange(_, low, high, False):
+            ends = ((Operator.GE, low), (Operator.LE, high))
+            return conjunction([Comparison(operand, operator, end) for operator, end in ends if end is not None])
         case _:
             return from_counts(operand, leaf.counts)
 

@@ -109,6 +109,15 @@ def _mirrored(match: re.Match[str]) -> Diagnostic:
 
 def _after_operand(at: At) -> Diagnostic:
     word = at.word
+    glued = at.text[at.position - 5 : at.position] == "count" and (word[:1].isalnum() or word[:1] == "_")
+    if glued:  # counts, count_all
+        span = Span(at.position - 5, at.span.end)
+        written = at.text[span.start : span.end]
+        return Diagnostic("KQ108", f"`{shown(written)}` stands in place of `count`", span, None, Fix(span, "count"))
+    not_in = re.compile(r"not\s+in\b", re.IGNORECASE).match(at.text, at.position)
+    if not_in and not_in[0] != "NOT IN":
+        span = Span(*not_in.span())
+        return Diagnostic("KQ104", "keywords are written in upper case: `NOT IN`", span, None, Fix(span, "NOT IN"))
     if word.upper() in ("IN", "NOT") and word != word.upper():
         return _lower_case(at, word.upper())
     run = _OPERATOR_RUN.match(at.text, at.position)
@@ -131,6 +140,9 @@ def _after_operand(at: At) -> Diagnostic:
     elif habit:
         text = f"IN {habit[1]}..{habit[2]}" if habit[1] else "=="
         return unexpected(at, AN_OPERATOR, f"write `{text}`", Fix(Span(*habit.span()), text))
+    elif at.text.startswith("()", at.position):
+        span = Span(at.position, at.position + 2)
+        return Diagnostic("KQ101", "`count` takes no parentheses", span, "remove them", Fix(span, ""))
     elif word in ("(", "."):
         hint = "nothing follows `count` but an operator"
     else:
@@ -143,6 +155,9 @@ def _operators() -> str:
 
 
 def _instead_of_number(at: At, operator: Operator, start: int) -> Diagnostic:
+    foreign = foreign_space(at)
+    if foreign:
+        return foreign
     decimal = _DECIMAL.match(at.text, at.position)
     if decimal:
         return _decimal(decimal, operator, start)
@@ -192,8 +207,10 @@ def _exact(text: str) -> tuple[int, int] | None:
     """The number as a fraction; None if it is too long to be meant."""
     from decimal import Decimal
 
+    if len(text) > 300 or len(text.lower().rpartition("e")[2]) > 9:
+        return None
     value = Decimal(text)
-    return value.as_integer_ratio() if len(text) < 300 and abs(value.adjusted()) < 300 else None
+    return value.as_integer_ratio() if abs(value.adjusted()) < 300 else None
 
 
 # -- after IN ----------------------------------------------------------------------------------------------------------

@@ -115,8 +115,8 @@ def frame_keys(keys: Collection[object], ontology: Ontology | None) -> set[objec
 
 
 def _decode(text: str | bytes | bytearray) -> object:
-    start = text[:8] if isinstance(text, str) else bytes(text[:8]).decode(errors="replace")
-    if start.lstrip().startswith(("http:", "https:")):
+    start = text.lstrip()[:8] if isinstance(text, str) else bytes(text).lstrip()[:8].decode(errors="replace")
+    if start.startswith(("http:", "https:")):
         raise DataError("`jsonResponse` is an address, which cannot be read offline")
     try:
         return decode_json(text)

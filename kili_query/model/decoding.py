@@ -31,7 +31,7 @@ def decode_json(text: Text, *, code: str = "KQ501") -> object:
     except (msgspec.DecodeError, UnicodeError) as error:
         raise DataError(f"not JSON: {reason(error)}", code=code) from None
     except RecursionError:
-        raise DataError("the JSON is nested too deep", code=code) from None
+        raise DataError("not JSON: nested too deep", code=code) from None
 
 
 _BYTE = re.compile(r"\(byte (\d+)\)")

@@ -17,6 +17,7 @@ from kili_query.offline.run import run
 from kili_query.query import Query
 
 Unit = Literal["assets", "labels"]
+_BY_THEMSELVES = ("", "label")  # the keys of labels and conversations that stand in no asset
 
 
 class Hit(NamedTuple):
@@ -28,7 +29,7 @@ class Hit(NamedTuple):
     external_id: str | None
     asset_id: str | None
     label: LabelKey | None
-    """Where the label stands in its asset; for an asset None, unless its record is a label by itself."""
+    """Where the label stands in its asset; for an asset None, unless its record is a label or a conversation by itself."""
 
     @property
     def asset(self) -> str:
@@ -179,7 +180,7 @@ class _Select:
         return hits, _Tally(count, labels, matched_records, matched_labels, empty, problems, skipped)
 
     def _asset(self, record: Record, verdict: Verdict) -> Hit:
-        bare = verdict.matched[0] if verdict.matched and not verdict.matched[0].key else None
+        bare = verdict.matched[0] if verdict.matched and verdict.matched[0].key in _BY_THEMSELVES else None
         text = b"" if not self.data else _trimmed(record.data, verdict) if self.trim else _on_one_line(record.data)
         return Hit(text, record.where, verdict.external_id, verdict.asset_id, bare)
 
@@ -188,7 +189,7 @@ class _Select:
         whole = msgspec.json.decode(record.data, type=dict[str, msgspec.Raw]) if self.data else {}
         for label in verdict.matched:
             text = b""
-            if self.data and label.key in ("", "label"):
+            if self.data and label.key in _BY_THEMSELVES:
                 text = _on_one_line(record.data)
             elif self.data:
                 text = _with_asset(_label_in(whole[label.key], label), asset)

@@ -134,7 +134,7 @@ class _CsvWriter(_LineWriter):
         self._row(["externalId", "id", "label"])
 
     def write(self, hit: Hit) -> None:
-        label = f"{hit.label.key}[{hit.label.position}]" if hit.label and hit.label.key else ""
+        label = f"{hit.label.key}[{hit.label.position}]" if hit.label and hit.label.key not in ("", "label") else ""
         self._row([hit.external_id or "", hit.asset_id or "", label])
 
     def _row(self, cells: list[str]) -> None:

@@ -254,7 +254,9 @@ def test_ranges_give_what_the_whole_gives(tmp_path: Path, newline: bytes, last: 
             part.base = base
             found += part.records()
             base += part.lines
-        assert found == whole
+        assert [(r.data, r.where) for r in found if isinstance(r, Record)] == [
+            (r.data, r.where) for r in whole if isinstance(r, Record)
+        ]
         assert base == len(rows) + (len(last) - 1 if last else 0)
 
 

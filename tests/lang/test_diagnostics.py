@@ -165,7 +165,6 @@ def test_require_raises_errors_alone() -> None:
     assert warned.require(ONTOLOGY) is warned
 
 
-@pytest.mark.xfail(reason="the source is the canonical text, the span is one of the written text", strict=True)
 @pytest.mark.parametrize("text", ['  J."a b".count>1', 'J.A.count>1 AND J."a b".count > 1 # c'])
 def test_an_unsupported_name_is_marked_in_the_source_of_the_error(text: str) -> None:
     with pytest.raises(UnsupportedQueryError) as caught:
