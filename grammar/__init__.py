@@ -1,0 +1,1 @@
+"""The grammar, which ships inside the package as `kili_query.grammar`."""
