@@ -6,31 +6,47 @@ from collections.abc import Callable, Iterator
 
 from kili_query.errors import DataError
 from kili_query.formats.records import Part, Place, Problem, Record, decode_record
-from kili_query.formats.sources import LineRange, Source, plan
+from kili_query.formats.sources import FileStream, LineRange, Source, plan
 from kili_query.model.labels import DEFAULT_LABEL_TYPES, Label, labels_of
 
-__all__ = ["LineRange", "Part", "Place", "Problem", "Record", "Source", "decode_record", "plan", "read_labels"]
+__all__ = [
+    "FileStream",
+    "LineRange",
+    "Part",
+    "Place",
+    "Problem",
+    "Record",
+    "Source",
+    "decode_record",
+    "plan",
+    "read_labels",
+]
 
 
 def read_labels(
     *sources: Source,
     types: frozenset[str] | None = DEFAULT_LABEL_TYPES,
     on_problem: Callable[[DataError], None] | None = None,
+    on_skip: Callable[[DataError], None] | None = None,
 ) -> Iterator[Label]:
     """The labels of files, folders, archives and standard input (`-`), one by one, in the order of the input.
 
     A label that is there and cannot be used has a `problem`. A record that cannot be read ends the reading; with
-    `on_problem` it is handed over instead, as are the files that an export holds beside labels, and reading goes on.
+    `on_problem` it is handed over instead, and reading goes on. So are the files that an export holds beside labels,
+    to `on_skip` if that is given.
 
     Raises
     ------
     DataError: a source cannot be read (KQ503, at once), or a record (KQ501, while reading, without `on_problem`).
     """
-    return _read(plan(sources), types, on_problem)
+    return _read(plan(sources), types, on_problem, on_skip or on_problem)
 
 
 def _read(
-    parts: Iterator[Part], types: frozenset[str] | None, on_problem: Callable[[DataError], None] | None
+    parts: Iterator[Part],
+    types: frozenset[str] | None,
+    on_problem: Callable[[DataError], None] | None,
+    on_skip: Callable[[DataError], None] | None,
 ) -> Iterator[Label]:
     lines = 0
     for part in parts:
@@ -40,8 +56,8 @@ def _read(
             record = item if isinstance(item, Problem) else decode_record(item)
             if not isinstance(record, Problem):
                 yield from labels_of(record, types=types, where=str(item.where))
-            elif on_problem:
-                on_problem(record.error())
+            elif tell := on_skip if record.skipped else on_problem:
+                tell(record.error())
             elif not record.skipped:
                 raise record.error()
         if isinstance(part, LineRange):

@@ -125,6 +125,11 @@ class FileStream(Part):
     local: bool = False
     optional: bool = False
 
+    @property
+    def is_plain(self) -> bool:
+        """True if the file holds the text of its records as it is, at the places that they tell."""
+        return self.size > 0 and not self.local
+
     def records(self) -> Iterator[Record | Problem]:
         """What the file holds."""
         try:
@@ -196,6 +201,8 @@ def _look(path: str) -> tuple[str, _Form, _Names]:
         return path, _form(path) if stat.S_ISREG(mode) else "pipe", []
     except OSError as error:
         raise os_problem(error, path) from None
+    except DataError:
+        raise
     except ValueError as error:  # a null character in the name
         raise DataError(f"cannot be read: {error}", code="KQ503", where=path) from None
 

@@ -15,7 +15,7 @@ from multiprocessing import get_context
 from typing import Any, Generic, Protocol, TypeVar
 
 from kili_query.errors import DataError
-from kili_query.formats.kili import LineRange, Part, Problem, Record, Source, plan
+from kili_query.formats.kili import FileStream, LineRange, Part, Place, Problem, Record, Source, plan
 
 R = TypeVar("R")
 R_co = TypeVar("R_co", covariant=True)
@@ -108,6 +108,36 @@ class _Batch(Part):
     def records(self) -> Iterator[Record | Problem]:
         return iter(self.items)
 
+    def sliced(self) -> Part:
+        """The same records, to be read from their file again: cheaper than handing their text on."""
+        items = [(item.where, item.size, item.optional) if isinstance(item, Record) else item for item in self.items]
+        return _Slices(self.source, items, self.size)
+
+
+class _Slices(Part):
+    """Records of a file that is not compressed, by their places and sizes."""
+
+    __slots__ = ("items", "size", "source")
+
+    def __init__(self, source: str, items: list[tuple[Place, int, bool] | Problem], size: int) -> None:
+        self.source = source
+        self.items = items
+        self.size = size
+
+    def records(self) -> Iterator[Record | Problem]:
+        places = [(item[0].offset or 0, item[1]) for item in self.items if not isinstance(item, Problem)]
+        first, last = (places[0][0], sum(places[-1])) if places else (0, 0)
+        with open(self.source, "rb") as file:
+            file.seek(first)
+            buffer = file.read(last - first)
+        for item in self.items:
+            if isinstance(item, Problem):
+                yield item
+            else:
+                where, size, optional = item
+                start = (where.offset or 0) - first
+                yield Record(buffer, where, optional, start, start + size)
+
 
 def _batches(part: Part) -> Iterator[_Batch]:
     """A stream in batches. Their sizes add up to that of the part, if it is known."""
@@ -122,16 +152,19 @@ def _batches(part: Part) -> Iterator[_Batch]:
     yield _Batch(part.source, items, size)
 
 
-def _divided(parts: Iterator[Part]) -> Iterator[Part]:
+def _divided(parts: Iterator[Part], *, here: bool) -> Iterator[Part]:
+    """The parts, streams in batches; `here`: for the process that reads the streams."""
     for part in parts:
-        if part.sequential:
-            yield from _batches(part)
-        else:
+        if not part.sequential:
             yield part
+            continue
+        seekable = isinstance(part, FileStream) and part.is_plain
+        for batch in _batches(part):
+            yield batch.sliced() if seekable and not here else batch
 
 
 def _run_here(work: Work[R], parts: Iterator[Part]) -> Iterator[_Result[R]]:
-    for part in _divided(parts):
+    for part in _divided(parts, here=True):
         result = work(part.records())
         yield part, result, part.lines if isinstance(part, LineRange) else 0
 
@@ -142,7 +175,7 @@ def _run_in_pool(work: Work[R], parts: Iterator[Part], workers: int) -> Iterator
     pool = ProcessPoolExecutor(workers, get_context("fork" if fork else "spawn"), _start_worker, (work,))
     waiting: deque[tuple[Part, Future[tuple[R, int]]]] = deque()
     try:
-        for part in _divided(parts):
+        for part in _divided(parts, here=False):
             waiting.append((part, pool.submit(_work_on, part)))
             if len(waiting) > 2 * workers:
                 yield _finished(*waiting.popleft())
