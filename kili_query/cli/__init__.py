@@ -106,7 +106,8 @@ def _explained(error: Exception) -> int:
     if isinstance(error, (QuerySyntaxError, QueryCheckError, UnsupportedQueryError)):
         from kili_query.errors import render_all
 
-        click.echo(render_all(error.diagnostics, error.source, color=colored(sys.stderr)), err=True)
+        color = colored(sys.stderr)
+        click.echo(render_all(error.diagnostics, error.source, color=color), err=True, color=color)
         return QUERY_ERROR
     if isinstance(error, DataError):
         click.echo(f"error[{error.code}]: {error}", err=True)

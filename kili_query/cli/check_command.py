@@ -56,7 +56,8 @@ def command(
             continue
         name = f"{source}: " if len(given) > 1 else ""
         if diagnostics:
-            click.echo((f"{name}\n" if name else "") + render_all(diagnostics, text, color=colored(sys.stdout)))
+            color = colored(sys.stdout)
+            click.echo((f"{name}\n" if name else "") + render_all(diagnostics, text, color=color), color=color)
         else:
             click.echo(f"{name}ok")
     if as_json:

@@ -62,7 +62,9 @@ def command(
         return FINE
     problems: list[DataError] = []
     shown = 0
-    for label in read_labels(*sources, types=chosen_types(label_types, all_types), on_problem=problems.append):
+    skipped: list[DataError] = []
+    types = chosen_types(label_types, all_types)
+    for label in read_labels(*sources, types=types, on_problem=problems.append, on_skip=skipped.append):
         if assets and label.external_id not in assets and label.asset_id not in assets:
             continue
         try:
@@ -77,7 +79,7 @@ def command(
         shown += 1
         if shown == limit:
             break
-    tell_problems(problems, [])
+    tell_problems(problems, skipped)
     if assets and not shown and not problems:
         click.echo(f"no label of {', '.join(assets)} was found", err=True)
     return SOME_UNREADABLE if problems else FINE

@@ -109,7 +109,8 @@ def ready_query(text: str, ontology: Ontology | None) -> Query:
         query.require(ontology)
     for diagnostic in query.check(ontology):
         if diagnostic.severity is Severity.WARNING:
-            click.echo(diagnostic.render(text, color=colored(sys.stderr)), err=True)
+            color = colored(sys.stderr)
+            click.echo(diagnostic.render(text, color=color), err=True, color=color)
     return query
 
 
