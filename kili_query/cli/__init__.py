@@ -7,6 +7,7 @@ does not pay for what `filter` needs.
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from importlib import import_module
 from typing import Any, NoReturn
@@ -74,6 +75,7 @@ def main() -> NoReturn:
         if getattr(sys, name) is None:  # closed by the caller, as `>&-` does
             setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115 - open to the end
     stdout, code = sys.stdout, None
+    signal.signal(signal.SIGTERM, _terminate)
     try:
         code = app(prog_name="kili-query", standalone_mode=False) or FINE
         sys.stdout.flush()
@@ -91,6 +93,11 @@ def main() -> NoReturn:
     except Exception as error:
         code = _explained(error)
     sys.exit(code)
+
+
+def _terminate(number: int, _: object) -> NoReturn:
+    """Leave in order, so that no half-written file stays."""
+    raise SystemExit(128 + number)
 
 
 def _hushed() -> int:

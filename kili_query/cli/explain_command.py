@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from kili_query.cli import FINE, SOME_UNREADABLE
+from kili_query.cli import FINE
 from kili_query.cli.options import (
     chosen_types,
+    exit_code,
     load_ontology,
     ontology_options,
     ready_query,
@@ -61,10 +62,11 @@ def command(
         click.echo(json.dumps({"text": in_words(asked.tree, ontology)}) if as_json else in_words(asked.tree, ontology))
         return FINE
     problems: list[DataError] = []
-    shown = 0
+    shown = read = 0
     skipped: list[DataError] = []
     types = chosen_types(label_types, all_types)
     for label in read_labels(*sources, types=types, on_problem=problems.append, on_skip=skipped.append):
+        read += 1
         if assets and label.external_id not in assets and label.asset_id not in assets:
             continue
         try:
@@ -79,7 +81,7 @@ def command(
         shown += 1
         if shown == limit:
             break
-    tell_problems(problems, skipped)
+    tell_problems(problems, skipped, len(problems))
     if assets and not shown and not problems:
         click.echo(f"no label of {', '.join(assets)} was found", err=True)
-    return SOME_UNREADABLE if problems else FINE
+    return exit_code(read, problems)

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from kili_query.cli import FINE, SOME_UNREADABLE
+from kili_query.cli import BAD_INPUT
 from kili_query.cli.options import (
     chosen_types,
     counted,
+    exit_code,
     load_ontology,
     ontology_options,
     progress,
@@ -115,20 +116,22 @@ def command(
                 if target and not (known and kind in ("ids", "csv")):
                     target.write(hit)
             advance(part.size)
+        if exit_code(summary.records, summary.problems) == BAD_INPUT:  # nothing was read: no empty file for it
+            raise summary.problems[0]
         if target:
             target.close()
         if count:
             click.echo(matches)
         sys.stdout.flush()
-    tell_problems(summary.problems, [] if quiet else summary.skipped)
+    tell_problems(summary.problems, [] if quiet else summary.skipped, summary.unreadable)
     if not quiet:
         click.echo(_told(summary, matches, "label" if labels else "asset", time.perf_counter() - started), err=True)
-    return SOME_UNREADABLE if summary.problems else FINE
+    return exit_code(summary.records, summary.problems)
 
 
 def _told(summary: Summary, matches: int, unit: str, seconds: float) -> str:
     took = f" in {seconds:.0f} s" if seconds >= 1 else ""
     return (
         f"read {counted(summary.labels, 'label')} of {counted(summary.records, 'record')}{took}: "
-        f"{counted(matches, unit)} matched, {summary.empty:,} empty, {len(summary.problems):,} unreadable"
+        f"{counted(matches, unit)} matched, {summary.empty:,} empty, {summary.unreadable:,} unreadable"
     )

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from kili_query.cli import BAD_INPUT, FINE, SOME_UNREADABLE
+
 if TYPE_CHECKING:
     from kili_query.errors import DataError
     from kili_query.model.ontology import Ontology
@@ -114,16 +116,23 @@ def ready_query(text: str, ontology: Ontology | None) -> Query:
     return query
 
 
-def tell_problems(problems: list[DataError], skipped: list[DataError]) -> None:
-    """Name what could not be read, and what was left out, on standard error."""
+def tell_problems(problems: list[DataError], skipped: list[DataError], unreadable: int) -> None:
+    """Name what could not be read (so many in all), and what was left out, on standard error."""
     for problem in problems[:MAX_SHOWN]:
         click.echo(f"unreadable[{problem.code}]: {problem}", err=True)
-    if len(problems) > MAX_SHOWN:
-        click.echo(f"… and {len(problems) - MAX_SHOWN:,} more", err=True)
+    if unreadable > MAX_SHOWN:
+        click.echo(f"… and {unreadable - MAX_SHOWN:,} more unreadable", err=True)
     for problem in skipped[:MAX_SHOWN]:
         click.echo(f"skipped: {problem}", err=True)
     if len(skipped) > MAX_SHOWN:
         click.echo(f"… and {len(skipped) - MAX_SHOWN:,} more files skipped", err=True)
+
+
+def exit_code(records: int, problems: list[DataError]) -> int:
+    """Fine; some unreadable; or bad input, if a source gave nothing at all."""
+    if not problems:
+        return FINE
+    return SOME_UNREADABLE if records or any(problem.code != "KQ503" for problem in problems) else BAD_INPUT
 
 
 def counted(n: int, noun: str) -> str:

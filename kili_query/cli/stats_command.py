@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from kili_query.cli import FINE, SOME_UNREADABLE, colored
+from kili_query.cli import colored
 from kili_query.cli.options import (
     chosen_types,
     counted,
+    exit_code,
     load_ontology,
     ontology_options,
     progress,
@@ -78,8 +79,8 @@ def command(
         click.echo(_as_csv(total, ontology), nl=False)
     else:
         _print_table(total, ontology)
-    tell_problems(total.problems, [] if quiet else total.skipped)
-    return SOME_UNREADABLE if total.problems else FINE
+    tell_problems(total.problems, [] if quiet else total.skipped, total.unreadable)
+    return exit_code(total.records, total.problems)
 
 
 def _as_json(total: Statistics, ontology: Ontology | None) -> dict[str, Any]:
@@ -97,7 +98,7 @@ def _as_json(total: Statistics, ontology: Ontology | None) -> dict[str, Any]:
         "records": total.records,
         "labels": total.labels,
         "empty": total.empty,
-        "unreadable": len(total.problems),
+        "unreadable": total.unreadable,
         "categories": rows,
     }
     if ontology:
@@ -148,7 +149,7 @@ def _print_table(total: Statistics, ontology: Ontology | None) -> None:
     console.print(table)
     console.print("spread: labels with 1, 2, 3, 4 to 5, 6 to 10, more objects; most: objects in one label")
     read = f"{counted(total.labels, 'label')} of {counted(total.records, 'record')}"
-    console.print(f"{read}, {total.empty:,} empty, {len(total.problems):,} unreadable")
+    console.print(f"{read}, {total.empty:,} empty, {total.unreadable:,} unreadable")
     if ontology:
         unused = [f"{job}.{category}" for job, category in total.unused(ontology)]
         if unused:

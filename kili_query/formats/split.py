@@ -110,7 +110,11 @@ class _Splitter:
         window = self.window
         at = window.skip_space(0)
         if at == len(window.data):
-            yield self.cut_off(at) if window.broken else Problem("is empty", Place(self.source, self.member))
+            yield (
+                self.cut_off(at)
+                if window.broken
+                else Problem("is empty", Place(self.source, self.member), code="KQ503")
+            )
         elif window.data[at] == 0x5B:  # [
             yield from self.items(at + 1)
         else:

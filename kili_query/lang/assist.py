@@ -63,8 +63,8 @@ def in_words(root: Node, ontology: Ontology | None = None) -> str:
     >>> from kili_query.lang.parser import parse_tree
     >>> print(in_words(parse_tree("A.B.count > 2 AND NOT C.D.count IN 1..3")))
     all of these hold:
-    - more than 2 objects `B` of job `A`
-    - not: from 1 to 3 objects `D` of job `C`
+    - job `A` has more than 2 of `B`
+    - not: job `C` has from 1 to 3 of `D`
     """
     lines: list[str] = []
     todo: list[tuple[Node, str]] = [(root, "")]
@@ -87,7 +87,7 @@ def _leaf_in_words(leaf: Leaf, ontology: Ontology | None) -> str:
         case Comparison(_, operator, number):
             how_many = f"{operator.words} {number}"
         case InList(_, numbers, negated):
-            how_many = f"{'any number but' * negated}{'one of' * (not negated)} {', '.join(map(str, numbers))}"
+            how_many = f"{'any number but ' * negated}{', '.join(map(str, numbers[:-1]))}{' or ' * (len(numbers) > 1)}{numbers[-1]}"
         case InRange(_, low, high, negated):
             bounds = (
                 f"from {low} to {high}"
@@ -102,4 +102,4 @@ def _leaf_in_words(leaf: Leaf, ontology: Ontology | None) -> str:
     category = job.categories.get(category_key) if job else None
     shown = f" ({category.name})" if category and category.name != category_key else ""
     title = f" ({job.title})" if job and job.title else ""
-    return f"{how_many} objects `{category_key}`{shown} of job `{job_key}`{title}"
+    return f"job `{job_key}`{title} has {how_many} of `{category_key}`{shown}"

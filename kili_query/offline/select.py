@@ -13,7 +13,7 @@ from kili_query.errors import DataError
 from kili_query.formats.kili import Place, Problem, Record, Source, decode_record
 from kili_query.model.labels import DEFAULT_LABEL_TYPES, LABEL_KEYS
 from kili_query.model.ontology import Ontology
-from kili_query.offline.run import run
+from kili_query.offline.run import MAX_KEPT, run
 from kili_query.query import Query
 
 Unit = Literal["assets", "labels"]
@@ -48,8 +48,10 @@ class Summary:
     matched_labels: int = 0
     empty: int = 0
     """Labels without any answer."""
-    problems: list[DataError] = field(default_factory=list)
+    unreadable: int = 0
     """Labels and records that could not be read."""
+    problems: list[DataError] = field(default_factory=list)
+    """Why, for the first of them."""
     skipped: list[DataError] = field(default_factory=list)
     """Files that an export holds beside labels."""
 
@@ -60,8 +62,9 @@ class Summary:
         self.matched_records += other.matched_records
         self.matched_labels += other.matched_labels
         self.empty += other.empty
-        self.problems += other.problems
-        self.skipped += other.skipped
+        self.unreadable += other.unreadable
+        self.problems += other.problems[: MAX_KEPT - len(self.problems)]
+        self.skipped += other.skipped[: MAX_KEPT - len(self.skipped)]
 
 
 class Selected(NamedTuple):
@@ -115,7 +118,7 @@ def select(
             hits = [hit._replace(where=hit.where.moved(base)) for hit in hits]
         problems = [problem.error(base) for problem in summary.problems]
         skipped = [problem.error(base) for problem in summary.skipped]
-        yield Selected(hits, Summary(*summary[:5], problems, skipped), done.size)
+        yield Selected(hits, Summary(*summary[:6], problems, skipped), done.size)
 
 
 class _Tally(NamedTuple):
@@ -126,6 +129,7 @@ class _Tally(NamedTuple):
     matched_records: int
     matched_labels: int
     empty: int
+    unreadable: int
     problems: list[Problem]
     skipped: list[Problem]
 
@@ -177,7 +181,8 @@ class _Select:
                 matched_records += 1
                 matched_labels += len(matched)
                 hits += [self._asset(record, verdict)] if self.unit == "assets" else self._labels(record, verdict)
-        return hits, _Tally(count, labels, matched_records, matched_labels, empty, problems, skipped)
+        kept, left = problems[:MAX_KEPT], skipped[:MAX_KEPT]
+        return hits, _Tally(count, labels, matched_records, matched_labels, empty, len(problems), kept, left)
 
     def _asset(self, record: Record, verdict: Verdict) -> Hit:
         bare = verdict.matched[0] if verdict.matched and verdict.matched[0].key in _BY_THEMSELVES else None

@@ -11,7 +11,7 @@ from kili_query.errors import DataError
 from kili_query.formats.kili import Problem, Record, Source, decode_record
 from kili_query.model.labels import DEFAULT_LABEL_TYPES
 from kili_query.model.ontology import Ontology
-from kili_query.offline.run import run
+from kili_query.offline.run import MAX_KEPT, run
 
 Key = tuple[str, str]
 
@@ -23,6 +23,7 @@ class Statistics:
     records: int = 0
     labels: int = 0
     empty: int = 0
+    unreadable: int = 0
     spread: dict[Key, Counter[int]] = field(default_factory=dict)
     problems: list[DataError] = field(default_factory=list)
     skipped: list[DataError] = field(default_factory=list)
@@ -71,7 +72,8 @@ def measure(
         found, base = done.result, done.base
         problems = [problem.error(base) for problem in found.problems]
         skipped = [problem.error(base) for problem in found.skipped]
-        yield Statistics(found.records, found.labels, found.empty, found.spread, problems, skipped), done.size
+        counts = (found.records, found.labels, found.empty, found.unreadable)
+        yield Statistics(*counts, found.spread, problems, skipped), done.size
 
 
 def merge(total: Statistics, part: Statistics) -> None:
@@ -79,8 +81,9 @@ def merge(total: Statistics, part: Statistics) -> None:
     total.records += part.records
     total.labels += part.labels
     total.empty += part.empty
-    total.problems += part.problems
-    total.skipped += part.skipped
+    total.unreadable += part.unreadable
+    total.problems += part.problems[: MAX_KEPT - len(total.problems)]
+    total.skipped += part.skipped[: MAX_KEPT - len(total.skipped)]
     for key, counter in part.spread.items():
         total.spread.setdefault(key, Counter()).update(counter)
 
@@ -92,6 +95,7 @@ class _Found:
     records: int = 0
     labels: int = 0
     empty: int = 0
+    unreadable: int = 0
     spread: dict[Key, Counter[int]] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
     skipped: list[Problem] = field(default_factory=list)
@@ -123,4 +127,6 @@ class _Measure:
                 for key, count in counts.items():
                     found.spread.setdefault(key, Counter())[count] += 1
             found.problems += (Problem(str(error), record.where) for error in verdict.problems)
+        found.unreadable = len(found.problems)
+        del found.problems[MAX_KEPT:], found.skipped[MAX_KEPT:]
         return found
