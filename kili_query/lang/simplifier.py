@@ -12,13 +12,13 @@ from typing import NamedTuple
 
 from kili_query.errors import Span
 from kili_query.lang.ast import And, Comparison, Leaf, Node, Not, Or, leaves
-from kili_query.lang.intervals import ALL, Counts
+from kili_query.lang.intervals import ALL, Counts, union
 from kili_query.lang.operators import Operator
 from kili_query.lang.recursion import Step, run
 from kili_query.lang.rewrites import negate_leaf
 
-MAX_SAME = 2_000
-"""In a group with more comparisons of one count than this, none is called redundant: it would take too long."""
+MAX_WORK = 300_000
+"""Comparisons of one count in a group, times the intervals they stand for: past this none of them is called redundant."""
 
 Key = tuple[str, str]
 
@@ -162,6 +162,11 @@ class _Reducer:
     ) -> Counts | None:
         """Drop the comparisons of one count that the others make redundant; None if together they decide the group."""
         sets = [item.counts if conjunctive else ~item.counts for item in same]
+        if len(same) * sum(map(len, sets)) > MAX_WORK:
+            together = ~union(*(~counts for counts in sets))
+            if not together:
+                self._report(Finding(not isinstance(origin.node, And), (origin.node,)))
+            return outer & together or None
         before = [outer]  # what is possible before each comparison
         for counts in sets:
             before.append(before[-1] & counts)
@@ -170,7 +175,7 @@ class _Reducer:
             return None
         after = ALL  # what those after it, and kept, leave possible
         for i in reversed(range(len(same))):
-            if len(same) <= MAX_SAME and before[i] & after <= sets[i]:
+            if before[i] & after <= sets[i]:
                 dropped.add(id(same[i]))
                 node = same[i].node
                 if outer == ALL and sets[i] == ALL:
