@@ -96,13 +96,14 @@ def write_ndjson(path: Path, kind: str, megabytes: float) -> None:
         file.writelines(f"{line}\n" for line in labels(kind, megabytes))
 
 
-def write_export(path: Path, lines: Path) -> None:
-    """The same labels as an export archive: a member for each asset, unindented, so that it holds the same bytes."""
+def write_export(path: Path, lines: Path, *, indent: int | None = 4) -> None:
+    """The same labels as an export archive, a member for each asset. Kili's exporter indents by 4 and sorts keys."""
     with lines.open() as source, zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as archive:
         for line in source:
             label = json.loads(line)
             asset = label.pop("labelOf") | {"content": "", "jsonContent": "", "jsonMetadata": {}, "latestLabel": label}
-            archive.writestr(f"labels/{asset['externalId']}.json", json.dumps(asset))
+            text = json.dumps(asset, indent=indent, sort_keys=True)
+            archive.writestr(f"labels/{asset['externalId']}.json", text)
 
 
 if __name__ == "__main__":

@@ -171,12 +171,13 @@ def bench_labels(folder: Path, megabytes: float, rounds: int) -> None:
     _make_lines(part, "image", min(megabytes, 60))
     few = compare("a part of them", part, [Run("pandas read_json + apply", PANDAS), one], max(1, rounds // 2))
     _verdict("one process / pandas", few["pandas read_json + apply"] / few[one.name], 10)
-    archive = folder / "image.zip"
-    _make_export(archive, path)
-    rate = {p: _content(p) / 1e6 for p in (path, archive)}
-    zipped = compare("the same labels, export archive", archive, [one, default], rounds)
-    for run in (one, default):
-        _verdict(f"zip / NDJSON, {run.name}", (rate[archive] / zipped[run.name]) / (rate[path] / best[run.name]), 0.5)
+    rate = _content(path) / 1e6 / best[one.name], _content(path) / 1e6 / best[default.name]
+    for title, indent in (("as Kili exports them, indented", 4), ("not indented: the bytes of the NDJSON", None)):
+        archive = folder / f"image-{indent}.zip"
+        _make_export(archive, part if indent else path, indent)
+        zipped = compare(f"export archive, {title}", archive, [one, default], rounds)
+        for run, lines in zip((one, default), rate, strict=True):
+            _verdict(f"zip / NDJSON, {run.name}", _content(archive) / 1e6 / zipped[run.name] / lines, 0.5)
     for kind in ("video", "nested"):
         other = folder / f"{kind}.ndjson"
         _make_lines(other, kind, megabytes / 5)
@@ -202,11 +203,11 @@ def _make_lines(path: Path, kind: str, megabytes: float) -> None:
         write_ndjson(path, kind, megabytes)
 
 
-def _make_export(path: Path, lines: Path) -> None:
+def _make_export(path: Path, lines: Path, indent: int | None) -> None:
     from tests.bench.generate import write_export
 
     if not path.exists():
-        write_export(path, lines)
+        write_export(path, lines, indent=indent)
 
 
 PARSING = """
