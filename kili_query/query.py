@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
+from itertools import islice
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from kili_query.errors import Diagnostic, QueryCheckError, Severity
 from kili_query.lang import ast
 from kili_query.lang.operators import Operator
-from kili_query.lang.parser import limit_tree, parse_tree
+from kili_query.lang.parser import MAX_COMPARISONS, limit_tree, parse_tree
 from kili_query.lang.printer import to_lines, to_text
 
 if TYPE_CHECKING:
@@ -35,6 +36,8 @@ class Query:
     _source: str | None
 
     def __init__(self, tree: ast.Node, source: str | None = None) -> None:
+        if not isinstance(tree, ast.Node):
+            raise TypeError(f"a Query is made from a tree, and this is {type(tree).__name__}; parse() takes text")
         object.__setattr__(self, "_tree", tree)
         object.__setattr__(self, "_source", source)
 
@@ -74,8 +77,8 @@ class Query:
     def __hash__(self) -> int:
         return hash((Query, self._text))
 
-    def __reduce__(self) -> tuple[Callable[..., Query], tuple[str]]:
-        return (parse, (self.source,))
+    def __reduce__(self) -> tuple[Callable[..., Query], tuple[str, bool]]:
+        return (_restored, (self.source, self._source is not None))
 
     def format(self, width: int = 88) -> str:
         """The canonical text, broken over lines where it is longer than `width` columns."""
@@ -111,7 +114,7 @@ class Query:
     @cached_property
     def _located(self) -> ast.Node:
         """The tree with spans that count in `source`; one that was built has none before."""
-        return parse_tree(self.source) if self._source is None else self._tree
+        return parse_tree(self.source, limited=False) if self._source is None else self._tree
 
     # -- combining -------------------------------------------------------------------------------------------------
 
@@ -135,8 +138,9 @@ class Query:
         Spans count in `source`. Without an ontology, only what holds in every project is said.
         """
         from kili_query.lang.checker import check_tree
+        from kili_query.model.ontology import as_ontology
 
-        return check_tree(self._located, ontology, self._source)
+        return check_tree(self._located, as_ontology(ontology), self._source)
 
     def require(self, ontology: Ontology) -> Query:
         """The query itself, if nothing in it is an error for the ontology.
@@ -187,7 +191,7 @@ class Query:
 
         return compile_filter(self._located, self.source)
 
-    def equivalent(self, other: Query) -> bool:
+    def equivalent(self, other: Query | str) -> bool:
         """True if the same labels satisfy both queries, whatever their counts. Exact.
 
         Raises
@@ -196,9 +200,9 @@ class Query:
         """
         from kili_query.lang.decide import equivalent
 
-        return self == other or equivalent(self._tree, other._tree)
+        return self == _query(other) or equivalent(self._tree, _query(other)._tree)
 
-    def implies(self, other: Query) -> bool:
+    def implies(self, other: Query | str) -> bool:
         """True if every label that satisfies this query satisfies the other. Exact.
 
         Raises
@@ -207,7 +211,7 @@ class Query:
         """
         from kili_query.lang.decide import implies
 
-        return self == other or implies(self._tree, other._tree)
+        return self == _query(other) or implies(self._tree, _query(other)._tree)
 
     # -- answers ---------------------------------------------------------------------------------------------------
 
@@ -296,6 +300,15 @@ def check(query: Query | str, ontology: Ontology | None = None) -> list[Diagnost
         return list(error.diagnostics)
 
 
+def _query(query: Query | str) -> Query:
+    return query if isinstance(query, Query) else parse(query)
+
+
+def _restored(text: str, parsed: bool) -> Query:
+    """A query out of a pickle. The text of one that was built may be longer than one that people may give."""
+    return Query(parse_tree(text, limited=parsed), text if parsed else None)
+
+
 def _built(tree: ast.Node) -> Query:
     """A query that was not parsed, within the limits of the language: its text can be parsed."""
     limit_tree(tree)
@@ -360,9 +373,11 @@ class CountOperand:
         return Query(ast.Comparison(self._operand, operator, _whole(number)))
 
     def _in(self, numbers: Iterable[int], *, negated: bool) -> Query:
-        if isinstance(numbers, range) and numbers.step == 1 and numbers:
-            return Query(ast.InRange(self._operand, numbers[0], numbers[-1], negated))
-        values = tuple(map(_whole, numbers))
+        if isinstance(numbers, (str, bytes, bytearray)):
+            raise TypeError(f"numbers are given as a list or a range, and this is {numbers!r}")
+        if isinstance(numbers, range) and abs(numbers.step) == 1 and numbers:
+            return Query(ast.InRange(self._operand, min(numbers), max(numbers), negated))
+        values = tuple(map(_whole, islice(numbers, MAX_COMPARISONS + 1)))  # one too many is enough to refuse them
         if not values:
             raise ValueError("a list of numbers holds at least one")
         return _built(ast.InList(self._operand, values, negated))

@@ -123,8 +123,8 @@ def _explained(error: Exception) -> int:
         click.echo(f"error: {error}", err=True)
         return BAD_INPUT
     if isinstance(error, OSError):
-        where = f"{error.filename}: " if error.filename else ""
-        click.echo(f"error[KQ503]: {where}{error.strerror or error}", err=True)
+        where = error.filename or "standard output"
+        click.echo(f"error[KQ503]: {where}: {error.strerror or error}", err=True)
         return BAD_INPUT
     if isinstance(error, MemoryError):
         click.echo("error: not enough memory", err=True)

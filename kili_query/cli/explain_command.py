@@ -75,7 +75,10 @@ def command(
             problems.append(error)
             continue
         if as_json:
-            click.echo(json.dumps({"label": label.name, **explanation.to_dict()}))
+            try:
+                click.echo(json.dumps({"label": label.name, **explanation.to_dict()}))
+            except RecursionError:
+                raise DataError("the query is nested too deep for JSON; leave out --json", code="KQ503") from None
         else:
             click.echo(f"{label.name}\n{explanation}\n")
         shown += 1

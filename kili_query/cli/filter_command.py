@@ -78,9 +78,13 @@ def command(
     if len(arguments) < 2:
         raise click.UsageError("give at least one SOURCE, and the QUERY last")
     *sources, query_text = arguments
+    if os.path.splitext(query_text)[1].lower() in (".zip", ".json", ".jsonl", ".ndjson", ".gz"):
+        raise click.UsageError(f"the QUERY comes last, and {query_text} looks like a source")
     if count and (ids or output or format_):
         raise click.UsageError("--count prints a number; it goes with neither --ids nor --output nor --format")
     suffix = SUFFIXES.get(os.path.splitext(output)[1].lower()) if output else None
+    if output and os.path.splitext(output)[1] and not (format_ or ids or suffix):
+        raise click.UsageError(f"the suffix of {output} chooses no format ({', '.join(SUFFIXES)}); give --format")
     if ids and (format_ or suffix) not in (None, "ids"):
         raise click.UsageError("--ids is a format of its own; it goes with no other --format")
     kind = "ids" if ids else format_ or suffix or "ndjson"
@@ -131,7 +135,8 @@ def command(
 
 def _told(summary: Summary, matches: int, unit: str, seconds: float) -> str:
     took = f" in {seconds:.0f} s" if seconds >= 1 else ""
+    undecoded = f" ({summary.undecoded:,} not decoded: no match possible)" if summary.undecoded else ""
     return (
-        f"read {counted(summary.labels, 'label')} of {counted(summary.records, 'record')}{took}: "
+        f"read {counted(summary.labels, 'label')} of {counted(summary.records, 'record')}{undecoded}{took}: "
         f"{counted(matches, unit)} matched, {summary.empty:,} empty, {summary.unreadable:,} unreadable"
     )

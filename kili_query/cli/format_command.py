@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+import sys
 
 import click
 
-from kili_query.cli import FINE
+from kili_query.cli import FINE, QUERY_ERROR, colored
 from kili_query.cli.queries import given_queries
 
 
@@ -23,10 +24,19 @@ def command(queries: tuple[str, ...], width: int, one_line: bool, simplify: bool
     kili-query format "(A.B.count>0)OR C.D.count>01"
     kili-query format -w queries/*.kq
     """
+    from kili_query.errors import QuerySyntaxError, render_all
     from kili_query.query import parse
 
-    for text, _, path in given_queries(queries):
-        query = parse(text)
+    given, code = given_queries(queries), FINE
+    for text, source, path in given:
+        try:
+            query = parse(text)
+        except QuerySyntaxError as error:
+            color = colored(sys.stderr)
+            name = f"{source}:\n" if len(given) > 1 else ""
+            click.echo(name + render_all(error.diagnostics, text, color=color), err=True, color=color)
+            code = QUERY_ERROR
+            continue
         query = query.simplify() if simplify else query
         comments = [word for word in re.findall(r'"(?:[^"\\]|\\.)*"|#[^\n]*', text) if word[0] == "#"]
         lines = [*(comment.rstrip() for comment in comments), str(query) if one_line else query.format(width)]
@@ -39,4 +49,4 @@ def command(queries: tuple[str, ...], width: int, one_line: bool, simplify: bool
 
             with whole_file(path) as file:
                 file.write(("\n".join(lines) + "\n").encode())
-    return FINE
+    return code

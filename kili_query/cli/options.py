@@ -14,6 +14,7 @@ from kili_query.cli import BAD_INPUT, FINE, SOME_UNREADABLE
 
 if TYPE_CHECKING:
     from kili_query.errors import DataError
+    from kili_query.model.labels import LabelTypes
     from kili_query.model.ontology import Ontology
     from kili_query.query import Query
 
@@ -63,15 +64,17 @@ def load_ontology(path: str | None, input_type: str | None) -> Ontology | None:
     return Ontology.load(path, input_type)
 
 
-def chosen_types(label_types: tuple[str, ...], all_types: bool) -> frozenset[str] | None:
+def chosen_types(label_types: tuple[str, ...], all_types: bool) -> LabelTypes | None:
     """The label types of `--type` and `--all-types`; None for all."""
     from kili_query.model.labels import DEFAULT_LABEL_TYPES, LABEL_TYPES
 
+    if all_types and label_types:
+        raise click.UsageError("--type and --all-types exclude each other")
     if all_types:
         return None
     chosen = frozenset(name.upper() for name in label_types)
-    for name in chosen.difference(LABEL_TYPES):
-        raise click.BadParameter(f"{name!r} is no label type; there are {', '.join(LABEL_TYPES)}", param_hint="--type")
+    for name in sorted(chosen.difference(LABEL_TYPES)):
+        click.echo(f"note: {name} is none of the known label types: {', '.join(LABEL_TYPES)}", err=True)
     return chosen or DEFAULT_LABEL_TYPES
 
 

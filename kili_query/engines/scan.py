@@ -24,7 +24,7 @@ from kili_query.lang.operators import Operator
 from kili_query.lang.rewrites import push_not
 from kili_query.model.counts import PSEUDO_JOBS, count_label, frame_keys, is_empty
 from kili_query.model.decoding import decode_json, kind_of
-from kili_query.model.labels import DEFAULT_LABEL_TYPES, LABEL_KEYS, labels_of
+from kili_query.model.labels import DEFAULT_LABEL_TYPES, LABEL_KEYS, LabelTypes, chosen_types, labels_of
 from kili_query.model.ontology import Ontology
 
 MIN_SKIPPED = 4096
@@ -46,6 +46,10 @@ class Verdict:
     """What was found in one record: how many labels took part, which match, which are empty or unreadable."""
 
     labels: int = 0
+    decoded: bool = True
+    """False if the bytes of the record rule a match out, and it was looked at no further."""
+    bare: bool = False
+    """True if the record is a label by itself, without its asset around it."""
     empty: int = 0
     matched: list[LabelKey] = field(default_factory=list)
     problems: list[DataError] = field(default_factory=list)
@@ -74,13 +78,13 @@ class Scanner:
         wanted: Mapping[str, Container[str]] | None = None,
         can_match: Predicate | None = None,
         ontology: Ontology | None = None,
-        types: frozenset[str] | None = DEFAULT_LABEL_TYPES,
+        types: LabelTypes | None = DEFAULT_LABEL_TYPES,
     ) -> None:
         self._test = test
         self._wanted = wanted
         self._can_match = can_match if types == DEFAULT_LABEL_TYPES else None
         self._ontology = ontology
-        self._types = types
+        self._types = chosen_types(types)
         self._decoders = [_FLAT, _FRAMES]  # the one that fitted last comes first
 
     @classmethod
@@ -88,7 +92,7 @@ class Scanner:
         cls,
         tree: Node,
         ontology: Ontology | None = None,
-        types: frozenset[str] | None = DEFAULT_LABEL_TYPES,
+        types: LabelTypes | None = DEFAULT_LABEL_TYPES,
         *,
         validate: bool = False,
     ) -> Scanner:
@@ -114,7 +118,7 @@ class Scanner:
         """
         end = len(buffer) if end is None else end
         if self._can_match is not None and end - start >= MIN_SKIPPED and self._is_skipped(buffer, start, end):
-            return Verdict(labels=1)
+            return Verdict(labels=1, decoded=False)
         data = buffer[start:end]
         if not data.isascii() and not _is_utf8(data):
             return self._scan_general(data)
@@ -165,6 +169,7 @@ class Scanner:
             return verdict
         if record.label is not UNSET or record.jsonResponse is UNSET:
             return None
+        verdict.bare = True
         owner = record.labelOf
         if owner is not None:
             verdict.external_id, verdict.asset_id = owner.externalId, owner.id
@@ -251,6 +256,7 @@ class Scanner:
         verdict.external_id, verdict.asset_id = _asset_ids(record)
         for label in labels_of(record, types=self._types):
             verdict.labels += 1
+            verdict.bare = label.key == ""
             try:
                 counts = count_label(label, self._ontology)
             except DataError as error:
@@ -306,7 +312,6 @@ def _count_responses(buffer: bytes, start: int, end: int) -> int:
 _NOT_EMPTY = re.compile(rb'jsonResponse"\s*:\s*\{\s*"')
 _TYPE_KEY = b'"labelType"'
 _TYPE = re.compile(rb'"labelType"\s*:\s*"([A-Z]+)"')
-_TAKING_PART = frozenset(name.encode() for name in DEFAULT_LABEL_TYPES)
 _ESCAPES = re.compile(rb'\\(?:"|u00[2-7])')
 """Escapes that can hide a plain name, or a whole response that is JSON text: such a record is decoded."""
 
@@ -316,7 +321,7 @@ def _may_be_autosave(buffer: bytes, start: int, end: int) -> bool:
     at = buffer.find(_TYPE_KEY, max(start, end - 512), end)
     at = at if at >= 0 else buffer.find(_TYPE_KEY, start, min(start + 512, end))
     found = _TYPE.match(buffer, at, end) if at >= 0 else None
-    return found[1] not in _TAKING_PART if found else buffer.find(_TYPE_KEY, start, end) >= 0
+    return found[1] == b"AUTOSAVE" if found else buffer.find(_TYPE_KEY, start, end) >= 0
 
 
 class _Occurrences:

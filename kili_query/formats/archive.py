@@ -147,7 +147,7 @@ def _strays(name: str) -> bool:
 def _refusal(member: Member) -> str | None:
     """Why a member is not read at all."""
     if _strays(member.name):
-        return "skipped: its name leads out of the archive"
+        return "its name leads out of the archive"
     if member.encrypted:
         return "is encrypted"
     if member.size > _BOMB_SIZE and member.size > _BOMB_RATIO * max(1, member.packed):

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 
 from kili_query.errors import DataError
 from kili_query.formats.records import Part, Place, Problem, Record, decode_record
 from kili_query.formats.sources import FileStream, LineRange, Source, plan
-from kili_query.model.labels import DEFAULT_LABEL_TYPES, Label, labels_of
+from kili_query.model.labels import DEFAULT_LABEL_TYPES, Label, LabelTypes, chosen_types, labels_of
 
 __all__ = [
     "FileStream",
@@ -25,7 +26,7 @@ __all__ = [
 
 def read_labels(
     *sources: Source,
-    types: frozenset[str] | None = DEFAULT_LABEL_TYPES,
+    types: LabelTypes | None = DEFAULT_LABEL_TYPES,
     on_problem: Callable[[DataError], None] | None = None,
     on_skip: Callable[[DataError], None] | None = None,
 ) -> Iterator[Label]:
@@ -39,12 +40,15 @@ def read_labels(
     ------
     DataError: a source cannot be read (KQ503, at once), or a record (KQ501, while reading, without `on_problem`).
     """
+    if not sources or not all(isinstance(source, (str, os.PathLike)) for source in sources):
+        raise TypeError("sources are given one by one, each the name of a file or folder: read_labels(*names)")
+    types = chosen_types(types)
     return _read(plan(sources), types, on_problem, on_skip or on_problem)
 
 
 def _read(
     parts: Iterator[Part],
-    types: frozenset[str] | None,
+    types: LabelTypes | None,
     on_problem: Callable[[DataError], None] | None,
     on_skip: Callable[[DataError], None] | None,
 ) -> Iterator[Label]:

@@ -49,6 +49,10 @@ def diagnose_operand(at: At) -> Diagnostic:
     if not finished and _is_prefix(parts):
         hint = "a comparison is written `JOB.CATEGORY.count > 0`"
         return Diagnostic("KQ102", f"the text ends inside {A_COUNT}", end_of(at), hint)
+    joined = re.fullmatch(r"([A-Za-z][\w*-]*)\s*[:/]\s*count", last.text)
+    if joined and len(names) == 1:  # J.C:count
+        text = f"{joined[1]}.count"
+        return Diagnostic("KQ108", f"`{last.text}` is one name", last.span, f"write `{text}`", Fix(last.span, text))
     if last.text.lower() != "count":
         return _without_count(parts)
     if len(names) < 2 or not names[0].text or not names[1].text:
@@ -58,7 +62,8 @@ def diagnose_operand(at: At) -> Diagnostic:
             return _needs_quotes(name, names)
     if len(names) > 2:
         return _too_many(names)
-    return Diagnostic("KQ104", f"`{last.text}` is written `count`", last.span, None, Fix(last.span, "count"))
+    edited = Span(last.span.start, last.span.end + 2 * at.text.startswith("()", last.span.end))
+    return Diagnostic("KQ104", f"`{last.text}` is written `count`", last.span, None, Fix(edited, "count"))
 
 
 def _parts(at: At) -> tuple[list[_Part], int]:

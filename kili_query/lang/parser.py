@@ -25,8 +25,8 @@ MAX_LEVELS = 1_000
 """The deepest nesting of AND, OR and NOT. Redundant parentheses are no level."""
 
 
-def parse_tree(text: str) -> Node:
-    """The tree of a query text.
+def parse_tree(text: str, *, limited: bool = True) -> Node:
+    """The tree of a query text; `limited`: it may be at most `MAX_TEXT` long, as text that people give.
 
     Raises
     ------
@@ -38,7 +38,7 @@ def parse_tree(text: str) -> Node:
     """
     if not isinstance(text, str):
         raise TypeError(f"a query is text, and this is {type(text).__name__}")
-    if len(text) > MAX_TEXT:
+    if limited and len(text) > MAX_TEXT:
         message = f"the text has {len(text):,} characters; the longest possible is {MAX_TEXT:,}"
         raise QuerySyntaxError(text, [Diagnostic("KQ115", message, Span(MAX_TEXT, len(text)))])
     from lark import exceptions

@@ -80,7 +80,7 @@ def _instead_of_comparison(at: At) -> Diagnostic:
         return _mirrored(mirrored)
     if re.compile(r"[+-]?\d+(?![\w.*-])").match(at.text, at.position):
         return unexpected(at, A_COUNT, "the count stands on the left, the number on the right")
-    whole = re.fullmatch(r"""\s*(["'])([^"']*\.[^"']*)\1\s*""", at.text)
+    whole = re.fullmatch(r"""\s*(["'`“”‘’«])([^"'`“”‘’«»]*\.[^"'`“”‘’«»]*)["'`“”‘’»]\s*""", at.text)
     if whole:
         span = Span(whole.start(1), whole.end(2) + 1)
         return Diagnostic("KQ114", "the whole query stands in quotes", span, "remove them", Fix(span, whole[2]))
@@ -303,6 +303,12 @@ def _after_comparison(at: At) -> Diagnostic:
         return unexpected(at, A_CONNECTIVE, "a range is written with `IN`: `IN 2..5`")
     if word in BY_SYMBOL or word in _OPERATORS:
         return unexpected(at, A_CONNECTIVE, "a comparison has two sides; join two comparisons with `AND`")
+    if word in ("-", "/", "//", "--") or at.text.startswith(("--", "//", "/*"), at.position):
+        return unexpected(at, A_CONNECTIVE, "a comment begins with `#`")
+    if word == ";" and at.moved(at.position + 1).at_end:
+        return unexpected(at, A_CONNECTIVE, "remove it", Fix(at.span, ""))
+    if word in (",", ";"):
+        return unexpected(at, "`AND` or `OR`", "write `AND` if both must hold", Fix(at.span, " AND"))
     if word[0].isalpha() or word in ("(", '"'):
         return unexpected(at, "`AND` or `OR`", "two comparisons are joined by `AND` or `OR`")
     return unexpected(at, A_CONNECTIVE)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from kili_query.errors import DataError
 from kili_query.model.decoding import decode_json, kind_of
+from kili_query.model.ontology import as_ontology
 
 if TYPE_CHECKING:
     from kili_query.model.labels import Label
@@ -39,12 +40,12 @@ def count_categories(json_response: object, ontology: Ontology | None = None) ->
     >>> count_categories({"BOATS": {"annotations": [{"mid": "1", "categories": [{"name": "FERRY"}]}]}})
     {('BOATS', 'FERRY'): 1}
     """
-    return _walk(decode_response(json_response), ontology).counts()
+    return _walk(decode_response(json_response), as_ontology(ontology)).counts()
 
 
 def find_objects(json_response: object, ontology: Ontology | None = None) -> dict[tuple[str, str], list[Identity]]:
     """What each count is made of: (job key, category key) -> the identities, in the order they were met."""
-    return _walk(decode_response(json_response), ontology).identities()
+    return _walk(decode_response(json_response), as_ontology(ontology)).identities()
 
 
 def count_label(label: Label, ontology: Ontology | None = None) -> Counts:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from kili_query.errors import DataError
@@ -13,7 +13,36 @@ LABEL_KEYS = ("latestLabel", "latestLabels", "labels")
 LABEL_TYPES = ("DEFAULT", "REVIEW", "PREDICTION", "INFERENCE", "AUTOSAVE")
 """The label types of Kili (json-formats 5.2)."""
 
-DEFAULT_LABEL_TYPES = frozenset(LABEL_TYPES) - {"AUTOSAVE"}
+
+class AllBut:
+    """All label types but some: new ones, that Kili may add, take part.
+
+    >>> "REVIEW" in AllBut("AUTOSAVE"), "AUTOSAVE" in AllBut("AUTOSAVE")
+    (True, False)
+    """
+
+    __slots__ = ("left_out",)
+
+    def __init__(self, *left_out: str) -> None:
+        self.left_out = frozenset(left_out)
+
+    def __contains__(self, label_type: object) -> bool:
+        return label_type not in self.left_out
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, AllBut) and self.left_out == other.left_out
+
+    def __hash__(self) -> int:
+        return hash(self.left_out)
+
+    def __repr__(self) -> str:
+        return f"AllBut({', '.join(map(repr, sorted(self.left_out)))})"
+
+
+LabelTypes = AllBut | Collection[str]
+"""A choice of label types."""
+
+DEFAULT_LABEL_TYPES = AllBut("AUTOSAVE")
 """What takes part in a query when the caller does not choose: unfinished work is left out."""
 
 
@@ -47,13 +76,25 @@ class Label:
         return f"{asset}, {self.key}" + ("" if self.key == "latestLabel" else f"[{self.position}]")
 
 
+def chosen_types(types: LabelTypes | None) -> LabelTypes | None:
+    """The types themselves, if they are a choice.
+
+    Raises
+    ------
+    TypeError: a single text, which would be taken for its letters.
+    """
+    if isinstance(types, (str, bytes)):
+        raise TypeError(f"label types are a collection such as {{{types!r}}}, and this is one text")
+    return types
+
+
 def is_record(value: object) -> bool:
     """True for an object that holds labels: an asset, a label, or a labelled conversation."""
     return isinstance(value, Mapping) and any(key in value for key in _RECORD_KEYS)
 
 
 def labels_of(
-    record: Mapping[str, object], *, types: frozenset[str] | None = DEFAULT_LABEL_TYPES, where: str = ""
+    record: Mapping[str, object], *, types: LabelTypes | None = DEFAULT_LABEL_TYPES, where: str = ""
 ) -> Iterator[Label]:
     """The labels of one JSON object: an asset, a label (of `kili.labels()`), or an LLM conversation.
 
@@ -103,7 +144,7 @@ _RECORD_KEYS = (*LABEL_KEYS, "jsonResponse", "json_response", "jsonResponseUrl",
 
 def _label(
     value: object, external_id: str | None, asset_id: str | None, key: str, position: int,
-    types: frozenset[str] | None, where: str,
+    types: LabelTypes | None, where: str,
 ) -> Iterator[Label]:  # fmt: skip
     if not isinstance(value, Mapping):
         yield Label(None, external_id, asset_id, key, position, None, False, "the label is not an object", value, where)

@@ -209,6 +209,21 @@ class Ontology:
         return total
 
 
+def as_ontology(value: object) -> Ontology | None:
+    """An ontology as it is, a `jsonInterface` as an ontology, None as none.
+
+    Raises
+    ------
+    TypeError: anything else.
+    DataError: a `jsonInterface` of a wrong shape.
+    """
+    if value is None or isinstance(value, Ontology):
+        return value
+    if isinstance(value, Mapping):
+        return Ontology.from_json_interface(value)
+    raise TypeError(f"an ontology is an Ontology or a jsonInterface, and this is {type(value).__name__}")
+
+
 def is_plain_name(key: str) -> bool:
     """True if Kili's own language can express the key."""
     return PLAIN_NAME.fullmatch(key) is not None

@@ -11,7 +11,7 @@ import msgspec
 from kili_query.engines.scan import LabelKey, Scanner, Verdict
 from kili_query.errors import DataError
 from kili_query.formats.kili import Place, Problem, Record, Source, decode_record
-from kili_query.model.labels import DEFAULT_LABEL_TYPES, LABEL_KEYS
+from kili_query.model.labels import DEFAULT_LABEL_TYPES, LABEL_KEYS, LabelTypes
 from kili_query.model.ontology import Ontology
 from kili_query.offline.run import MAX_KEPT, run
 from kili_query.query import Query
@@ -44,6 +44,8 @@ class Summary:
     records: int = 0
     """Assets; and labels and conversations that stand by themselves."""
     labels: int = 0
+    undecoded: int = 0
+    """Those records whose bytes rule a match out: looked at no further, each taken for one label that is readable."""
     matched_records: int = 0
     matched_labels: int = 0
     empty: int = 0
@@ -59,6 +61,7 @@ class Summary:
         """Take in another summary."""
         self.records += other.records
         self.labels += other.labels
+        self.undecoded += other.undecoded
         self.matched_records += other.matched_records
         self.matched_labels += other.matched_labels
         self.empty += other.empty
@@ -81,7 +84,7 @@ def select(
     *sources: Source,
     unit: Unit = "assets",
     ontology: Ontology | None = None,
-    types: frozenset[str] | None = DEFAULT_LABEL_TYPES,
+    types: LabelTypes | None = DEFAULT_LABEL_TYPES,
     invert: bool = False,
     trim: bool = False,
     data: bool = True,
@@ -107,7 +110,7 @@ def select(
 
     Raises
     ------
-    DataError: a source cannot be read (KQ503).
+    DataError: a source cannot be read (KQ503), or `invert` is asked for assets and the input holds single labels.
     """
     of_labels = unit == "labels" or trim
     asked = ~query if invert and of_labels else query
@@ -118,7 +121,7 @@ def select(
             hits = [hit._replace(where=hit.where.moved(base)) for hit in hits]
         problems = [problem.error(base) for problem in summary.problems]
         skipped = [problem.error(base) for problem in summary.skipped]
-        yield Selected(hits, Summary(*summary[:6], problems, skipped), done.size)
+        yield Selected(hits, Summary(*summary[:7], problems, skipped), done.size)
 
 
 class _Tally(NamedTuple):
@@ -126,6 +129,7 @@ class _Tally(NamedTuple):
 
     records: int
     labels: int
+    undecoded: int
     matched_records: int
     matched_labels: int
     empty: int
@@ -141,7 +145,7 @@ class _Select:
     query: Query
     unit: Unit
     ontology: Ontology | None
-    types: frozenset[str] | None
+    types: LabelTypes | None
     invert: bool
     trim: bool
     data: bool
@@ -154,7 +158,7 @@ class _Select:
         hits: list[Hit] = []
         problems: list[Problem] = []
         skipped: list[Problem] = []
-        count = labels = matched_records = matched_labels = empty = 0
+        count = labels = undecoded = matched_records = matched_labels = empty = 0
         for record in records:
             if isinstance(record, Problem):
                 (skipped if record.skipped else problems).append(record)
@@ -169,9 +173,13 @@ class _Select:
                 continue
             count += 1
             labels += verdict.labels
+            undecoded += not verdict.decoded
             empty += verdict.empty
             problems += (Problem(str(error), record.where) for error in verdict.problems)
             matched = verdict.matched
+            if self.invert and verdict.bare:
+                message = "single labels do not tell which assets do not match; ask for labels (`--labels`)"
+                raise DataError(message, code="KQ503", where=str(record.where))
             if self.invert:
                 matched_records += not matched and not verdict.problems
                 matched_labels += verdict.labels - len(matched) - len(verdict.problems)
@@ -182,7 +190,7 @@ class _Select:
                 matched_labels += len(matched)
                 hits += [self._asset(record, verdict)] if self.unit == "assets" else self._labels(record, verdict)
         kept, left = problems[:MAX_KEPT], skipped[:MAX_KEPT]
-        return hits, _Tally(count, labels, matched_records, matched_labels, empty, len(problems), kept, left)
+        return hits, _Tally(count, labels, undecoded, matched_records, matched_labels, empty, len(problems), kept, left)
 
     def _asset(self, record: Record, verdict: Verdict) -> Hit:
         bare = verdict.matched[0] if verdict.matched and verdict.matched[0].key in _BY_THEMSELVES else None

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from kili_query.engines.scan import Scanner
 from kili_query.errors import DataError
 from kili_query.formats.kili import Problem, Record, Source, decode_record
-from kili_query.model.labels import DEFAULT_LABEL_TYPES
+from kili_query.model.labels import DEFAULT_LABEL_TYPES, LabelTypes
 from kili_query.model.ontology import Ontology
 from kili_query.offline.run import MAX_KEPT, run
 
@@ -59,7 +59,7 @@ def _declares(ontology: Ontology, key: Key) -> bool:
 def measure(
     *sources: Source,
     ontology: Ontology | None = None,
-    types: frozenset[str] | None = DEFAULT_LABEL_TYPES,
+    types: LabelTypes | None = DEFAULT_LABEL_TYPES,
     workers: int | None = None,
 ) -> Iterator[tuple[Statistics, int]]:
     """The statistics of each part of the sources, with its size in bytes; `merge` adds them up.
@@ -104,7 +104,7 @@ class _Found:
 @dataclass(frozen=True)
 class _Measure:
     ontology: Ontology | None
-    types: frozenset[str] | None
+    types: LabelTypes | None
 
     def __call__(self, records: Iterator[Record | Problem]) -> _Found:
         found = _Found()

@@ -163,7 +163,7 @@ def test_bad_usage(run: Run) -> None:
     assert "did you mean 'check'?" in run("chek", "x").err
     for args in (
         ["--count", "--ids"], ["--count", "-o", "x"], ["--count", "--format", "csv"], ["--ids", "--format", "csv"],
-        ["--ids", "-o", "x.zip"], ["--format", "zip"], ["--format", "zip", "-o", "-"], ["--type", "NEW"],
+        ["--ids", "-o", "x.zip"], ["--format", "zip"], ["--format", "zip", "-o", "-"], ["--type", "REVIEW", "--all-types"], ["-o", "x.parquet"],
         ["--workers", "0"], ["--format", "xml"], ["--input-type", "IMAGE"],
     ):  # fmt: skip
         ended = run("filter", COCO, QUERY, *args)
@@ -303,7 +303,7 @@ def test_filter_writes_each_format(run: Run, source: Path, tmp_path: Path) -> No
     ]
     for suffix, read in {
         "ndjson": lambda text: [json.loads(line) for line in text.splitlines()], "jsonl": None, "json": json.loads,
-        "csv": None, "txt": None, "JSON": json.loads, "other": None,
+        "csv": None, "txt": None, "JSON": json.loads,
     }.items():  # fmt: skip
         path = tmp_path / f"out.{suffix}"
         ended = run("filter", source, QUERY, "-o", path)
@@ -659,7 +659,7 @@ def test_a_full_disk_behind_standard_output(args: list[object]) -> None:
             [*ENTRY, *map(str, args)], stdout=full, stderr=subprocess.PIPE, env=environment(), check=False
         )
     assert ended.returncode == 2
-    assert ended.stderr.decode() == "error[KQ503]: No space left on device\n"
+    assert ended.stderr.decode() == "error[KQ503]: standard output: No space left on device\n"
 
 
 def small_files() -> None:

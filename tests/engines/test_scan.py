@@ -22,7 +22,7 @@ from kili_query.engines.scan import LabelKey, Scanner, Verdict
 from kili_query.lang.ast import Count, Node
 from kili_query.model.counts import count_label, is_empty
 from kili_query.model.decoding import decode_json
-from kili_query.model.labels import DEFAULT_LABEL_TYPES, labels_of
+from kili_query.model.labels import DEFAULT_LABEL_TYPES, LabelTypes, labels_of
 from tests.strategies import CATEGORIES, INPUT_TYPES, JOBS, json_interfaces, level_labels, responses, trees
 
 EXAMPLES = json.loads((Path(__file__).parents[1] / "model" / "data" / "spec-examples.json").read_text("utf-8"))
@@ -42,7 +42,7 @@ class Expected(NamedTuple):
     ids: set[tuple[str | None, str | None]]
 
 
-Types = frozenset[str] | None
+Types = LabelTypes | None
 
 
 def expected_of(data: bytes, query: Query, ontology: Ontology | None, types: Types) -> Expected:
@@ -289,12 +289,11 @@ def test_a_small_record_is_never_skipped() -> None:
         padded({}),
         padded(None),
         padded(boxes("B"), labelType="AUTOSAVE"),
-        padded(boxes("B"), labelType="NEW"),
         padded(boxes("B"), more={"jsonResponse": 1}),
         padded([]),
         padded(boxes("B"))[:-2] + b"]]",
     ],
-    ids=["escape", "text", "empty", "null", "autosave", "new-type", "two", "list", "cut"],
+    ids=["escape", "text", "empty", "null", "autosave", "two", "list", "cut"],
 )
 def test_what_the_bytes_do_not_tell_is_decoded(data: bytes) -> None:
     if data.endswith(b"]]"):
@@ -319,7 +318,7 @@ def test_a_category_in_a_transcription_or_as_a_job_counts_nothing() -> None:
 
 def test_damage_in_a_skipped_record_is_noticed_with_validate() -> None:
     data, tree = padded(boxes("B")).replace(b'"mid"', b'"mid'), parse("J.A.count > 0").tree
-    assert Scanner.of_query(tree).scan(data) == Verdict(labels=1)
+    assert Scanner.of_query(tree).scan(data) == Verdict(labels=1, decoded=False)
     with pytest.raises(DataError, match="not JSON"):
         Scanner.of_query(tree, validate=True).scan(data)
 

@@ -144,7 +144,7 @@ BAD = [
     ('{"externalId": "bad", "labels": [{"jsonResponse": {}}', "valid JSON"),
     ('{"externalId": "bad, "labels": [{"jsonResponse": {}}]}', "expected"),
     ('"externalId": "bad"}', "text|expected|unexpected"),
-    ('{"externalId": "bad", "labels": [' + "[" * 5000 + "]" * 5000 + "]}", "too deep"),
+    ('{"externalId": "bad", "labels": [' + "[" * 200_000 + "]" * 200_000 + "]}", "too deep"),
 ]
 
 
@@ -294,7 +294,7 @@ def test_line_numbers_of_two_files(tmp_path: Path) -> None:
         ('{"labels": []} {}', "more text after the end of the value at byte 15 of the line"),
         ('{"labels": [', "it ends too early"),
         (b'{"labels": "\xff"}', "not valid UTF-8: 0xff at byte 12 of the line"),
-        ('{"labels": ' + "[" * 9000 + "]" * 9000 + "}", "nested too deep"),
+        ('{"labels": ' + "[" * 200_000 + "]" * 200_000 + "}", "nested too deep"),
         ('{"labels": [\x01]}', "unexpected '01' (hex)"),
     ],
 )

@@ -49,8 +49,8 @@ def test_a_copy_of_a_label_of_another_type_is_no_reason_to_give_it() -> None:
 def test_autosave_takes_no_part_unless_asked_for() -> None:
     asset = {"id": "x", "labels": [_label(labelType=kind) for kind in (*LABEL_TYPES, "NEW", None)]}
     kinds = [label.label_type for label in labels_of(asset)]
-    assert kinds == ["DEFAULT", "REVIEW", "PREDICTION", "INFERENCE", None]
-    assert frozenset(LABEL_TYPES) - DEFAULT_LABEL_TYPES == {"AUTOSAVE"}
+    assert kinds == ["DEFAULT", "REVIEW", "PREDICTION", "INFERENCE", "NEW", None]
+    assert [kind for kind in LABEL_TYPES if kind not in DEFAULT_LABEL_TYPES] == ["AUTOSAVE"]
     assert [label.label_type for label in labels_of(asset, types=frozenset({"AUTOSAVE"}))] == ["AUTOSAVE", None]
     assert len(list(labels_of(asset, types=None))) == 7
 

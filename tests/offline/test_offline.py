@@ -252,22 +252,28 @@ def test_inverting_reads_even_large_records_as_a_whole(tmp_path: Path) -> None:
 
 
 def test_ids_of_assets_without_labels(tmp_path: Path) -> None:
+    values = [{"externalId": "e", "id": "i", "labels": []}, {"externalId": 5, "id": "i", "labels": [None]}]
+    hits, _ = found(QUERY, write(tmp_path / "x.json", values), invert=True)
+    assert [(hit.external_id, hit.asset_id) for hit in hits] == [("e", "i"), (None, "i")]
+
+
+def test_ids_of_single_labels(tmp_path: Path) -> None:
     values = [
-        {"externalId": "e", "id": "i", "labels": []},
-        {"externalId": 5, "id": "i", "labels": [None]},
-        {"jsonResponse": {}, "id": "own", "labelType": "AUTOSAVE", "externalId": 4},
+        {"jsonResponse": {}, "id": "own", "externalId": 4},
         {"jsonResponse": {}, "labelOf": {"externalId": "o", "id": 3}},
         {"jsonResponse": "{}", "id": "own", "externalId": "x"},
     ]
-    hits, _ = found(QUERY, write(tmp_path / "x.json", values), invert=True)
-    assert [(hit.external_id, hit.asset_id) for hit in hits] == [
-        ("e", "i"),
-        (None, "i"),
-        (None, None),
-        ("o", None),
-        ("x", None),
-    ]
-    assert hits[2].asset == f"{tmp_path}/x.json: byte {len(json.dumps(values[:2])) + 1}, item 3"
+    path = write(tmp_path / "x.json", values)
+    hits, _ = found(parse("J.A.count == 0"), path)
+    assert [(hit.external_id, hit.asset_id) for hit in hits] == [(None, None), ("o", None), ("x", None)]
+    assert hits[0].asset == f"{tmp_path}/x.json: byte 1, item 1"
+
+
+def test_single_labels_do_not_tell_which_assets_do_not_match(tmp_path: Path) -> None:
+    path = write(tmp_path / "x.json", [{"jsonResponse": {}, "labelOf": {"externalId": "o"}}])
+    with pytest.raises(DataError, match="ask for labels"):
+        found(QUERY, path, invert=True)
+    assert len(found(QUERY, path, invert=True, unit="labels")[0]) == 1
 
 
 def test_records_are_given_on_one_line(tmp_path: Path) -> None:
