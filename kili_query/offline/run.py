@@ -28,9 +28,6 @@ MIN_FOR_WORKERS = 16 << 20
 
 MAX_DEFAULT_WORKERS = 8
 
-MAX_KEPT = 1_000
-"""How many problems are kept: of a file full of them the first say enough."""
-
 
 class Work(Protocol[R_co]):
     """What is done with records. It is pickled once for each worker."""

@@ -10,10 +10,11 @@ import msgspec
 
 from kili_query.engines.scan import LabelKey, Scanner, Verdict
 from kili_query.errors import DataError
-from kili_query.formats.kili import Place, Problem, Record, Source, decode_record
+from kili_query.formats.kili import Place, Problem, Record, Source
 from kili_query.model.labels import DEFAULT_LABEL_TYPES, LABEL_KEYS, LabelTypes
 from kili_query.model.ontology import Ontology
-from kili_query.offline.run import MAX_KEPT, run
+from kili_query.offline.run import run
+from kili_query.offline.verdicts import MAX_KEPT, Aside, verdicts
 from kili_query.query import Query
 
 Unit = Literal["assets", "labels"]
@@ -116,12 +117,12 @@ def select(
     asked = ~query if invert and of_labels else query
     work = _Select(asked, unit, ontology, types, invert and not of_labels, trim, data, validate)
     for done in run(work, sources, workers):
-        (hits, summary), base = done.result, done.base
+        (hits, tally), base = done.result, done.base
         if base:
             hits = [hit._replace(where=hit.where.moved(base)) for hit in hits]
-        problems = [problem.error(base) for problem in summary.problems]
-        skipped = [problem.error(base) for problem in summary.skipped]
-        yield Selected(hits, Summary(*summary[:7], problems, skipped), done.size)
+        problems, skipped = tally.aside.errors(base)
+        summary = Summary(*tally[:6], tally.aside.unreadable, problems, skipped)
+        yield Selected(hits, summary, done.size)
 
 
 class _Tally(NamedTuple):
@@ -133,9 +134,7 @@ class _Tally(NamedTuple):
     matched_records: int
     matched_labels: int
     empty: int
-    unreadable: int
-    problems: list[Problem]
-    skipped: list[Problem]
+    aside: Aside
 
 
 @dataclass(frozen=True)
@@ -154,28 +153,15 @@ class _Select:
     def __call__(self, records: Iterator[Record | Problem]) -> tuple[list[Hit], _Tally]:
         # what is given because it does not match must have been read as a whole
         validate = self.validate or self.invert
-        scan = Scanner.of_query(self.query.tree, self.ontology, self.types, validate=validate).scan
+        scanner = Scanner.of_query(self.query.tree, self.ontology, self.types, validate=validate)
         hits: list[Hit] = []
-        problems: list[Problem] = []
-        skipped: list[Problem] = []
+        aside = Aside()
         count = labels = undecoded = matched_records = matched_labels = empty = 0
-        for record in records:
-            if isinstance(record, Problem):
-                (skipped if record.skipped else problems).append(record)
-                continue
-            try:
-                verdict = scan(record.buffer, record.start, record.end)
-            except DataError as error:
-                # once more, by the reader: it knows where in the file the fault is
-                decoded = decode_record(record)
-                problem = decoded if isinstance(decoded, Problem) else Problem(str(error), record.where)
-                (skipped if problem.skipped else problems).append(problem)
-                continue
+        for record, verdict in verdicts(records, scanner, aside):
             count += 1
             labels += verdict.labels
             undecoded += not verdict.decoded
             empty += verdict.empty
-            problems += (Problem(str(error), record.where) for error in verdict.problems)
             matched = verdict.matched
             if self.invert and verdict.bare:
                 message = "single labels do not tell which assets do not match; ask for labels (`--labels`)"
@@ -189,8 +175,7 @@ class _Select:
                 matched_records += 1
                 matched_labels += len(matched)
                 hits += [self._asset(record, verdict)] if self.unit == "assets" else self._labels(record, verdict)
-        kept, left = problems[:MAX_KEPT], skipped[:MAX_KEPT]
-        return hits, _Tally(count, labels, undecoded, matched_records, matched_labels, empty, len(problems), kept, left)
+        return hits, _Tally(count, labels, undecoded, matched_records, matched_labels, empty, aside)
 
     def _asset(self, record: Record, verdict: Verdict) -> Hit:
         bare = verdict.matched[0] if verdict.matched and verdict.matched[0].key in _BY_THEMSELVES else None

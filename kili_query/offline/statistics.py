@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 
 from kili_query.engines.scan import Scanner
 from kili_query.errors import DataError
-from kili_query.formats.kili import Problem, Record, Source, decode_record
+from kili_query.formats.kili import Problem, Record, Source
 from kili_query.model.labels import DEFAULT_LABEL_TYPES, LabelTypes
 from kili_query.model.ontology import Ontology
-from kili_query.offline.run import MAX_KEPT, run
+from kili_query.offline.run import run
+from kili_query.offline.verdicts import MAX_KEPT, Aside, verdicts
 
 Key = tuple[str, str]
 
@@ -70,10 +71,8 @@ def measure(
     """
     for done in run(_Measure(ontology, types), sources, workers):
         found, base = done.result, done.base
-        problems = [problem.error(base) for problem in found.problems]
-        skipped = [problem.error(base) for problem in found.skipped]
-        counts = (found.records, found.labels, found.empty, found.unreadable)
-        yield Statistics(*counts, found.spread, problems, skipped), done.size
+        counts = (found.records, found.labels, found.empty, found.aside.unreadable)
+        yield Statistics(*counts, found.spread, *found.aside.errors(base)), done.size
 
 
 def merge(total: Statistics, part: Statistics) -> None:
@@ -95,10 +94,8 @@ class _Found:
     records: int = 0
     labels: int = 0
     empty: int = 0
-    unreadable: int = 0
     spread: dict[Key, Counter[int]] = field(default_factory=dict)
-    problems: list[Problem] = field(default_factory=list)
-    skipped: list[Problem] = field(default_factory=list)
+    aside: Aside = field(default_factory=Aside)
 
 
 @dataclass(frozen=True)
@@ -108,25 +105,12 @@ class _Measure:
 
     def __call__(self, records: Iterator[Record | Problem]) -> _Found:
         found = _Found()
-        scan = Scanner(ontology=self.ontology, types=self.types).scan
-        for record in records:
-            if isinstance(record, Problem):
-                (found.skipped if record.skipped else found.problems).append(record)
-                continue
-            try:
-                verdict = scan(record.buffer, record.start, record.end)
-            except DataError as error:
-                decoded = decode_record(record)
-                problem = decoded if isinstance(decoded, Problem) else Problem(str(error), record.where)
-                (found.skipped if problem.skipped else found.problems).append(problem)
-                continue
+        scanner = Scanner(ontology=self.ontology, types=self.types)
+        for _, verdict in verdicts(records, scanner, found.aside):
             found.records += 1
             found.labels += verdict.labels
             found.empty += verdict.empty
             for counts in verdict.counts:
                 for key, count in counts.items():
                     found.spread.setdefault(key, Counter())[count] += 1
-            found.problems += (Problem(str(error), record.where) for error in verdict.problems)
-        found.unreadable = len(found.problems)
-        del found.problems[MAX_KEPT:], found.skipped[MAX_KEPT:]
         return found
