@@ -24,6 +24,7 @@ from kili_query.cli.options import (
     workers_option,
 )
 from kili_query.cli.queries import given_queries
+from kili_query.offline.write import FORMATS, SUFFIXES, whole_file, writer
 
 if TYPE_CHECKING:
     from kili_query.offline.select import Summary
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 @click.argument("arguments", metavar="SOURCE... QUERY", nargs=-1, required=True)
 @click.option("-o", "--output", metavar="FILE", help="Write there; the suffix chooses the format.")
 @click.option(
-    "--format", "format_", type=click.Choice(["ndjson", "json", "csv", "ids", "zip"]),
+    "--format", "format_", type=click.Choice(FORMATS),
     help="Output format. Default: by the suffix of the output, else ndjson.",
 )  # fmt: skip
 @click.option("--labels", is_flag=True, help="Give single labels, not whole assets.")
@@ -73,7 +74,6 @@ def command(
     kili-query filter a.zip b.zip query.kq --ontology interface.json --labels --format csv
     """
     from kili_query.offline.select import Summary, select
-    from kili_query.offline.write import SUFFIXES, whole_file, writer
 
     if len(arguments) < 2:
         raise click.UsageError("give at least one SOURCE, and the QUERY last")

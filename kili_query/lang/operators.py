@@ -42,11 +42,6 @@ class Operator(Enum):
         """The operator that means the same with the two sides exchanged."""
         return BY_SYMBOL[self.symbol.translate(_MIRROR)]
 
-    @property
-    def portable(self) -> bool:
-        """True if Kili's own language has the operator."""
-        return self is not Operator.NE
-
 
 _OPPOSITES = {"==": "!=", "!=": "==", ">=": "<", "<": ">=", "<=": ">", ">": "<="}
 _MIRROR = str.maketrans("<>", "><")

@@ -110,6 +110,8 @@ class _Batch(Part):
 
     def sliced(self) -> Part:
         """The same records, to be read from their file again: cheaper than handing their text on."""
+        if any(isinstance(item, Record) and item.where.offset is None for item in self.items):
+            return self  # lines, whose places in the file are not known
         items = [(item.where, item.size, item.optional) if isinstance(item, Record) else item for item in self.items]
         return _Slices(self.source, items, self.size)
 

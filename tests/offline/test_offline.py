@@ -609,3 +609,18 @@ def test_a_folder_without_right_to_write(tmp_path: Path) -> None:
     tmp_path.chmod(0o500)
     with pytest.raises(DataError, match="cannot be written: Permission denied"):
         put(tmp_path / "x", b"x")
+
+
+@pytest.mark.parametrize("bom", [b"", b"\xef\xbb\xbf"])
+@pytest.mark.parametrize("suffix", ["json", "ndjson"])
+def test_large_files_give_the_same_from_two_processes(tmp_path: Path, bom: bytes, suffix: str) -> None:
+    values = [{**asset(f"é{i}", i % 4), "padding": "x" * 20_000} for i in range(400)]
+    path = tmp_path / f"large.{suffix}"
+    text = json.dumps(values) if suffix == "json" else "\n".join(map(json.dumps, values))
+    path.write_bytes(bom + text.encode())
+    one, two = (found(QUERY, path, workers=workers) for workers in (1, 2))
+    assert [(hit.external_id, str(hit.where), hit.data) for hit in two[0]] == [
+        (hit.external_id, str(hit.where), hit.data) for hit in one[0]
+    ]
+    assert one[1].records == two[1].records == 400
+    assert one[0]
