@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from kili_query import Ontology, Query, QuerySyntaxError, UnsupportedQueryError, check, count_categories, parse
 from kili_query.engines.explain import explain
 from kili_query.engines.memory import compile_predicate
+from kili_query.engines.sqlite import compile_condition
 from kili_query.lang.ast import And, Comparison, Count, InList, Node, Not, Or, leaves, walk
 from kili_query.lang.decide import equivalent, implies
 from kili_query.lang.json_form import tree_from_json, tree_to_json
@@ -28,6 +29,7 @@ from kili_query.lang.simplifier import simplify
 from kili_query.model.counts import count_label, find_objects
 from kili_query.model.labels import Label
 from tests import naive
+from tests.engines.test_sqlite import answer
 from tests.strategies import (
     INPUT_TYPES,
     SMALL_KEYS,
@@ -143,6 +145,7 @@ def test_engines_agree_with_the_definition(tree: Node, counts: dict[naive.Key, i
     objects: dict[naive.Key, list[tuple[object, ...]]] = {key: [(i,) for i in range(n)] for key, n in counts.items()}
     assert compile_predicate(tree)(counts) is truth
     assert explain(tree, objects).truth is truth
+    assert answer(tree, counts) is truth
 
 
 @given(small_trees, counts)
@@ -381,6 +384,7 @@ OPERATIONS: dict[str, Callable[[Query], object]] = {
     "holds": lambda query: query.holds({("A", "B"): 2}),
     "matches": lambda query: query.matches({}),
     "explain": lambda query: (str(query.explain({})), repr(query.explain({})), query.explain({}).to_dict()),
+    "sqlite": lambda query: compile_condition(query.tree),
     "combine": lambda query: _refused(lambda: ~query),
     "pickle": lambda query: pickle.loads(pickle.dumps(query)),
     "parse": lambda query: parse(query.source),

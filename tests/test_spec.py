@@ -12,11 +12,12 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from kili_query import Ontology, Query, QuerySyntaxError, UnsupportedQueryError, check, parse
+from kili_query import Ontology, Query, QuerySyntaxError, UnsupportedQueryError, check, count_categories, parse
 from kili_query.errors import CODES, Span
 from kili_query.lang.operators import Operator
 from kili_query.model.ontology import is_plain_name
 from tests.conftest import SPEC
+from tests.engines.test_sqlite import answer
 
 
 def _rows(file: str, table: str, *ids: str) -> list[Any]:
@@ -210,6 +211,7 @@ ENGINES: dict[str, Engine] = {
     "portable": lambda query, label, ontology: parse(query.to_server()).matches(label, ontology),
     "simplified": lambda query, label, ontology: query.simplify().matches(label, ontology),
     "negated": lambda query, label, ontology: not query.negate().matches(label, ontology),
+    "sqlite": lambda query, label, ontology: answer(query.tree, count_categories(label, ontology)),
     "json": lambda query, label, ontology: Query.from_json(query.to_json()).matches(label, ontology),
 }
 
