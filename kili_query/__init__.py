@@ -8,13 +8,26 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from kili_query.client import AsyncKili as AsyncKili
+    from kili_query.client import Kili as Kili
     from kili_query.engines.explain import Explanation as Explanation
+    from kili_query.errors import ApiConnectionError as ApiConnectionError
+    from kili_query.errors import ApiError as ApiError
+    from kili_query.errors import ApiTimeoutError as ApiTimeoutError
+    from kili_query.errors import ArgumentError as ArgumentError
+    from kili_query.errors import AuthenticationError as AuthenticationError
     from kili_query.errors import DataError as DataError
     from kili_query.errors import Diagnostic as Diagnostic
     from kili_query.errors import Fix as Fix
+    from kili_query.errors import GraphQLError as GraphQLError
     from kili_query.errors import KiliQueryError as KiliQueryError
+    from kili_query.errors import NotFoundError as NotFoundError
+    from kili_query.errors import OutcomeUnknownError as OutcomeUnknownError
     from kili_query.errors import QueryCheckError as QueryCheckError
     from kili_query.errors import QuerySyntaxError as QuerySyntaxError
+    from kili_query.errors import QueryWarning as QueryWarning
+    from kili_query.errors import RateLimitError as RateLimitError
+    from kili_query.errors import ServerError as ServerError
     from kili_query.errors import Severity as Severity
     from kili_query.errors import Span as Span
     from kili_query.errors import UnsupportedQueryError as UnsupportedQueryError
@@ -22,6 +35,7 @@ if TYPE_CHECKING:
     from kili_query.model.counts import count_categories as count_categories
     from kili_query.model.labels import Label as Label
     from kili_query.model.ontology import Ontology as Ontology
+    from kili_query.query import CategoryQuery as CategoryQuery
     from kili_query.query import Query as Query
     from kili_query.query import check as check
     from kili_query.query import count as count
@@ -30,16 +44,30 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
+    "ApiConnectionError": "errors",
+    "ApiError": "errors",
+    "ApiTimeoutError": "errors",
+    "ArgumentError": "errors",
+    "AsyncKili": "client",
+    "AuthenticationError": "errors",
+    "CategoryQuery": "query",
     "DataError": "errors",
     "Diagnostic": "errors",
     "Explanation": "engines.explain",
     "Fix": "errors",
+    "GraphQLError": "errors",
+    "Kili": "client",
     "KiliQueryError": "errors",
     "Label": "model.labels",
+    "NotFoundError": "errors",
     "Ontology": "model.ontology",
+    "OutcomeUnknownError": "errors",
     "Query": "query",
     "QueryCheckError": "errors",
     "QuerySyntaxError": "errors",
+    "QueryWarning": "errors",
+    "RateLimitError": "errors",
+    "ServerError": "errors",
     "Severity": "errors",
     "Span": "errors",
     "UnsupportedQueryError": "errors",
@@ -50,15 +78,19 @@ _HOMES = {
     "read_labels": "formats.kili",
 }
 
+_EXTENSION = {"load_ipython_extension": "editor.jupyter", "unload_ipython_extension": "editor.jupyter"}
+"""What `%load_ext kili_query` looks for."""
+
 __all__ = [*_HOMES, "__version__"]
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
+    home = _HOMES.get(name) or _EXTENSION.get(name)
+    if home is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module
 
-    value = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    value = getattr(import_module(f"{__name__}.{home}"), name)
     globals()[name] = value
     return value
 

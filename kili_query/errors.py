@@ -6,7 +6,17 @@ The exceptions form one tree::
     ├── QuerySyntaxError        the text is not a query                  KQ1xx   (also a ValueError)
     ├── QueryCheckError         the query does not fit the ontology      KQ2xx, KQ3xx
     ├── UnsupportedQueryError   an engine cannot express or decide it    KQ4xx
-    └── DataError               a label, ontology or file is malformed   KQ5xx   (also a ValueError)
+    ├── DataError               a label, ontology or file is malformed   KQ5xx   (also a ValueError)
+    ├── ArgumentError           an argument of the SDK cannot be used            (also a ValueError)
+    └── ApiError                Kili's server gave no answer, or a refusal
+        ├── AuthenticationError     the key is missing, wrong or expired
+        ├── NotFoundError           no such project, or not with this key
+        ├── RateLimitError          too many calls
+        ├── ApiConnectionError      the server cannot be reached             (also a ConnectionError)
+        ├── ApiTimeoutError         the answer did not come in time          (also a TimeoutError)
+        ├── ServerError             an answer that is a failure, or none that can be read
+        ├── GraphQLError            the server understood the call and refused it
+        └── OutcomeUnknownError     a change was sent and its answer lost
 """
 
 from __future__ import annotations
@@ -260,6 +270,131 @@ class DataError(KiliQueryError, ValueError):
     def at(self, where: str) -> DataError:
         """The same error with a place put before the one it has."""
         return type(self)(self.message, code=self.code, where=f"{where}: {self.where}" if self.where else where)
+
+
+class ArgumentError(KiliQueryError, ValueError):
+    """An argument of the SDK cannot be used. Raised before anything is sent.
+
+    Parameters
+    ----------
+    argument: the name of the argument.
+    message: what is wrong with it, and what it takes.
+    """
+
+    def __init__(self, argument: str, message: str) -> None:
+        super().__init__(argument, message)
+        self.argument = argument
+        self.message = message
+
+    def __str__(self) -> str:
+        return f"`{self.argument}` {self.message}"
+
+
+class ApiError(KiliQueryError):
+    """Kili's server gave no answer, or a refusal.
+
+    Parameters
+    ----------
+    message: what went wrong, and what would work.
+    operation: the GraphQL operation or the address that was asked for.
+    status: the HTTP status, if there was an answer.
+    request_id: what the server calls the request, if it told.
+    attempts: how often the request was sent.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        operation: str | None = None,
+        status: int | None = None,
+        request_id: str | None = None,
+        attempts: int = 1,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.operation = operation
+        self.status = status
+        self.request_id = request_id
+        self.attempts = attempts
+
+    def __str__(self) -> str:
+        known = {
+            "operation": self.operation,
+            "HTTP status": self.status,
+            "request id": self.request_id,
+            "attempts": self.attempts if self.attempts > 1 else None,
+        }
+        details = ", ".join(f"{name} {value}" for name, value in known.items() if value is not None)
+        return f"{self.message} ({details})" if details else self.message
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (_api_error, (type(self), dict(self.__dict__)))
+
+
+class AuthenticationError(ApiError):
+    """The key is missing, wrong or expired."""
+
+
+class NotFoundError(ApiError):
+    """There is no such project, or the key has no right to see it."""
+
+
+class RateLimitError(ApiError):
+    """The server said for two minutes that there were too many calls."""
+
+
+class ApiConnectionError(ApiError, ConnectionError):
+    """The server cannot be reached, or the connection broke each time."""
+
+
+class ApiTimeoutError(ApiError, TimeoutError):
+    """The answer did not come in time."""
+
+
+class ServerError(ApiError):
+    """An answer that is a failure of the server, or that is no answer of Kili at all."""
+
+
+class OutcomeUnknownError(ApiError):
+    """A change was sent and its answer was lost: it may have been made. It is not sent again."""
+
+
+class GraphQLError(ApiError):
+    """The server understood the call and refused it.
+
+    `messages` are all that it said, `paths` the places in the answer that they are about, `codes` and `reason`
+    what it put into `extensions` (wire.md 4).
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        messages: Sequence[str] = (),
+        paths: Sequence[str] = (),
+        codes: Sequence[str] = (),
+        reason: str | None = None,
+        operation: str | None = None,
+        status: int | None = None,
+        request_id: str | None = None,
+        attempts: int = 1,
+    ) -> None:
+        super().__init__(message, operation=operation, status=status, request_id=request_id, attempts=attempts)
+        self.messages = tuple(messages)
+        self.paths = tuple(paths)
+        self.codes = tuple(codes)
+        self.reason = reason
+
+
+def _api_error(kind: type[ApiError], attributes: dict[str, object]) -> ApiError:
+    error = kind.__new__(kind, attributes["message"])
+    error.__dict__.update(attributes)
+    return error
+
+
+class QueryWarning(UserWarning):
+    """What a check says of a query that is still sent, such as one that no label can satisfy."""
 
 
 def _data_error(kind: type[DataError], message: str, code: str, where: str) -> DataError:
