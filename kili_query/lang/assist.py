@@ -1,15 +1,59 @@
-"""What people may have meant: names ranked by likeness. Knows no editor; editors and messages ask it."""
+"""What editors and messages ask of the language: what may be meant, written, repaired, shown. Knows no editor.
+
+Names ranked by likeness and queries in words are here. The rest has modules of its own, loaded when it is first used,
+since they read texts, and reading texts asks this module.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
 
 from kili_query.lang.ast import And, Comparison, InList, InRange, Leaf, Node, Not, Or
+from kili_query.lang.numbers import number_to_text
 from kili_query.lang.printer import name_to_text
 
 if TYPE_CHECKING:
+    from kili_query.lang.completion import Completion as Completion
+    from kili_query.lang.completion import Kind as Kind
+    from kili_query.lang.completion import complete as complete
+    from kili_query.lang.fixes import QuickFix as QuickFix
+    from kili_query.lang.fixes import diagnose as diagnose
+    from kili_query.lang.fixes import fix_all as fix_all
+    from kili_query.lang.fixes import format_text as format_text
+    from kili_query.lang.fixes import quick_fixes as quick_fixes
+    from kili_query.lang.hover import Hover as Hover
+    from kili_query.lang.hover import hover as hover
+    from kili_query.lang.outline import Hint as Hint
+    from kili_query.lang.outline import Name as Name
+    from kili_query.lang.outline import Symbol as Symbol
+    from kili_query.lang.outline import hints as hints
+    from kili_query.lang.outline import name_at as name_at
+    from kili_query.lang.outline import renames as renames
+    from kili_query.lang.outline import symbols as symbols
+    from kili_query.lang.tokens import Role as Role
+    from kili_query.lang.tokens import Word as Word
+    from kili_query.lang.tokens import key_from_text as key_from_text
+    from kili_query.lang.tokens import words as words
     from kili_query.model.ontology import Ontology
+
+_HOMES = {
+    "completion": ("Completion", "Kind", "complete"),
+    "fixes": ("QuickFix", "diagnose", "fix_all", "format_text", "quick_fixes"),
+    "hover": ("Hover", "hover"),
+    "outline": ("Hint", "Name", "Symbol", "hints", "name_at", "renames", "symbols"),
+    "tokens": ("Role", "Word", "key_from_text", "words"),
+}
+
+
+def __getattr__(name: str) -> Any:
+    home = next((home for home, names in _HOMES.items() if name in names), None)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(f"kili_query.lang.{home}"), name)
+
 
 LIKENESS = 0.6
 """The least likeness (0 to 1, as difflib has it) at which a name is worth suggesting, if it begins alike."""
@@ -78,28 +122,30 @@ def in_words(root: Node, ontology: Ontology | None = None) -> str:
             below = margin.replace("-", " ") + "- "
             todo += [(item, below) for item in reversed(node.items)]
         else:
-            lines.append(f"{margin}{words}{_leaf_in_words(node, ontology)}")
+            lines.append(f"{margin}{words}{leaf_in_words(node, ontology)}")
     return "\n".join(lines)
 
 
-def _leaf_in_words(leaf: Leaf, ontology: Ontology | None) -> str:
+def leaf_in_words(
+    leaf: Leaf,
+    ontology: Ontology | None = None,
+    key: Callable[[str], str] = "`{}`".format,
+    name: Callable[[str], str] = str,
+) -> str:
+    """What a comparison means, in one English sentence; `key` and `name` dress keys and the names that people see."""
     match leaf:
         case Comparison(_, operator, number):
-            how_many = f"{operator.words} {number}"
+            how_many = f"{operator.words} {number_to_text(number)}"
         case InList(_, numbers, negated):
-            how_many = f"{'any number but ' * negated}{', '.join(map(str, numbers[:-1]))}{' or ' * (len(numbers) > 1)}{numbers[-1]}"
+            *most, last = map(number_to_text, numbers)
+            how_many = f"{'any number but ' * negated}{', '.join(most)}{' or ' * (len(numbers) > 1)}{last}"
         case InRange(_, low, high, negated):
-            bounds = (
-                f"from {low} to {high}"
-                if None not in (low, high)
-                else f"{low} or more"
-                if high is None
-                else f"up to {high}"
-            )
+            start, end = ("" if bound is None else number_to_text(bound) for bound in (low, high))
+            bounds = f"from {start} to {end}" if start and end else f"{start} or more" if start else f"up to {end}"
             how_many = f"{'any number but ' * negated}{bounds}"
     job_key, category_key = leaf.operand.key
     job = ontology.jobs.get(job_key) if ontology else None
     category = job.categories.get(category_key) if job else None
-    shown = f" ({category.name})" if category and category.name != category_key else ""
-    title = f" ({job.title})" if job and job.title else ""
-    return f"job `{job_key}`{title} has {how_many} of `{category_key}`{shown}"
+    shown = f" ({name(category.name)})" if category and category.name != category_key else ""
+    title = f" ({name(job.title)})" if job and job.title else ""
+    return f"job {key(job_key)}{title} has {how_many} of {key(category_key)}{shown}"

@@ -239,7 +239,7 @@ def _check_bounds(root: Node, ontology: Ontology) -> Iterator[Diagnostic]:
     """Comparisons that no label which obeys the ontology can satisfy, or each one does (json-formats 6)."""
     for leaf in leaves(root):
         job = ontology.jobs.get(leaf.operand.job)
-        bound = _bound(job, ontology) if job and leaf.operand.category in job.categories else None
+        bound = ontology.largest_count(job) if job and leaf.operand.category in job.categories else None
         if job is None or bound is None or leaf.counts in (ALL, Counts()):
             continue
         possible = between(0, bound)
@@ -258,13 +258,6 @@ def _check_bounds(root: Node, ontology: Ontology) -> Iterator[Diagnostic]:
             yield from _check_choices(node, ontology)
 
 
-def _bound(job: Job, ontology: Ontology) -> int | None:
-    """The largest count of a category of the job, if there is one."""
-    if not job.is_classification or (job.is_child and job.key not in ontology.parents):
-        return None
-    return ontology.answers_per_label[job.key]
-
-
 def _check_choices(node: And, ontology: Ontology) -> Iterator[Diagnostic]:
     """Several categories asked of a job that chooses one. Not in videos, where the choice can change."""
     if ontology.input_type in (None, "VIDEO"):
@@ -275,7 +268,7 @@ def _check_choices(node: And, ontology: Ontology) -> Iterator[Diagnostic]:
             needed.setdefault(item.operand.job, {}).setdefault(item.operand.category, item)
     for key, asked in needed.items():
         job = ontology.jobs.get(key)
-        bound = _bound(job, ontology) if job and job.is_single_choice else None
+        bound = ontology.largest_count(job) if job and job.is_single_choice else None
         if bound is not None and sum(leaf.counts[0].low for leaf in asked.values()) > bound and len(asked) > 1:
             span = Span(min(leaf.span.start for leaf in asked.values()), max(leaf.span.end for leaf in asked.values()))
             message = f"job `{key}` chooses one category, and this asks for {listed(asked)} at once"

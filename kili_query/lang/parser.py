@@ -44,7 +44,7 @@ def parse_tree(text: str, *, limited: bool = True) -> Node:
     from lark import exceptions
 
     try:
-        draft: Any = _grammar().parse(text)
+        draft: Any = grammar().parse(text)
     except exceptions.UnexpectedInput as error:
         stopped = error
     else:
@@ -52,16 +52,17 @@ def parse_tree(text: str, *, limited: bool = True) -> Node:
     from kili_query.lang.syntax_errors import diagnose
 
     position = len(text) if getattr(stopped, "token", None) == "" else stopped.pos_in_stream or 0
-    raise QuerySyntaxError(text, [diagnose(text, position, *_context(stopped))])
+    raise QuerySyntaxError(text, [diagnose(text, position, *context_of(stopped))])
 
 
 def warm_up() -> None:
     """Build the parser now, which otherwise the first query does (about 30 ms)."""
-    _grammar()
+    grammar()
 
 
 @cache
-def _grammar() -> Lark:
+def grammar() -> Lark:
+    """The parser of the grammar, built once."""
     from lark import Lark
 
     return Lark(_grammar_text(), parser="lalr", transformer=_Drafts())
@@ -77,7 +78,7 @@ def _grammar_text() -> str:
     return (source or Path(__file__).parents[2].joinpath("grammar", name).read_bytes()).decode()
 
 
-def _context(error: UnexpectedInput) -> tuple[set[str], list[str]]:
+def context_of(error: UnexpectedInput) -> tuple[set[str], list[str]]:
     """What the parser could go on with, and the tokens that it has not yet closed."""
     state: Any = error.interactive_parser
     return state.accepts(), [value for value in state.parser_state.value_stack if isinstance(value, str)]

@@ -64,6 +64,25 @@ def to_portable(root: Node, source: str | None = None) -> Node:
     return _both(root, _portable_leaf)[False]
 
 
+def portable_superset(root: Node) -> Node | None:
+    """A query in Kili's own language that every label satisfies that satisfies this one; None if only "all" does.
+
+    What the language cannot express is taken to hold, so the query itself is to be asked of what comes back.
+
+    >>> from kili_query.lang.parser import parse_tree
+    >>> portable_superset(parse_tree('A.B.count > 1 AND NOT A."my car".count > 2'))
+    <Comparison A.B.count > 1>
+    """
+
+    def group(node: Group, below: list[Node | None]) -> Node | None:
+        known = [item for item in below if item is not None]
+        if isinstance(node, And):
+            return conjunction(known) if known else None
+        return disjunction(known) if len(known) == len(below) else None
+
+    return fold(push_not(root), lambda leaf: None if _not_expressible(leaf.operand) else _portable_leaf(leaf), group)
+
+
 def _both(root: Node, leaf: Callable[[Leaf], Node]) -> tuple[Node, Node]:
     """The tree and its negation, both without NOT, their leaves rewritten."""
 

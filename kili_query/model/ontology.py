@@ -178,6 +178,12 @@ class Ontology:
             self._bound_answers(key, known)
         return known
 
+    def largest_count(self, job: Job) -> int | None:
+        """The largest count of a category of the job in a label that obeys the ontology; None: no bound."""
+        if not job.is_classification or (job.is_child and job.key not in self.parents):
+            return None
+        return self.answers_per_label[job.key]
+
     def _bound_answers(self, start: str, known: dict[str, int | None]) -> None:
         """Bound `start` and, before it, all jobs that it is nested below. A ring of jobs has no bound."""
         todo, open_ = [start], set[str]()

@@ -1,0 +1,114 @@
+"""A query text at a glance: its comparisons, the names in it and where they stand again, what people call them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from kili_query.errors import Fix, QuerySyntaxError, Span
+from kili_query.lang.assist import leaf_in_words
+from kili_query.lang.ast import Leaf
+from kili_query.lang.parser import parse_tree
+from kili_query.lang.printer import name_to_text
+from kili_query.lang.tokens import Operand, Role, operands, words
+from kili_query.model.ontology import Ontology
+
+
+class Symbol(NamedTuple):
+    """A comparison, for an outline."""
+
+    name: str
+    detail: str
+    span: Span
+    selection: Span
+    """The part that tells which: job and category."""
+
+
+class Name(NamedTuple):
+    """A job (`category` is None) or a category of a job, as it stands in a text."""
+
+    job: str
+    category: str | None
+    span: Span
+
+    @property
+    def key(self) -> str:
+        """The key that is written here."""
+        return self.job if self.category is None else self.category
+
+
+class Hint(NamedTuple):
+    """What people see in place of a key, shown behind it."""
+
+    offset: int
+    text: str
+    tooltip: str
+
+
+def symbols(text: str, ontology: Ontology | None = None) -> list[Symbol]:
+    """The comparisons of a text, in order, as far as they are there.
+
+    >>> [s.name for s in symbols("A.B.count > 1 AND C.D.count")]
+    ['A.B', 'C.D']
+    """
+    return [_symbol(text, operand, ontology) for operand in operands(text)]
+
+
+def _symbol(text: str, operand: Operand, ontology: Ontology | None) -> Symbol:
+    last = operand.category or operand.job
+    name = name_to_text(operand.job.key)
+    if operand.category is not None:
+        name += f".{name_to_text(operand.category.key)}"
+    try:
+        tree = parse_tree(text[slice(*operand.span)])
+        detail = leaf_in_words(tree, ontology) if isinstance(tree, Leaf) else ""
+    except QuerySyntaxError:
+        detail = ""
+    return Symbol(name, detail, operand.span, Span(operand.job.span.start, last.span.end))
+
+
+def names(text: str) -> Iterator[Name]:
+    """All names of a text, in order."""
+    job = ""
+    for word in words(text):
+        if word.role is Role.JOB:
+            job = word.key
+            yield Name(job, None, word.span)
+        elif word.role is Role.CATEGORY:
+            yield Name(job, word.key, word.span)
+
+
+def name_at(text: str, offset: int) -> Name | None:
+    """The job or category at an offset, or just before it.
+
+    >>> name_at("A.B.count > 1", 2)
+    Name(job='A', category='B', span=Span(start=2, end=3))
+    """
+    return next((name for name in names(text) if name.span.start <= offset <= name.span.end), None)
+
+
+def renames(text: str, name: Name, new: str) -> list[Fix]:
+    """The edits that give a job or a category another key, wherever it stands in a text.
+
+    >>> renames("A.B.count > 1 AND C.B.count > 1", Name("A", "B", Span(0, 0)), "traffic light")
+    [Fix(span=Span(start=2, end=3), text='"traffic light"')]
+    """
+    written = name_to_text(new)
+    return [Fix(other.span, written) for other in names(text) if other[:2] == name[:2]]
+
+
+def hints(text: str, ontology: Ontology) -> list[Hint]:
+    """The display names of categories, where they say more than the key."""
+    found: list[Hint] = []
+    for name in names(text):
+        job = ontology.jobs.get(name.job)
+        category = job.categories.get(name.category) if job and name.category is not None else None
+        if job and category and _folded(category.name) != _folded(category.key):
+            shown = " ".join(category.name.split())
+            shown = shown if len(shown) <= 40 else shown[:39] + "…"
+            found.append(Hint(name.span.end, shown, f"category of job {job.key}" + f" ({job.title})" * bool(job.title)))
+    return found
+
+
+def _folded(name: str) -> str:
+    return name.casefold().replace("_", " ").replace("-", " ")
