@@ -1,0 +1,214 @@
+"""The HTTP face of local Kili: routes, keys, bodies; everything behind it runs in threads."""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+import zlib
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+from urllib.parse import quote
+from uuid import uuid4
+
+import msgspec
+from graphql import GraphQLError, OperationType
+from sqlalchemy import select
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request as HttpRequest
+from starlette.responses import FileResponse, Response
+from starlette.routing import Route
+
+from kili_query.server import tables as t
+from kili_query.server.kinds import KINDS
+from kili_query.server.media import STORED
+from kili_query.server.problems import error_body, errors_body
+from kili_query.server.reading import Reader
+from kili_query.server.resolvers import make_documents
+from kili_query.server.store import FILES, Account, Store
+
+PREFIXES = ("/api/label/v2", "")
+"""Where the routes stand, both alike."""
+
+MAX_BODY = 256 << 20
+"""The largest request, in bytes, after decompression."""
+
+_encode = msgspec.json.Encoder().encode
+
+
+class Api:
+    """The application: what a request asks for, answered from the store.
+
+    `response_urls`: contents of labels are served behind addresses (`jsonResponseUrl`), not in the answers themselves.
+    """
+
+    def __init__(self, store: Store, *, response_urls: bool = False) -> None:
+        self._store = store
+        self._response_urls = response_urls
+        self._documents = make_documents()
+        self._threads = ThreadPoolExecutor(max_workers=8, thread_name_prefix="local-kili")
+        self._secret = (store.setting("secret") or "").encode()
+        routes = [
+            route
+            for prefix in PREFIXES
+            for route in (
+                Route(f"{prefix}/graphql", self._graphql, methods=["POST"]),
+                Route(f"{prefix}/version", self._version),
+                Route(f"{prefix}/files", self._file),
+                Route(f"{prefix}/responses/{{label_id:path}}", self._response),
+            )
+        ]
+        self.app = Starlette(routes=routes, exception_handlers={HTTPException: _refusal})
+
+    def close(self) -> None:
+        """End the threads; what they are doing is finished first."""
+        self._threads.shutdown(cancel_futures=True)
+
+    # -- GraphQL ---------------------------------------------------------------------------------------------------
+
+    async def _graphql(self, request: HttpRequest) -> Response:
+        kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+        if kind != "application/json":
+            raise HTTPException(415, f"the content type is `application/json`, and this is `{kind}`")
+        body = await _body(request)
+        key = request.headers.get("authorization", "").removeprefix("X-API-Key:").strip()
+        base = str(request.base_url).rstrip("/") + request.url.path.removesuffix("/graphql")
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._threads, self._answered, key, body, base)
+
+    def _answered(self, key: str, body: bytes, base: str) -> Response:
+        request_id = uuid4().hex
+        account = self._store.account(key) if key else None
+        if account is None:
+            what = (
+                "the key is not known here" if key else "there is no key: the header is `Authorization: X-API-Key: KEY`"
+            )
+            return _json(error_body(what, "UNAUTHENTICATED"), request_id, 401)
+        try:
+            asked = msgspec.json.decode(body)
+        except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
+            return _json(error_body(f"the body is not JSON: {error}", "BAD_REQUEST"), request_id, 400)
+        if not isinstance(asked, dict) or not isinstance(asked.get("query"), str):
+            message = "the body is an object with the document as text under `query`"
+            return _json(error_body(message, "BAD_REQUEST"), request_id, 400)
+        variables, name = asked.get("variables"), asked.get("operationName")
+        if not isinstance(variables, dict | None) or not isinstance(name, str | None):
+            message = "`variables` is an object and `operationName` a text, if they are given"
+            return _json(error_body(message, "BAD_REQUEST"), request_id, 400)
+        return _json(self._execute(asked["query"], variables or {}, name, account, base, request_id), request_id)
+
+    def _execute(
+        self, text: str, variables: dict[str, Any], name: str | None, account: Account, base: str, request_id: str
+    ) -> dict[str, Any]:
+        document = self._documents.read(text)
+        if isinstance(document, list):
+            return errors_body(document, "GRAPHQL_VALIDATION_FAILED", request_id)
+        try:
+            operation = self._documents.operation(document, name)
+            writes = operation.operation is OperationType.MUTATION
+            with self._store.writing() if writes else self._store.reading() as connection:
+                reader = Reader(
+                    connection, account.organization_id, account.user_id, types=KINDS,
+                    address=lambda content: _address(content, base),
+                    response_address=(lambda label: self._response_address(label, base)) if self._response_urls else None,
+                )  # fmt: skip
+                data, errors = self._documents.answer(document, operation, variables, reader)
+                if errors:
+                    raise _Failed(errors)
+        except _Failed as failed:  # raised through the transaction, which is undone
+            return errors_body(failed.errors, "BAD_USER_INPUT", request_id)
+        except GraphQLError as error:
+            return errors_body([error], "BAD_USER_INPUT", request_id)
+        return {"data": data}
+
+    # -- other routes ----------------------------------------------------------------------------------------------
+
+    async def _version(self, _: HttpRequest) -> Response:
+        return _json({"version": f"local-{t.SCHEMA_VERSION}.{self._documents.digest}"}, uuid4().hex)
+
+    async def _file(self, request: HttpRequest) -> Response:
+        """A file by its id, which nobody guesses."""
+        file_id = request.query_params.get("id", "")
+
+        def read() -> Response:
+            with self._store.reading() as connection:
+                kind = connection.scalar(select(t.files.c.content_type).where(t.files.c.id == file_id))
+            path = self._store.folder / FILES / file_id
+            if kind is None or not path.is_file():
+                raise HTTPException(404, "there is no such file")
+            return FileResponse(path, media_type=kind)
+
+        return await asyncio.get_running_loop().run_in_executor(self._threads, read)
+
+    async def _response(self, request: HttpRequest) -> Response:
+        """The content of a label, for those who have its signed address."""
+        label_id, signature = request.path_params["label_id"], request.query_params.get("signature", "")
+        if not hmac.compare_digest(signature.encode(), self._signature(label_id).encode()):
+            raise HTTPException(404, "there is no such content")
+
+        def read() -> Response:
+            query = select(t.responses.c.json).join(t.labels, t.labels.c.id == t.responses.c.label_id)
+            with self._store.reading() as connection:
+                text = connection.scalar(query.where(t.labels.c.uid == label_id))
+            if text is None:
+                raise HTTPException(404, "there is no such content")
+            return Response(text, media_type="application/json")
+
+        return await asyncio.get_running_loop().run_in_executor(self._threads, read)
+
+    def _response_address(self, label_id: str, base: str) -> str:
+        return f"{base}/responses/{quote(label_id, safe='')}?signature={self._signature(label_id)}"
+
+    def _signature(self, label_id: str) -> str:
+        return hmac.digest(self._secret, label_id.encode(), "sha256").hex()
+
+
+class _Failed(Exception):
+    """Carries errors through a transaction, which is undone."""
+
+    def __init__(self, errors: list[GraphQLError]) -> None:
+        self.errors = errors
+
+
+async def _body(request: HttpRequest) -> bytes:
+    """The body, decompressed.
+
+    Raises
+    ------
+    HTTPException: it is too large, or compressed in a way that is not known.
+    """
+    encoding = request.headers.get("content-encoding", "identity").strip().lower()
+    if encoding not in ("identity", "gzip"):
+        raise HTTPException(415, f"a body is plain or compressed with gzip, and this is `{encoding}`")
+    inflate = zlib.decompressobj(wbits=16 + zlib.MAX_WBITS) if encoding == "gzip" else None
+    body = bytearray()
+    async for chunk in request.stream():
+        try:
+            body += inflate.decompress(chunk, MAX_BODY + 1 - len(body)) if inflate else chunk
+        except zlib.error:
+            raise HTTPException(400, "the body is not what gzip writes") from None
+        if len(body) > MAX_BODY:
+            raise HTTPException(413, f"a body has at most {MAX_BODY:,} bytes; smaller batches work")
+    if inflate and body and not inflate.eof:
+        raise HTTPException(400, "the compressed body ends too early")
+    return bytes(body)
+
+
+def _json(value: object, request_id: str, status: int = 200) -> Response:
+    return Response(_encode(value), status, {"x-request-id": request_id}, "application/json")
+
+
+def _refusal(_: HttpRequest, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    code = {404: "NOT_FOUND", 405: "METHOD_NOT_ALLOWED", 413: "PAYLOAD_TOO_LARGE"}.get(error.status_code, "BAD_REQUEST")
+    detail = {404: "there is nothing at this address", 405: "the method does not fit this address"}
+    message = (
+        detail.get(error.status_code, error.detail)
+        if error.detail in ("Not Found", "Method Not Allowed")
+        else error.detail
+    )
+    return _json(error_body(message, code), uuid4().hex, error.status_code)
+
+
+def _address(content: str, base: str) -> str:
+    return f"{base}/files?id={content.removeprefix(STORED)}" if content.startswith(STORED) else content

@@ -1,0 +1,202 @@
+"""Mutations of labels: appended, replaced, changed, deleted; the statuses of their assets follow."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import delete, select, update
+
+from kili_query.errors import DataError
+from kili_query.model.counts import Counts, count_categories
+from kili_query.model.ontology import Ontology
+from kili_query.server import tables as t
+from kili_query.server.filters import Scope, asset_conditions, label_conditions, one_of
+from kili_query.server.moments import now
+from kili_query.server.people import People
+from kili_query.server.problems import not_found, refused
+from kili_query.server.results import Shaped, Written
+from kili_query.server.rows import Rows, settle_assets
+from kili_query.server.store import new_id
+
+Entry = Mapping[str, Any]
+
+STATUS_AFTER = {"DEFAULT": "LABELED", "AUTOSAVE": "ONGOING", "REVIEW": "REVIEWED"}
+"""The status of an asset after a label of a type; predictions change nothing."""
+
+
+def append_many_labels(scope: Scope, arguments: Mapping[str, Any]) -> Written:
+    """Labels for assets that are given by their ids."""
+    data = arguments["data"]
+    entries = data["labelsData"]
+    found = _assets(scope, {"project": arguments["where"].get("project")}, [entry["assetID"] for entry in entries])
+    keys = _append(scope, data["labelType"], [(found[entry["assetID"]], entry) for entry in entries], **_options(data))
+    return Written("Label", keys)
+
+
+def append_to_labels(scope: Scope, arguments: Mapping[str, Any]) -> Written:
+    """One label for one asset."""
+    data = arguments["data"]
+    return Written("Label", _append(scope, data["labelType"], [(_one_asset(scope, arguments), data)]), single=True)
+
+
+def create_honeypot(scope: Scope, arguments: Mapping[str, Any]) -> Written:
+    """A review that is the truth other labels are compared with; the asset is marked."""
+    asset = _one_asset(scope, arguments)
+    keys = _append(scope, "REVIEW", [(asset, arguments["data"])])
+    scope.connection.execute(update(t.assets).where(t.assets.c.id == asset[0]).values(is_honeypot=True))
+    return Written("Label", keys, single=True)
+
+
+def update_label(scope: Scope, arguments: Mapping[str, Any]) -> Written:
+    """Properties of one label; what is null stays."""
+    where, data = arguments["where"], {name: v for name, v in arguments["data"].items() if v is not None}
+    if not where.get("id"):
+        raise refused("`where.id` is needed: the id of the label", argument="where")
+    label = scope.connection.execute(
+        select(t.labels.c.id, t.labels.c.project_id).where(*label_conditions(where, scope))
+    ).first()
+    if label is None:
+        raise not_found("label", [where["id"]])
+    names = {
+        "isSentBackToQueue": "is_sent_back_to_queue",
+        "modelName": "model_name",
+        "secondsToLabel": "seconds_to_label",
+    }
+    values = {names[name]: value for name, value in data.items() if name in names}
+    if "jsonResponse" in data:
+        counts = _counted(data["jsonResponse"], _ontology(scope, label.project_id), 0)
+        values["number_of_annotations"] = sum(counts.values())
+        scope.connection.execute(delete(t.counts).where(t.counts.c.label_id == label.id))
+        content = update(t.responses).where(t.responses.c.label_id == label.id)
+        scope.connection.execute(content.values(json=data["jsonResponse"]))
+        rows = Rows(scope.connection, label.project_id)
+        rows.count(label.id, counts)
+        rows.flush()
+    scope.connection.execute(update(t.labels).where(t.labels.c.id == label.id).values(**values, updated_at=now()))
+    return Written("Label", [label.id], single=True)
+
+
+def delete_labels(scope: Scope, arguments: Mapping[str, Any]) -> Shaped:
+    """Labels by their ids; gives the ids of those that were there."""
+    wanted = list(dict.fromkeys(arguments["ids"]))
+    c = t.labels.c
+    rows = scope.connection.execute(
+        select(c.uid, c.id, c.asset_id).where(*label_conditions({"idIn": wanted}, scope))
+    ).all()
+    scope.connection.execute(delete(t.labels).where(one_of(c.id, [row.id for row in rows])))
+    settle_assets(scope.connection, [row.asset_id for row in rows])
+    there = {row.uid for row in rows}
+    return Shaped([uid for uid in wanted if uid in there])
+
+
+def _options(data: Entry) -> dict[str, Any]:
+    return {"overwrite": bool(data.get("overwrite")), "step_id": data.get("stepId")}
+
+
+def _append(
+    scope: Scope,
+    label_type: str,
+    entries: Sequence[tuple[tuple[int, str], Entry]],
+    *,
+    overwrite: bool = False,
+    step_id: str | None = None,
+) -> list[int]:
+    """Write labels of one type for assets (key, project); gives the keys of the labels."""
+    people, at = People(scope.connection, scope.organization_id), now()
+    step = _step(scope, step_id)
+    if overwrite:
+        _replace(scope, label_type, entries)
+    keys: dict[int, int] = {}
+    for project_id in dict.fromkeys(project for (_, project), _ in entries):
+        rows, ontology = Rows(scope.connection, project_id), _ontology(scope, project_id)
+        for position, ((asset, project), entry) in enumerate(entries):
+            if project != project_id:
+                continue
+            author = people.find(entry["authorID"]) if entry.get("authorID") else scope.user_id
+            if author is None:
+                raise not_found("user", [entry["authorID"]])
+            seconds = entry.get("secondsToLabel") or 0.0
+            values = {
+                "author_id": author, "label_type": label_type, "created_at": at, "updated_at": at, "step_name": step,
+                "model_name": entry.get("modelName"), "client_version": entry.get("clientVersion"), "seconds_to_label": seconds,
+                "total_seconds_to_label": seconds, "referenced_label_id": entry.get("referencedLabelId"),
+                "skipped": bool(entry.get("skipped")),
+            }  # fmt: skip
+            counts = _counted(entry["jsonResponse"], ontology, position)
+            response = entry["jsonResponse"].strip() or "{}"
+            keys[position] = rows.add_label(new_id(), asset, values, response, counts)
+        rows.flush()
+    assets = {asset for (asset, _), _ in entries}
+    settle_assets(scope.connection, assets)
+    changed: dict[str, Any] = {"updated_at": at}
+    if label_type in STATUS_AFTER:
+        changed["status"] = STATUS_AFTER[label_type]
+    scope.connection.execute(update(t.assets).where(one_of(t.assets.c.id, sorted(assets))).values(**changed))
+    return [keys[position] for position in range(len(entries))]
+
+
+def _replace(scope: Scope, label_type: str, entries: Sequence[tuple[tuple[int, str], Entry]]) -> None:
+    """Delete what new labels replace: those of the same type and model on the same assets."""
+    c = t.labels.c
+    by_model: dict[str | None, list[int]] = {}
+    for (asset, _), entry in entries:
+        by_model.setdefault(entry.get("modelName"), []).append(asset)
+    for model, assets in by_model.items():
+        same = c.model_name.is_(None) if model is None else c.model_name == model
+        scope.connection.execute(delete(t.labels).where(c.label_type == label_type, same, one_of(c.asset_id, assets)))
+
+
+def _counted(response: str, ontology: Ontology, position: int) -> Counts:
+    try:
+        return count_categories(response, ontology)
+    except DataError as error:
+        raise refused(f"label {position}: {error}", index=position) from None
+
+
+def _assets(scope: Scope, where: Entry, ids: Sequence[str]) -> dict[str, tuple[int, str]]:
+    """The keys and projects of assets by their ids.
+
+    Raises
+    ------
+    GraphQLError: one of them is not there, or not visible.
+    """
+    c = t.assets.c
+    conditions = asset_conditions({**where, "idIn": list(ids)}, scope)
+    found = {
+        uid: (key, project_id)
+        for uid, key, project_id in scope.connection.execute(select(c.uid, c.id, c.project_id).where(*conditions))
+    }
+    if missing := [uid for uid in dict.fromkeys(ids) if uid not in found]:
+        raise not_found("asset", missing)
+    return found
+
+
+def _one_asset(scope: Scope, arguments: Mapping[str, Any]) -> tuple[int, str]:
+    where = arguments["where"]
+    if not where.get("id"):
+        raise refused("`where.id` is needed: the id of the asset", argument="where")
+    return _assets(scope, where, [where["id"]])[where["id"]]
+
+
+def _step(scope: Scope, step_id: str | None) -> str | None:
+    """The name of a step.
+
+    Raises
+    ------
+    GraphQLError: there is no such step.
+    """
+    if step_id is None:
+        return None
+    mine = select(t.projects.c.id).where(t.projects.c.organization_id == scope.organization_id)
+    query = select(t.steps.c.name).where(t.steps.c.id == step_id, t.steps.c.project_id.in_(mine))
+    name: str | None = scope.connection.scalar(query)
+    if name is None:
+        raise not_found("step", [step_id])
+    return name
+
+
+def _ontology(scope: Scope, project_id: str) -> Ontology:
+    c = t.projects.c
+    row = scope.connection.execute(select(c.json_interface, c.input_type).where(c.id == project_id)).one()
+    return Ontology.from_json_interface(row.json_interface, row.input_type)

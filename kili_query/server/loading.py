@@ -1,0 +1,358 @@
+"""Loading: an export becomes a project of local Kili, in one transaction, with bounded memory."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid5
+
+import msgspec
+from sqlalchemy import Connection, insert, select, update
+
+from kili_query.errors import DataError
+from kili_query.formats.kili import decode_record, plan
+from kili_query.formats.records import Problem
+from kili_query.model.counts import count_label
+from kili_query.model.decoding import decode_json
+from kili_query.model.labels import LABEL_KEYS, LABEL_TYPES, Label, labels_of
+from kili_query.model.ontology import Ontology
+from kili_query.server import tables as t
+from kili_query.server.media import Media
+from kili_query.server.moments import moment, now
+from kili_query.server.people import People
+from kili_query.server.rows import Rows, settle_project
+from kili_query.server.store import FILES, Account, Store, new_id
+
+ASSET_STATUSES = ("TODO", "ONGOING", "LABELED", "TO_REVIEW", "REVIEWED")
+STEP_STATUSES = ("TO_DO", "DOING", "IN_PROGRESS", "PARTIALLY_DONE", "REWORK", "REDO", "DONE", "SKIPPED")
+
+MAX_NAMED = 20
+"""How many unreadable labels are named; all are counted."""
+
+Interface = str | os.PathLike[str] | Mapping[str, object]
+
+
+@dataclass
+class Loaded:
+    """What came of a loading: the project, and how much it holds."""
+
+    project_id: str
+    assets: int = 0
+    labels: int = 0
+    unreadable: int = 0
+    problems: list[DataError] = field(default_factory=list)
+    """The first of the labels and records that were left out."""
+    already: bool = False
+    """True if the project was there from an earlier loading of the same export."""
+
+    def report(self, problem: DataError) -> None:
+        """Count what was left out, and keep it to be named."""
+        self.unreadable += 1
+        if len(self.problems) < MAX_NAMED:
+            self.problems.append(problem)
+
+
+def read_interface(interface: Interface, input_type: str | None = None) -> tuple[str, Ontology]:
+    """The text of an ontology as projects keep it, and the ontology.
+
+    Raises
+    ------
+    DataError: it cannot be read, or is none.
+    """
+    if isinstance(interface, (str, os.PathLike)):
+        ontology = Ontology.load(Path(interface), input_type)
+        value: object = decode_json(Path(interface).read_bytes().removeprefix(b"\xef\xbb\xbf"))
+    else:
+        ontology, value = Ontology.from_json_interface(interface, input_type), interface
+    if isinstance(value, Mapping) and "jobs" not in value:  # a project that holds its ontology
+        value = value["jsonInterface"]
+    text = value if isinstance(value, str) else msgspec.json.encode(value).decode()
+    return text, ontology
+
+
+def load(
+    store: Store,
+    account: Account,
+    export: str | os.PathLike[str],
+    interface: Interface,
+    *,
+    input_type: str | None = None,
+    title: str | None = None,
+    again: bool = True,
+    advance: Callable[[int], None] = lambda size: None,
+) -> Loaded:
+    """A new project that holds what an export holds. With `again=False`, a project that has it already is given.
+
+    `advance` is told the bytes that were read, for a progress bar.
+
+    Raises
+    ------
+    DataError: the export or the ontology cannot be read, or the export holds nothing.
+    """
+    text, ontology = read_interface(interface, input_type)
+    place = os.path.abspath(os.fspath(export))
+    with store.writing() as connection:
+        if not again:
+            c = t.projects.c
+            mine = (c.loaded_from == place, c.organization_id == account.organization_id, ~c.deleted)
+            if found := connection.scalar(select(c.id).where(*mine)):
+                return Loaded(found, already=True)
+        project_id, at = new_id(), now()
+        row = {"id": project_id, "organization_id": account.organization_id, "author_id": account.user_id}
+        row |= {"title": title or Path(place).stem, "json_interface": text, "loaded_from": place}
+        row |= {"input_type": ontology.input_type or "IMAGE", "created_at": at, "updated_at": at}
+        connection.execute(insert(t.projects), row)
+        media = Media(connection, store.folder / FILES, place, project_id)
+        loading = _Loading(connection, account, project_id, ontology, media)
+        try:
+            _read(loading, export, advance)
+        except BaseException:
+            media.close(discard=True)
+            raise
+        media.close()
+    with store.writing() as connection:  # without statistics SQLite guesses that every index is a good one
+        connection.exec_driver_sql("PRAGMA analysis_limit = 1000")
+        connection.exec_driver_sql("ANALYZE")
+    return loading.done
+
+
+def _read(loading: _Loading, export: str | os.PathLike[str], advance: Callable[[int], None]) -> None:
+    done = loading.done
+    for part in plan([export]):
+        for item in part.records():
+            record = item if isinstance(item, Problem) else decode_record(item)
+            if not isinstance(record, Problem):
+                loading.add(record, str(item.where))
+            elif not record.skipped:
+                done.report(record.error())
+        advance(part.size)
+    loading.finish()
+    if not done.assets:
+        raise (
+            done.problems[0]
+            if done.problems
+            else DataError("the export holds no assets", code="KQ503", where=os.fspath(export))
+        )
+
+
+class _Loading:
+    """What is known while an export is read."""
+
+    def __init__(
+        self, connection: Connection, account: Account, project_id: str, ontology: Ontology, media: Media
+    ) -> None:
+        self._media = media
+        self._connection = connection
+        self._account = account
+        self._project_id = project_id
+        self._ontology = ontology
+        self._rows = Rows(connection, project_id)
+        self._people = People(connection, account.organization_id)
+        self._roles: dict[str, str] = {account.user_id: "ADMIN"}
+        self._steps: dict[tuple[str, str | None], str] = {}
+        self._groups: dict[str, str] = {}
+        self._names = UUID(bytes=uuid5(_NAMES, project_id).bytes)
+        self._at = now()
+        self._positions = 0
+        self.done = Loaded(project_id)
+
+    def add(self, record: Mapping[str, Any], where: str) -> None:
+        """The asset and the labels of a record."""
+        labels = list(labels_of(record, types=None, where=where))
+        asset = self._asset(record, labels)
+        for label in labels:
+            try:
+                self._label(asset, label)
+            except DataError as error:
+                self.done.report(error)
+
+    def finish(self) -> None:
+        """Write the rest, and what can be said only now."""
+        self._rows.flush()
+        settle_project(self._connection, self._project_id)
+        self._people.join(self._project_id, self._roles)
+        if self._steps:
+            version = "V3" if self._groups else "V2"
+            of_project = t.projects.c.id == self._project_id
+            self._connection.execute(update(t.projects).where(of_project).values(workflow_version=version))
+
+    def _asset(self, record: Mapping[str, Any], labels: list[Label]) -> int:
+        bare = not any(key in record for key in (*LABEL_KEYS, "label"))
+        own: Any = (record.get("labelOf") or {"id": record.get("assetId")}) if bare else record
+        own = own if isinstance(own, Mapping) else {}
+        uid, external_id = _text(own.get("id")), _text(own.get("externalId"))
+        known = None
+        if uid:
+            known = self._rows.asset("uid", uid) or self._rows.asset("uid", self._name(uid))
+        elif external_id:
+            known = self._rows.asset("external_id", external_id)
+        if known is not None:
+            return known
+        self._positions += 1
+        if uid is None:
+            uid = self._name(f"asset {self._positions}")
+        elif self._rows.owner(t.assets, uid) is not None:
+            uid = self._name(uid)  # another project has an asset of this id: the same export was loaded twice
+        self.done.assets += 1
+        return self._rows.add_asset(uid, external_id or uid, self._asset_values(own, labels))
+
+    def _asset_values(self, own: Mapping[str, Any], labels: list[Label]) -> dict[str, Any]:
+        created = self._moment(own.get("createdAt"))
+        values: dict[str, Any] = {
+            "created_at": created,
+            "updated_at": self._moment(own.get("updatedAt"), created),
+            "content": self._media.stored(_as_text(own.get("content")) or ""),
+            "json_content": _as_text(own.get("jsonContent")) or "",
+            "json_metadata": _metadata(own.get("jsonMetadata")),
+            "ocr_metadata": _as_text(own.get("ocrMetadata")),
+            "thumbnail": _text(own.get("thumbnail")),
+            "resolution": _as_text(own.get("resolution") or None),
+            "page_resolutions": _as_text(own.get("pageResolutions") or None),
+            "geospatial_export_metadata": _as_text(own.get("geospatialExportMetadata") or None),
+            "priority": int(_number(own.get("priority")) or 0),
+            "status": own["status"] if own.get("status") in ASSET_STATUSES else _status(labels),
+        }
+        values |= {name: _number(own.get(key)) for key, name in _MARKS.items()} | {
+            "duration": _number(own.get("duration"))
+        }
+        values |= {name: own.get(key) is True for key, name in _ASSET_FLAGS.items()}
+        step, status = own.get("currentStep"), own.get("status")
+        if isinstance(step, Mapping) and _text(step.get("name")):
+            values["step_id"] = self._step(step["name"], _text(step.get("stepGroupName")), _text(step.get("type")))
+            status = step.get("status") or status
+        if status in STEP_STATUSES:
+            values["step_status"] = status
+            if "step_id" not in values:
+                values["step_id"] = self._step("Labeling", None, "DEFAULT")  # an export tells the status alone
+        return values
+
+    def _label(self, asset: int, label: Label) -> None:
+        counts = count_label(label, self._ontology)
+        record: Mapping[str, Any] = label.record if isinstance(label.record, Mapping) and not label.by_level else {}
+        self._positions += 1
+        uid = _text(record.get("id")) if label.key or "labelOf" in record or "assetId" in record else None
+        owner = self._rows.owner(t.labels, uid) if uid else None
+        uid = uid or self._name(f"label {self._positions}")
+        if owner == self._project_id:
+            return  # the same label once more
+        if owner is not None:
+            uid = self._name(uid)
+        kind = label.label_type if label.label_type in LABEL_TYPES else "DEFAULT"
+        author = self._people.author(record.get("author"))
+        if author and self._roles.get(author) != "ADMIN":
+            self._roles[author] = "REVIEWER" if kind == "REVIEW" else self._roles.get(author, "LABELER")
+        created = self._moment(record.get("createdAt"))
+        seconds = _number(record.get("secondsToLabel")) or 0.0
+        values: dict[str, Any] = {
+            "author_id": author,
+            "label_type": kind,
+            "created_at": created,
+            "updated_at": self._moment(record.get("updatedAt"), created),
+            "model_name": _text(record.get("modelName")),
+            "seconds_to_label": seconds,
+            "total_seconds_to_label": _number(record.get("totalSecondsToLabel")) or seconds,
+            "step_name": _text(record.get("stepName")),
+            "referenced_label_id": _text(record.get("referencedLabelId")),
+            "skipped": record.get("skipped") is True,
+            "is_sent_back_to_queue": record.get("isSentBackToQueue") is True,
+        }
+        if (total := _number(record.get("numberOfAnnotations"))) is not None:
+            values["number_of_annotations"] = int(total)
+        values |= {name: _number(record.get(key)) for key, name in _MARKS.items()}
+        values |= {name: record[key] for key, name in _LABEL_FLAGS.items() if isinstance(record.get(key), bool)}
+        self._rows.add_label(uid, asset, values, _response(label.response), counts, _annotations(record))
+        self.done.labels += 1
+
+    def _step(self, name: str, group: str | None, kind: str | None) -> str:
+        """The id of a step, which is made where it is first met."""
+        if (name, group) not in self._steps:
+            if group and group not in self._groups:
+                self._groups[group] = self._name(f"group {group}")
+                row = {"id": self._groups[group], "project_id": self._project_id, "name": group}
+                self._connection.execute(insert(t.step_groups), row)
+            step_id = self._steps[name, group] = self._name(f"step {group} {name}")
+            kind = "REVIEW" if kind == "REVIEW" else "DEFAULT"
+            row = {"id": step_id, "project_id": self._project_id, "name": name, "type": kind}
+            more = {"group_id": self._groups.get(group or ""), "position": len(self._steps)}
+            self._connection.execute(insert(t.steps), {**row, **more})
+        return self._steps[name, group]
+
+    def _name(self, what: str) -> str:
+        """An id that is the same each time the project is asked for it."""
+        return str(uuid5(self._names, what))
+
+    def _moment(self, value: object, otherwise: str = "") -> str:
+        if value is None:
+            return otherwise or self._at
+        try:
+            return moment(value) if isinstance(value, str) else otherwise or self._at
+        except (ValueError, OverflowError):
+            return otherwise or self._at
+
+
+_NAMES = UUID("6f8f9a0e-6a2f-5f63-9d0e-0c8d7c1f4b51")
+_MARKS = {f"{mark}Mark": f"{mark}_mark" for mark in ("consensus", "honeypot", "inference")}
+_ASSET_FLAGS = {"skipped": "skipped", "isHoneypot": "is_honeypot", "isUsedForConsensus": "is_used_for_consensus"}
+_LABEL_FLAGS = {
+    "isLatestLabelForUser": "is_latest_label_for_user",
+    "isLatestDefaultLabelForUser": "is_latest_default_label_for_user",
+    "isLatestReviewLabelForUser": "is_latest_review_label_for_user",
+    "isLastForStep": "is_last_for_step",
+}
+
+
+def _status(labels: list[Label]) -> str:
+    """The status that the labels of an asset give it."""
+    kinds = {label.label_type or "DEFAULT" for label in labels}
+    return (
+        "REVIEWED"
+        if "REVIEW" in kinds
+        else "LABELED"
+        if "DEFAULT" in kinds
+        else "ONGOING"
+        if "AUTOSAVE" in kinds
+        else "TODO"
+    )
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) and value else None
+
+
+def _as_text(value: object) -> str | None:
+    """A text as it is, anything else as JSON text, null as null."""
+    return value if value is None or isinstance(value, str) else msgspec.json.encode(value).decode()
+
+
+def _number(value: object) -> float | None:
+    return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None
+
+
+def _metadata(value: object) -> str:
+    """Metadata as JSON text; a text that is not JSON is kept as a JSON text."""
+    if isinstance(value, str):
+        try:
+            decode_json(value)
+            return value
+        except DataError:
+            return msgspec.json.encode(value).decode() if value.strip() else "{}"
+    return msgspec.json.encode(value or {}).decode()
+
+
+def _response(value: object) -> str:
+    """The answers of a label as JSON text, never blank."""
+    if isinstance(value, str):
+        return value if value.strip() not in ("", "null") else "{}"
+    return "{}" if value is None else msgspec.json.encode(value).decode()
+
+
+def _annotations(record: Mapping[str, Any]) -> str | None:
+    """The annotation objects of an LLM label, as far as the schema knows their types."""
+    known = [a for a in record.get("annotations") or () if isinstance(a, dict) and a.get("__typename") in _ANNOTATIONS]
+    return msgspec.json.encode(known).decode() if known else None
+
+
+_ANNOTATIONS = ("ClassificationAnnotation", "ComparisonAnnotation", "TranscriptionAnnotation")

@@ -1,0 +1,77 @@
+"""Media of an export: files that lie beside its labels become files of the data folder."""
+
+from __future__ import annotations
+
+import mimetypes
+import os
+import secrets
+import shutil
+import zipfile
+from pathlib import Path, PurePosixPath
+from typing import IO
+
+from sqlalchemy import Connection, insert, select
+
+from kili_query.server import tables as t
+
+STORED = "kili-file:"
+"""Begins the content of an asset whose file lies in the data folder; its id follows, which nobody guesses."""
+
+
+class Media:
+    """The files of an export that its assets name as contents, such as `assets/car_1.jpg`."""
+
+    def __init__(self, connection: Connection, folder: Path, export: str, project_id: str) -> None:
+        self._connection = connection
+        self._folder = folder
+        self._project_id = project_id
+        self._written: list[Path] = []
+        self._archive: zipfile.ZipFile | None = None
+        self._root: Path | None = None
+        if os.path.isdir(export):
+            self._root = Path(export).resolve()
+        elif zipfile.is_zipfile(export):
+            self._archive = zipfile.ZipFile(export)
+
+    def stored(self, content: str) -> str:
+        """The content with its file copied into the data folder; as it is, if the export holds no such file."""
+        file = self._open(content) if content and "://" not in content else None
+        if file is None:
+            return content
+        name, file_id = PurePosixPath(content).name, secrets.token_urlsafe(24)
+        self._folder.mkdir(exist_ok=True)
+        path = self._folder / file_id
+        self._written.append(path)
+        with file, path.open("wb") as copy:
+            shutil.copyfileobj(file, copy)
+        kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
+        row = {"id": file_id, "project_id": self._project_id, "content_type": kind, "name": name}
+        self._connection.execute(insert(t.files), row)
+        return STORED + file_id
+
+    def close(self, *, discard: bool = False) -> None:
+        """Leave the export; with `discard`, remove what was copied."""
+        if self._archive:
+            self._archive.close()
+        for path in self._written if discard else ():
+            path.unlink(missing_ok=True)
+
+    def _open(self, content: str) -> IO[bytes] | None:
+        try:
+            if self._archive:
+                info = self._archive.getinfo(content)
+                return None if info.is_dir() else self._archive.open(info)
+            if self._root:
+                path = (self._root / content).resolve()
+                return path.open("rb") if path.is_relative_to(self._root) and path.is_file() else None
+        except (KeyError, OSError, ValueError, RuntimeError, zipfile.BadZipFile):  # no such file, or none to be read
+            pass
+        return None
+
+
+def remove_strays(connection: Connection, folder: Path) -> None:
+    """Remove files that no row names: a loading was killed while it copied them."""
+    if folder.is_dir():
+        known = set(connection.scalars(select(t.files.c.id)))
+        for name in set(os.listdir(folder)) - known:
+            (folder / name).unlink()

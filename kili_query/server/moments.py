@@ -1,0 +1,48 @@
+"""Moments as texts of one length in UTC, `2024-02-01T10:00:00.000Z`, and the spans that filters mean by them."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, date, datetime
+
+_DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+
+
+def now() -> str:
+    """The present moment."""
+    return _written(datetime.now(UTC))
+
+
+def moment(text: str) -> str:
+    """A moment in the form that is stored; a text without time zone is in UTC.
+
+    Raises
+    ------
+    ValueError: it is no date.
+
+    >>> moment("2024-02-01T12:00:00+02:00")
+    '2024-02-01T10:00:00.000Z'
+    """
+    read = datetime.fromisoformat(text)
+    return _written(read.astimezone(UTC) if read.tzinfo else read)
+
+
+def span(text: str) -> tuple[str, str]:
+    """The first and the last moment that a filter means: a whole day, or a moment.
+
+    Raises
+    ------
+    ValueError: it is no date.
+
+    >>> span("2024-02-01")
+    ('2024-02-01T00:00:00.000Z', '2024-02-01T23:59:59.999Z')
+    """
+    if _DAY.fullmatch(text):
+        date.fromisoformat(text)
+        return f"{text}T00:00:00.000Z", f"{text}T23:59:59.999Z"
+    exact = moment(text)
+    return exact, exact
+
+
+def _written(value: datetime) -> str:
+    return value.replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"

@@ -1,0 +1,176 @@
+"""The root fields of the schema: which of them are answered, and how."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from importlib.resources import files
+from typing import Any
+
+from ariadne import InterfaceType, ScalarType, make_executable_schema
+from graphql import (
+    DirectiveLocation,
+    GraphQLDeprecatedDirective,
+    GraphQLDirective,
+    GraphQLError,
+    GraphQLIncludeDirective,
+    GraphQLSkipDirective,
+    IntValueNode,
+    ValueNode,
+)
+from sqlalchemy import func, select
+
+from kili_query.server import filters, importing, labeling, moments, projects
+from kili_query.server import tables as t
+from kili_query.server.documents import Documents
+from kili_query.server.problems import not_built, refused
+from kili_query.server.reading import Pick, Reader, by_keys, how_many, page
+from kili_query.server.results import Result
+
+MAX_PAGE = 500
+"""The most rows of a page."""
+
+Conditions = Callable[[Mapping[str, Any], Reader], Sequence[Any]]
+
+LISTS: dict[str, tuple[str, Conditions]] = {
+    "apiKeys": ("ApiKey", filters.api_key_conditions),
+    "assets": ("Asset", filters.asset_conditions),
+    "labels": ("Label", filters.label_conditions),
+    "notifications": ("Notification", filters.notification_conditions),
+    "organizations": ("Organization", filters.organization_conditions),
+    "projects": ("Project", filters.project_conditions),
+    "users": ("User", filters.user_conditions),
+}
+"""The root fields that are pages of rows; each has a twin that counts them."""
+
+COUNTS = {f"count{name[0].upper()}{name[1:]}": row for name, row in LISTS.items()}
+
+
+def resolve(reader: Reader, name: str, below: tuple[Pick, ...], arguments: Mapping[str, Any]) -> Any:
+    """The value of a root field.
+
+    Raises
+    ------
+    GraphQLError: it is not served, or the arguments make no sense.
+    """
+    if name in LISTS:
+        kind, conditions = LISTS[name]
+        return page(reader, kind, below, conditions(arguments["where"], reader), arguments["first"], _skip(arguments))
+    if name in COUNTS:
+        kind, conditions = COUNTS[name]
+        return how_many(reader, kind, conditions(arguments["where"], reader))
+    if name in QUERIES:
+        return QUERIES[name](reader, below, arguments)
+    if name in MUTATIONS:
+        return MUTATIONS[name](reader, arguments).read(reader, below)
+    raise not_built(name)
+
+
+def _skip(arguments: Mapping[str, Any]) -> int:
+    if arguments["skip"] < 0:
+        raise refused("`skip` is 0 or more", skip=arguments["skip"])
+    return int(arguments["skip"])
+
+
+def _viewer(reader: Reader, below: tuple[Pick, ...], _: Mapping[str, Any]) -> Any:
+    return by_keys(reader, "User", below, [reader.user_id])[0][1]
+
+
+def _existing(reader: Reader, _: tuple[Pick, ...], arguments: Mapping[str, Any]) -> list[str]:
+    """Those of the external ids that the project has."""
+    c, wanted = t.assets.c, arguments["externalIDs"]
+    projects = filters.project_ids({"id": arguments["projectID"]}, reader)
+    query = select(c.external_id).where(filters.one_of(c.project_id, projects), filters.one_of(c.external_id, wanted))
+    found = set(reader.connection.scalars(query))
+    return [name for name in dict.fromkeys(wanted) if name in found]
+
+
+def _annotations(reader: Reader, _: tuple[Pick, ...], arguments: Mapping[str, Any]) -> int:
+    """How many annotations the labels of the assets hold."""
+    conditions = filters.asset_conditions(arguments["where"], reader)
+    total = select(func.coalesce(func.sum(t.labels.c.number_of_annotations), 0))
+    wanted = total.where(t.labels.c.asset_id.in_(select(t.assets.c.id).where(*conditions)))
+    return int(reader.connection.scalar(wanted) or 0)
+
+
+def _no_connections(_: Reader, __: tuple[Pick, ...], ___: Mapping[str, Any]) -> list[Any]:
+    return []  # local projects keep their files here: none is in a cloud storage
+
+
+QUERIES: dict[str, Callable[[Reader, tuple[Pick, ...], Mapping[str, Any]], Any]] = {
+    "viewer": _viewer,
+    "me": _viewer,
+    "filterExistingAssets": _existing,
+    "countAssetAnnotations": _annotations,
+    "dataConnections": _no_connections,
+}
+
+
+MUTATIONS: dict[str, Callable[[Reader, Mapping[str, Any]], Result]] = {
+    "createProject": projects.create_project,
+    "deleteProjectAsynchronously": projects.delete_project,
+    "appendManyLabels": labeling.append_many_labels,
+    "appendToLabels": labeling.append_to_labels,
+    "createHoneypot": labeling.create_honeypot,
+    "updatePropertiesInLabel": labeling.update_label,
+    "deleteLabels": labeling.delete_labels,
+    "appendManyAssets": importing.append_many_assets,
+    "updatePropertiesInAssets": importing.update_assets,
+    "deleteAssets": importing.delete_assets,
+    "addAssetsToReview": importing.add_to_review,
+    "sendAssetsBackToQueue": importing.send_back,
+}
+"""The mutations that are served; the others of the schema say that they are not."""
+
+
+# -- the schema ----------------------------------------------------------------------------------------------------
+
+
+def make_documents() -> Documents:
+    """The documents of the schema of local Kili."""
+    page_size, date = ScalarType("PageSize"), ScalarType("DateTime")
+    page_size.set_value_parser(_page_size)
+    page_size.set_literal_parser(_page_size_literal)
+    date.set_value_parser(_date)
+    annotation = InterfaceType("Annotation", lambda value, *_: value["__typename"])
+    text = files("kili_query.server").joinpath("schema.graphql").read_text(encoding="utf-8")
+    schema = make_executable_schema(text, page_size, date, annotation)
+    schema.directives = _KNOWN_DIRECTIVES
+    documents = Documents(schema, resolve)
+    for kind in (schema.query_type, schema.mutation_type):
+        for root in kind.fields.values() if kind else ():
+            root.resolve = documents.resolver
+    return documents
+
+
+_KNOWN_DIRECTIVES = (  # where clients of a few years ago know them: they refuse a schema with newer places
+    GraphQLIncludeDirective,
+    GraphQLSkipDirective,
+    GraphQLDirective(
+        "deprecated",
+        [DirectiveLocation.FIELD_DEFINITION, DirectiveLocation.ENUM_VALUE],
+        args=GraphQLDeprecatedDirective.args,
+        description=GraphQLDeprecatedDirective.description,
+    ),
+)
+
+
+def _page_size(value: object) -> int:
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise GraphQLError(f"a page size is a whole number, and this is {value!r}")
+    if not 0 <= value <= MAX_PAGE:
+        raise GraphQLError(f"a page size is from 0 to {MAX_PAGE}, and this is {value}")
+    return value
+
+
+def _page_size_literal(node: ValueNode, _: object = None) -> int:
+    return _page_size(int(node.value) if isinstance(node, IntValueNode) else getattr(node, "value", None))
+
+
+def _date(value: object) -> str:
+    if isinstance(value, str):
+        try:
+            moments.span(value)
+            return value
+        except (ValueError, OverflowError):
+            pass
+    raise GraphQLError(f"a date is `YYYY-MM-DD` or `YYYY-MM-DDTHH:MM:SSZ`, and this is {value!r}")

@@ -1,0 +1,150 @@
+"""Rows of assets and labels on their way into a project: gathered, and written in batches.
+
+Here, and only here, a label becomes rows of counts; `model.counts` says which.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from sqlalchemy import Connection, Table
+
+from kili_query.model.counts import Counts
+from kili_query.server import tables as t
+
+BATCH = 2_000
+"""Labels, and assets, that are held back before they are written."""
+
+
+class Rows:
+    """The assets and labels that one transaction adds to a project."""
+
+    def __init__(self, connection: Connection, project_id: str) -> None:
+        self._driver = _driver(connection)
+        self.project_id = project_id
+        self._next = {table: self._last(table) for table in (t.assets, t.labels, t.operands)}
+        known = self._driver.execute("SELECT job, category, id FROM operands WHERE project_id = ?", (project_id,))
+        self._operands = {(job, category): number for job, category, number in known}
+        self._pending: dict[Table, list[tuple[Any, ...]]] = {table: [] for table in _WRITERS}
+        self._asset_keys: dict[tuple[str, str], int] = {}  # of those that are not written yet
+        self._label_ids: set[str] = set()
+
+    def add_asset(self, uid: str, external_id: str, values: Mapping[str, Any]) -> int:
+        """A row of `assets`; gives its key."""
+        key = self._number(t.assets)
+        row = {"id": key, "uid": uid, "external_id": external_id, "project_id": self.project_id}
+        self._asset_keys["uid", uid] = self._asset_keys["external_id", external_id] = key
+        self._put(t.assets, {**row, **values})
+        return key
+
+    def add_label(
+        self, uid: str, asset: int, values: Mapping[str, Any], response: str, counts: Counts, annotations: str | None = None
+    ) -> int:  # fmt: skip
+        """A row of `labels` with its content and its counts; gives its key."""
+        key = self._number(t.labels)
+        total = values.get("number_of_annotations")
+        row = {"id": key, "uid": uid, "asset_id": asset, "project_id": self.project_id}
+        row["number_of_annotations"] = sum(counts.values()) if total is None else total
+        self._label_ids.add(uid)
+        self._put(t.labels, {**values, **row})
+        self._pending[t.responses].append((key, response, annotations))
+        self.count(key, counts)
+        if len(self._pending[t.labels]) >= BATCH:
+            self.flush()
+        return key
+
+    def count(self, label: int, counts: Counts) -> None:
+        """The rows of counts of a label."""
+        for pair, number in counts.items():
+            operand = self._operands.get(pair)
+            if operand is None:
+                operand = self._operands[pair] = self._number(t.operands)
+                self._pending[t.operands].append((operand, self.project_id, *pair))
+            self._pending[t.counts].append((operand, number, label))
+
+    def asset(self, column: str, value: str) -> int | None:
+        """The key of the project's asset with this `uid` or `external_id`."""
+        if (column, value) in self._asset_keys:
+            return self._asset_keys[column, value]
+        query = f"SELECT id FROM assets WHERE project_id = ? AND {column} = ? LIMIT 1"
+        row = self._driver.execute(query, (self.project_id, value)).fetchone()
+        return row[0] if row else None
+
+    def owner(self, table: Table, uid: str) -> str | None:
+        """The project that has an asset, or a label, of this id; None if nobody has it."""
+        if ("uid", uid) in self._asset_keys if table is t.assets else uid in self._label_ids:
+            return self.project_id
+        row = self._driver.execute(f"SELECT project_id FROM {table.name} WHERE uid = ?", (uid,)).fetchone()
+        return row[0] if row else None
+
+    def flush(self) -> None:
+        """Write what was held back."""
+        for table, rows in self._pending.items():
+            if rows:
+                self._driver.executemany(_WRITERS[table], rows)
+                rows.clear()
+        self._asset_keys.clear()
+        self._label_ids.clear()
+
+    def _put(self, table: Table, values: Mapping[str, Any]) -> None:
+        self._pending[table].append(tuple({**_DEFAULTS[table], **values}.values()))
+        if table is t.assets and len(self._pending[table]) >= BATCH:
+            self.flush()
+
+    def _last(self, table: Table) -> int:
+        return int(self._driver.execute(f"SELECT coalesce(max(id), 0) FROM {table.name}").fetchone()[0])
+
+    def _number(self, table: Table) -> int:
+        self._next[table] += 1
+        return self._next[table]
+
+
+def _driver(connection: Connection) -> sqlite3.Connection:
+    """What stands below a connection, in the same transaction: an export has a million rows."""
+    driver = connection.connection.driver_connection
+    assert isinstance(driver, sqlite3.Connection)
+    return driver
+
+
+def _insert(table: Table) -> str:
+    names = ", ".join(column.name for column in table.columns)
+    return f"INSERT INTO {table.name} ({names}) VALUES ({', '.join('?' * len(table.columns))})"
+
+
+_WRITERS = {table: _insert(table) for table in (t.assets, t.labels, t.responses, t.operands, t.counts)}
+_DEFAULTS: dict[Table, dict[str, Any]] = {
+    table: {column.name: getattr(column.default, "arg", None) for column in table.columns}
+    for table in (t.assets, t.labels)
+}
+
+_LATEST = """
+    SELECT id FROM labels AS other
+    WHERE other.asset_id = labels.asset_id AND other.author_id IS labels.author_id AND {same}
+    ORDER BY created_at DESC, id DESC LIMIT 1
+"""
+_OF_TYPE = _LATEST.format(same="other.label_type = labels.label_type")
+_OF_STEP = _LATEST.format(
+    same="other.label_type IN ('DEFAULT', 'REVIEW')"
+    " AND coalesce(other.step_name, other.label_type) = coalesce(labels.step_name, labels.label_type)"
+)
+_FLAGS = {
+    "is_latest_label_for_user": f"id = ({_OF_TYPE})",
+    "is_latest_default_label_for_user": f"label_type = 'DEFAULT' AND id = ({_OF_TYPE})",
+    "is_latest_review_label_for_user": f"label_type = 'REVIEW' AND id = ({_OF_TYPE})",
+    "is_last_for_step": f"label_type IN ('DEFAULT', 'REVIEW') AND id = ({_OF_STEP})",
+}
+
+
+def settle_project(connection: Connection, project_id: str) -> None:
+    """Work out which labels are the latest, where a loading did not say so."""
+    sets = ", ".join(f"{name} = coalesce({name}, {value})" for name, value in _FLAGS.items())
+    missing = " OR ".join(f"{name} IS NULL" for name in _FLAGS)
+    connection.exec_driver_sql(f"UPDATE labels SET {sets} WHERE project_id = ? AND ({missing})", (project_id,))
+
+
+def settle_assets(connection: Connection, assets: Iterable[int]) -> None:
+    """Work out again which labels of these assets are the latest."""
+    sets = ", ".join(f"{name} = ({value})" for name, value in _FLAGS.items())
+    _driver(connection).executemany(f"UPDATE labels SET {sets} WHERE asset_id = ?", [(asset,) for asset in set(assets)])

@@ -1,0 +1,288 @@
+"""The store: the folder with the database of local Kili; opened by one server at a time, changed in transactions."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import sqlite3
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Lock
+from typing import Any, NamedTuple
+from uuid import uuid4
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event, insert, select, text
+from sqlalchemy.exc import DBAPIError
+
+from kili_query.errors import DataError
+from kili_query.server import tables
+from kili_query.server.media import remove_strays
+from kili_query.server.moments import now
+
+DATABASE, LOCK, FILES = "kili.db", "kili.lock", "files"
+
+
+class Account(NamedTuple):
+    """Who asks: the user of a key, and the organization whose data the user sees."""
+
+    user_id: str
+    organization_id: str
+
+
+class Store:
+    """The data of local Kili in a folder.
+
+    `durable=False` spares the waiting for the disk, for folders that nobody keeps.
+
+    Raises
+    ------
+    DataError: the folder is not one of local Kili, is in use, or its database is damaged or of a newer version.
+    """
+
+    def __init__(self, folder: Path, *, durable: bool = True) -> None:
+        self.folder = folder
+        self._durable = durable
+        self._accounts: dict[str, Account] = {}
+        self._writing = Lock()
+        _prepare(folder)
+        self._lock = _locked(folder / LOCK)
+        try:
+            self.engine = self._engine(folder / DATABASE)
+            self._open(folder / DATABASE)
+        except BaseException:
+            self._lock.close()
+            raise
+
+    def close(self) -> None:
+        """Leave the folder to others."""
+        self.engine.dispose()
+        self._lock.close()
+
+    # -- transactions ----------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """One state of the data, for several reads."""
+        with self.engine.connect() as connection, connection.begin():
+            yield connection
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """One change of the data: all of it, or nothing if it fails."""
+        with self._writing, self.engine.connect() as connection:
+            connection = connection.execution_options(kili_begin="BEGIN IMMEDIATE")
+            with connection.begin():
+                yield connection
+
+    # -- accounts --------------------------------------------------------------------------------------------------
+
+    def account(self, key: str) -> Account | None:
+        """Whose key it is; None if nobody's."""
+        if key not in self._accounts:
+            t = tables
+            with self.reading() as connection:
+                row = connection.execute(
+                    select(t.users.c.id, t.users.c.organization_id)
+                    .join(t.api_keys, t.api_keys.c.user_id == t.users.c.id)
+                    .where(t.api_keys.c.key == key, ~t.api_keys.c.revoked, t.users.c.activated)
+                ).first()
+            if row is None:
+                return None
+            self._accounts[key] = Account(*row)
+        return self._accounts[key]
+
+    def add_user(
+        self, email: str, organization: str, *, firstname: str | None = None, lastname: str | None = None, key: str = ""
+    ) -> str:
+        """A user with a new key, in an organization of that name, which is made if it is not there; gives the key.
+
+        Raises
+        ------
+        ValueError: the organization has a user with that e-mail address.
+        """
+        t, at, key = tables, now(), key or new_key()
+        with self.writing() as connection:
+            found = connection.scalar(select(t.organizations.c.id).where(t.organizations.c.name == organization))
+            organization_id = found or new_id()
+            if found is None:
+                license_ = '{"uploadLocalData":true,"uploadCloudData":true,"api":true}'
+                row = {"id": organization_id, "name": organization, "license": license_, "created_at": at}
+                connection.execute(insert(t.organizations), row)
+            mine = (t.users.c.organization_id == organization_id, t.users.c.email == email)
+            if connection.scalar(select(t.users.c.id).where(*mine)):
+                raise ValueError(f"the organization `{organization}` has a user `{email}` already")
+            user_id = add_user_row(connection, organization_id, email, firstname, lastname, role="ADMIN")
+            expiry = "2099-01-01T00:00:00.000Z"
+            connection.execute(
+                insert(t.api_keys),
+                {"id": new_id(), "key": key, "name": "local", "user_id": user_id, "created_at": at, "expiry_date": expiry},
+            )  # fmt: skip
+        return key
+
+    def first_key(self, email: str, organization: str) -> str:
+        """The key of the first user, who is made in a new folder."""
+        with self.reading() as connection:
+            key = connection.scalar(select(tables.api_keys.c.key).order_by(text("rowid")).limit(1))
+        return key or self.add_user(email, organization, firstname="Local", lastname="User")
+
+    def setting(self, name: str) -> str | None:
+        """A setting of the folder itself."""
+        with self.reading() as connection:
+            return connection.scalar(select(tables.settings.c.value).where(tables.settings.c.name == name))
+
+    # -- opening ---------------------------------------------------------------------------------------------------
+
+    def _engine(self, path: Path) -> Engine:
+        url = URL.create("sqlite", database=str(path))
+        engine = create_engine(url, pool_size=16, max_overflow=-1, connect_args={"check_same_thread": False})
+
+        @event.listens_for(engine, "connect")
+        def connected(connection: Any, _: object) -> None:
+            connection.isolation_level = None  # BEGIN is ours: the driver would begin too late
+            for pragma in ("busy_timeout = 30000", "foreign_keys = ON", "cache_size = -65536", "temp_store = MEMORY"):
+                connection.execute(f"PRAGMA {pragma}")
+            connection.execute(f"PRAGMA synchronous = {'FULL' if self._durable else 'OFF'}")
+
+        @event.listens_for(engine, "begin")
+        def begun(connection: Connection) -> None:
+            connection.exec_driver_sql(connection.get_execution_options().get("kili_begin", "BEGIN"))
+
+        return engine
+
+    def _open(self, path: Path) -> None:
+        new = not path.exists()
+        try:
+            with self.engine.connect() as connection:
+                driver = connection.connection.driver_connection
+                if not isinstance(driver, sqlite3.Connection):  # pragma: no cover - the URL says sqlite
+                    raise TypeError("the driver is not sqlite3")
+                if not new:
+                    _check(driver, path)
+                driver.execute("PRAGMA journal_mode = WAL")
+        except DBAPIError as error:
+            raise _damaged(path, error.orig or error) from None
+        except sqlite3.DatabaseError as error:
+            raise _damaged(path, error) from None
+        if not self._made():
+            self._make()
+        with self.reading() as connection:
+            remove_strays(connection, self.folder / FILES)
+
+    def _made(self) -> bool:
+        with self.engine.connect() as connection:
+            return bool(connection.exec_driver_sql("PRAGMA user_version").scalar())
+
+    def _make(self) -> None:
+        """The tables and the mark that says so, in one transaction: a folder is made, or still empty."""
+        with self.writing() as connection:
+            tables.metadata.create_all(connection)
+            connection.execute(insert(tables.settings), {"name": "secret", "value": secrets.token_hex(32)})
+            connection.exec_driver_sql(f"PRAGMA application_id = {tables.APPLICATION_ID}")
+            connection.exec_driver_sql(f"PRAGMA user_version = {tables.SCHEMA_VERSION}")
+
+
+def new_id() -> str:
+    """An id that nothing else has."""
+    return "c" + uuid4().hex[:24]
+
+
+def new_key() -> str:
+    """A key that nobody guesses."""
+    return f"local-{secrets.token_urlsafe(24)}"
+
+
+def add_user_row(
+    connection: Connection, organization_id: str, email: str, firstname: str | None, lastname: str | None,
+    *, id: str = "", role: str = "USER",
+) -> str:  # fmt: skip
+    """A user without key; gives the id."""
+    at, user_id = now(), id or new_id()
+    row = {"id": user_id, "organization_id": organization_id, "email": email, "firstname": firstname}
+    more = {"lastname": lastname, "organization_role": role, "created_at": at, "updated_at": at}
+    connection.execute(insert(tables.users), row | more)
+    return user_id
+
+
+def _prepare(folder: Path) -> None:
+    """The folder, made if it is not there.
+
+    Raises
+    ------
+    DataError: it is a file, holds other things, or cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        names = set(os.listdir(folder))
+    except (FileExistsError, NotADirectoryError):
+        raise _unusable(folder, "is a file, and data are kept in a folder") from None
+    except OSError as error:
+        raise _unusable(folder, f"cannot be used: {error.strerror}") from None
+    if DATABASE not in names and names - {LOCK}:
+        shown = ", ".join(f"`{name}`" for name in sorted(names)[:3])
+        raise _unusable(folder, f"holds {shown}, and no data of local Kili; an empty or a new folder works")
+
+
+def _locked(path: Path) -> Any:
+    """The lock file, held until it is closed or the process is gone, however that ends.
+
+    Raises
+    ------
+    DataError: another server holds it.
+    """
+    try:
+        file = open(path, "a+b")  # noqa: SIM115 - open as long as the store is
+    except OSError as error:
+        raise _unusable(path.parent, f"cannot be used: {error.strerror}") from None
+    try:
+        if sys.platform == "win32":
+            import msvcrt
+
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+        else:
+            import fcntl
+
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        file.close()
+        raise _unusable(
+            path.parent, "is in use by another local Kili; another folder works, or this one when that is stopped"
+        ) from None
+    return file
+
+
+def _check(driver: sqlite3.Connection, path: Path) -> None:
+    """Look before anything is changed.
+
+    Raises
+    ------
+    DataError: another program's database, a newer one, or a damaged one.
+    """
+    application = driver.execute("PRAGMA application_id").fetchone()[0]
+    version = driver.execute("PRAGMA user_version").fetchone()[0]
+    if not application and not version and not driver.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+        return  # a start that was killed before the tables were there
+    if application != tables.APPLICATION_ID:
+        raise DataError("the database is not one of local Kili", code="KQ503", where=str(path))
+    if version > tables.SCHEMA_VERSION:
+        raise DataError(
+            f"the database has version {version}, and this kili_query knows up to {tables.SCHEMA_VERSION}; "
+            "a newer kili_query opens it",
+            code="KQ503",
+            where=str(path),
+        )
+    found = driver.execute("PRAGMA quick_check(1)").fetchone()[0] if path.stat().st_size < _QUICK else "ok"
+    if found != "ok":
+        raise _damaged(path, sqlite3.DatabaseError(str(found).splitlines()[-1]))
+
+
+_QUICK = 64 << 20  # larger databases are checked as they are read: a check of all pages would delay the start
+
+
+def _damaged(path: Path, error: BaseException) -> DataError:
+    return DataError(f"the database is damaged: {error}", code="KQ503", where=str(path))
+
+
+def _unusable(folder: Path, what: str) -> DataError:
+    return DataError(f"the data folder {what}", code="KQ503", where=str(folder))

@@ -1,0 +1,261 @@
+"""Mutations: what is written is read back, counted, and undone as a whole where it fails."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from kili_query.server import LocalKili
+from tests.server.asking import INTERFACE, Asking, response
+
+CREATE = "mutation ($data: CreateProjectData!) { data: createProject(data: $data) { id } }"
+APPEND = "mutation appendManyLabels($data: AppendManyLabelsData!, $where: AssetWhere!) { data: appendManyLabels(data: $data, where: $where) { id } }"
+IMPORT = "mutation appendManyAssets($data: AppendManyAssetsData!, $where: ProjectWhere!) { data: appendManyAssets(data: $data, where: $where) { id } }"
+UPDATE = (
+    "mutation ($w: [AssetWhere!]!, $d: [AssetData!]!) { data: updatePropertiesInAssets(where: $w, data: $d) { id } }"
+)
+OUTCOME = "{ succeeded { assetId externalId } declined { assetId externalId } failed { assetId } }"
+
+
+@pytest.fixture
+def project(asking: Asking) -> str:
+    data = {"title": "t", "description": "d", "inputType": "IMAGE", "jsonInterface": json.dumps(INTERFACE)}
+    project_id = asking.ask(CREATE, data=data)["id"]
+    names = ["one", "two", "three"]
+    lists = {
+        "idArray": names,
+        "externalIDArray": [f"{name}.jpg" for name in names],
+        "contentArray": ["https://x.invalid/a.jpg"] * 3,
+    }
+    made = asking.ask(IMPORT, data=lists, where={"id": project_id})
+    assert made == [{"id": name} for name in names]
+    return str(project_id)
+
+
+def append(asking: Asking, *labels: tuple[str, object], kind: str = "DEFAULT", **options: Any) -> Any:
+    entry = {
+        "authorID": None,
+        "clientVersion": None,
+        "modelName": options.pop("model", None),
+        "referencedLabelId": None,
+        "secondsToLabel": None,
+    }
+    data = [{**entry, "assetID": asset, "jsonResponse": json.dumps(answers)} for asset, answers in labels]
+    where = {"idIn": [asset for asset, _ in labels]}
+    return asking.ask(APPEND, data={"labelType": kind, "labelsData": data, **options}, where=where)
+
+
+def test_a_project_that_was_made_is_read(asking: Asking, project: str) -> None:
+    fields = "id title description inputType jsonInterface roles { role user { email } } consensusTotCoverage minConsensusSize reviewCoverage numberOfAssets author { email }"
+    (found,) = asking.ask(f"{{ projects(where: {{}}, first: 1, skip: 0) {{ {fields} }} }}")
+    assert json.loads(found.pop("jsonInterface")) == INTERFACE
+    assert found == {
+        "id": project, "title": "t", "description": "d", "inputType": "IMAGE", "consensusTotCoverage": 0, "minConsensusSize": 1,
+        "reviewCoverage": 0, "numberOfAssets": 3, "author": {"email": "local@kili.invalid"},
+        "roles": [{"role": "ADMIN", "user": {"email": "local@kili.invalid"}}],
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("interface", ["", "{", "[]", '{"a": 1}', '{"jobs": []}', "null"])
+def test_a_project_without_an_ontology_is_refused(asking: Asking, interface: str) -> None:
+    error = asking.error(CREATE, data={"title": "t", "inputType": "IMAGE", "jsonInterface": interface})
+    assert "`jsonInterface`" in error["message"]
+
+
+def test_steps_of_a_new_project_are_kept_in_order(asking: Asking) -> None:
+    steps = [
+        {"name": "Label", "type": "DEFAULT", "groupName": "G"},
+        {"name": "Review", "type": "REVIEW", "groupName": "G"},
+    ]
+    asking.ask(
+        CREATE,
+        data={
+            "title": "t",
+            "inputType": "IMAGE",
+            "jsonInterface": {"jobs": {}},
+            "workflowVersion": "V3",
+            "steps": steps,
+        },
+    )
+    (found,) = asking.ask(
+        "{ projects(where: {}, first: 1, skip: 0) { workflowVersion stepGroups { name } steps { name type order assignees { id } } } }"
+    )
+    assert found["stepGroups"] == [{"name": "G"}]
+    assert [(s["name"], s["type"], s["order"], s["assignees"]) for s in found["steps"]] == [
+        ("Label", "DEFAULT", 1, []),
+        ("Review", "REVIEW", 2, []),
+    ]
+
+
+def test_the_trash_is_seen_on_request_only(asking: Asking, project: str) -> None:
+    assert asking.ask("mutation ($id: ID!) { deleteProjectAsynchronously(where: {id: $id}) }", id=project) == project
+    assert [asking.count(kind, {}) for kind in ("Project", "Asset", "Label")] == [0, 0, 0]
+    assert asking.count("Project", {"deleted": True}) == 1
+    assert asking.count("Asset", {"project": {"deleted": True}}) == 3
+    error = asking.error("mutation ($id: ID!) { deleteProjectAsynchronously(where: {id: $id}) }", id=project)
+    assert error["extensions"]["code"] == "NOT_FOUND"
+
+
+def test_appended_labels_are_found_by_their_counts(asking: Asking, project: str) -> None:
+    made = append(asking, ("one", response(2)), ("two", response(0, 1)))
+    assert [label["id"] for label in asking.labels({"search": "OBJ.A.count == 2"})] == [made[0]["id"]]
+    fields = "labelType author { email } jsonResponse numberOfAnnotations isLatestLabelForUser labelOf { status latestLabel { id } }"
+    (label,) = asking.labels({"id": made[1]["id"]}, fields)
+    assert json.loads(label.pop("jsonResponse")) == response(0, 1)
+    assert label == {
+        "labelType": "DEFAULT", "author": {"email": "local@kili.invalid"}, "numberOfAnnotations": 1,
+        "isLatestLabelForUser": True, "labelOf": {"status": "LABELED", "latestLabel": made[1]},
+    }  # fmt: skip
+
+
+def test_a_later_label_is_the_latest(asking: Asking, project: str) -> None:
+    (first,) = append(asking, ("one", response(1)))
+    (second,) = append(asking, ("one", response(2)))
+    (review,) = append(asking, ("one", response(3)), kind="REVIEW")
+    append(asking, ("one", response(4)), kind="PREDICTION", model="m")
+    fields = "id isLatestLabelForUser isLatestDefaultLabelForUser isLatestReviewLabelForUser isLastForStep"
+    flags = {label["id"]: [label[name] for name in fields.split()[1:]] for label in asking.labels({}, fields)}
+    assert flags[first["id"]] == [False, False, False, False]
+    assert flags[second["id"]] == [True, True, False, True]
+    assert flags[review["id"]] == [True, False, True, True]
+    (asset,) = asking.assets({"id": "one"}, "status latestLabel { id } latestLabels { id }")
+    assert asset == {"status": "REVIEWED", "latestLabel": review, "latestLabels": [review]}
+    asking.ask("mutation ($ids: [ID!]!) { deleteLabels(ids: $ids) }", ids=[review["id"]])
+    (asset,) = asking.assets({"id": "one"}, "latestLabel { id } latestLabels { id }")
+    assert asset == {"latestLabel": second, "latestLabels": [second]}
+
+
+def test_overwriting_replaces_labels_of_the_same_model(asking: Asking, project: str) -> None:
+    append(asking, ("one", response(1)), ("two", response(1)), kind="PREDICTION", model="m")
+    append(asking, ("one", response(1)), kind="PREDICTION", model="other")
+    append(asking, ("one", response(2)), kind="PREDICTION", model="m", overwrite=True)
+    found = [
+        (label["labelOf"]["id"], label["modelName"], label["numberOfAnnotations"])
+        for label in asking.labels({}, "labelOf { id } modelName numberOfAnnotations")
+    ]
+    assert sorted(found) == [("one", "m", 2), ("one", "other", 1), ("two", "m", 1)]
+    assert asking.count("Label", {"search": "OBJ.A.count == 1"}) == 2
+
+
+def test_a_batch_with_one_bad_label_writes_nothing(asking: Asking, project: str) -> None:
+    entries = [{"assetID": "one", "jsonResponse": "{}"}, {"assetID": "two", "jsonResponse": "[1]"}]
+    error = asking.error(APPEND, data={"labelType": "DEFAULT", "labelsData": entries}, where={"idIn": ["one", "two"]})
+    assert error["extensions"]["context"] == {"index": 1}
+    entries[1] = {"assetID": "nowhere", "jsonResponse": "{}"}
+    error = asking.error(APPEND, data={"labelType": "DEFAULT", "labelsData": entries}, where={"idIn": ["one"]})
+    assert error["extensions"] == {"code": "NOT_FOUND", "context": {"ids": ["nowhere"]}}
+    assert asking.count("Label", {}) == 0
+    assert {asset["status"] for asset in asking.assets({}, "status")} == {"TODO"}
+
+
+def test_one_label_and_honeypots_and_changes(asking: Asking, project: str) -> None:
+    document = "mutation ($data: AppendToLabelsData!, $where: AssetWhere!) { data: appendToLabels(data: $data, where: $where) { id } }"
+    me = asking.ask("{ viewer { id } }")["id"]
+    data = {"authorID": me, "jsonResponse": "{}", "labelType": "DEFAULT", "secondsToLabel": 3}
+    label = asking.ask(document, data=data, where={"id": "one"})
+    document = "mutation ($w: LabelWhere!, $d: LabelData!) { updatePropertiesInLabel(where: $w, data: $d) { id secondsToLabel modelName } }"
+    changed = asking.ask(
+        document, w=label, d={"modelName": "m", "jsonResponse": json.dumps(response(3)), "secondsToLabel": None}
+    )
+    assert changed == {**label, "secondsToLabel": 3.0, "modelName": "m"}
+    assert asking.labels({"search": "OBJ.A.count == 3"}) == [label]
+    document = "mutation ($data: CreateHoneypotData!, $where: AssetWhere!) { createHoneypot(data: $data, where: $where) { id labelType labelOf { isHoneypot } } }"
+    honeypot = asking.ask(document, data={"jsonResponse": "{}"}, where={"id": "two"})
+    assert (honeypot["labelType"], honeypot["labelOf"]) == ("REVIEW", {"isHoneypot": True})
+
+
+def test_deleted_labels_and_assets_leave_no_counts(server: LocalKili, asking: Asking, project: str) -> None:
+    made = append(asking, ("one", response(2)), ("two", response(2)))
+    assert asking.ask("mutation ($ids: [ID!]!) { deleteLabels(ids: $ids) }", ids=[made[0]["id"], "none"]) == [
+        made[0]["id"]
+    ]
+    assert asking.count("Label", {"search": "OBJ.A.count > 0"}) == 1
+    outcome = asking.ask(f'mutation {{ deleteAssets(where: {{idIn: ["two", "gone"]}}) {OUTCOME} }}')
+    assert outcome["succeeded"] == [
+        {"assetId": "two", "externalId": "two.jpg"},
+        {"assetId": "gone", "externalId": None},
+    ]
+    assert asking.count("Label", {}) == asking.count("Label", {"search": "OBJ.A.count > 0"}) == 0
+    with server._running.reading() as connection:
+        assert connection.exec_driver_sql("SELECT count(*) FROM counts").scalar() == 0
+    assert asking.error(f"mutation {{ deleteAssets(where: {{}}) {OUTCOME} }}")["extensions"]["code"] == "BAD_USER_INPUT"
+    assert asking.count("Asset", {}) == 2
+
+
+def test_properties_change_where_they_are_given(server: LocalKili, asking: Asking, project: str) -> None:
+    server.add_user(email="lab@x.invalid")
+    changes = [
+        {
+            "priority": 2,
+            "jsonMetadata": '{"k": 1}',
+            "toBeLabeledBy": ["lab@x.invalid"],
+            "resolution": {"width": 3, "height": 4},
+        },
+        {"externalId": "new.jpg", "isHoneypot": True, "content": None},
+    ]
+    assert asking.ask(UPDATE, w=[{"id": "one"}, {"id": "two"}], d=changes) == [{"id": "one"}, {"id": "two"}]
+    fields = "priority jsonMetadata externalId isHoneypot content resolution { width height } assignees { email }"
+    one, two = asking.assets({"idIn": ["one", "two"]}, fields)
+    same = {"content": "https://x.invalid/a.jpg"}
+    assert one == {**same, "priority": 2, "jsonMetadata": '{"k": 1}', "externalId": "one.jpg", "isHoneypot": False,
+                   "resolution": {"width": 3, "height": 4}, "assignees": [{"email": "lab@x.invalid"}]}  # fmt: skip
+    assert two == {
+        **same,
+        "priority": 0,
+        "jsonMetadata": "{}",
+        "externalId": "new.jpg",
+        "isHoneypot": True,
+        "resolution": None,
+        "assignees": [],
+    }
+    assert (
+        asking.assets({"assigneeIn": ["lab@x.invalid"]})
+        == asking.assets({"assigneeNotIn": ["local@kili.invalid"]})
+        == [{"id": "one"}]
+    )
+    assert asking.ask(UPDATE, w=[{"id": "one"}], d=[{"shouldResetToBeLabeledBy": True}]) == [{"id": "one"}]
+    assert asking.count("Asset", {"assigneeIn": ["lab@x.invalid"]}) == 0
+    assert asking.ask(UPDATE, w=[{"id": "one"}], d=[]) == [{"id": "one"}]
+
+
+def test_assets_move_between_the_queues(asking: Asking, project: str) -> None:
+    append(asking, ("one", response(1)))
+    outcome = asking.ask(f'mutation {{ addAssetsToReview(where: {{idIn: ["one", "two"]}}) {OUTCOME} }}')
+    assert [row["assetId"] for row in outcome["succeeded"]] == ["one"]
+    assert [row["assetId"] for row in outcome["declined"]] == ["two"]
+    assert asking.assets({"statusIn": ["TO_REVIEW"]}) == [{"id": "one"}]
+    asking.ask(f'mutation {{ sendAssetsBackToQueue(where: {{idIn: ["one"]}}) {OUTCOME} }}')
+    assert asking.assets({"statusIn": ["ONGOING"]}) == [{"id": "one"}]
+    assert asking.labels({}, "isSentBackToQueue") == [{"isSentBackToQueue": True}]
+
+
+def test_imports_that_do_not_fit_are_refused(asking: Asking, project: str) -> None:
+    for data in (
+        {"idArray": ["x", "y"], "contentArray": ["a"]},
+        {"idArray": ["one"]},
+        {"idArray": ["z"], "jsonMetadataArray": ["["]},
+    ):
+        assert asking.error(IMPORT, data=data, where={"id": project})["extensions"]["code"] == "BAD_USER_INPUT"
+    assert asking.count("Asset", {}) == 3
+
+
+def test_existing_external_ids_are_told(asking: Asking, project: str) -> None:
+    document = "query FilterExistingAssets($p: ID!, $e: [String!]!) { external_ids: filterExistingAssets(projectID: $p, externalIDs: $e) }"
+    assert asking.ask(document, p=project, e=["no", "two.jpg", "one.jpg", "two.jpg"]) == ["two.jpg", "one.jpg"]
+    assert (
+        asking.ask("query ($w: AssetWhere!) { countAssetAnnotations(where: $w) }", w={"project": {"id": project}}) == 0
+    )
+
+
+def test_mutations_that_are_not_served_say_so(asking: Asking) -> None:
+    from kili_query.server.resolvers import MUTATIONS, make_documents
+
+    kind = make_documents().schema.mutation_type
+    assert kind is not None
+    assert set(kind.fields) - set(MUTATIONS) == {
+        "appendManyAssetsAsynchronously", "createAnnotationFileUpload", "appendManyToDataset", "appendManyFramesToDatasetAsynchronously",
+        "deleteManyFromDataset", "addAllLabeledAssetsToReview", "sendBackAssetsToQueue",
+    }  # fmt: skip
+    assert asking.error("mutation { deleteManyFromDataset(where: {}) { id } }")["extensions"]["code"] == "NOT_BUILT"
