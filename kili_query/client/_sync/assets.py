@@ -1,0 +1,402 @@
+# Generated from kili_query/client/_async/assets.py by kili_query.client.unasync. Do not edit.
+"""Assets: listing and counting them, and tables of their labels."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Literal
+
+from kili_query.client._sync.session import Listing, Session
+from kili_query.client.arguments import check_arguments, refuse_parsed_labels
+from kili_query.client.calls import Call
+from kili_query.client.dataframes import to_dataframe
+from kili_query.client.decoding import decode_metadata, labels_in
+from kili_query.client.filters import Decide, Filter, decision
+from kili_query.client.operations import assets as wire
+from kili_query.client.operations import labels as label_wire
+from kili_query.client.operations.assets import DATAFRAME_ASSET_FIELDS, DATAFRAME_FIELDS, DEFAULT_FIELDS
+from kili_query.client.operations.projects import Project
+from kili_query.client.pruning import keep_labels, without_unasked
+from kili_query.client.types import (
+    AssetStatuses,
+    CategorySearch,
+    Day,
+    Id,
+    IssueStatus,
+    IssueType,
+    LabelTypes,
+    Mark,
+    Natural,
+    Row,
+    StepStatuses,
+    StepsWithStatus,
+    Texts,
+)
+from kili_query.client.where import Where, asset_where, labels_of_assets_where, without_aliases
+from kili_query.client.workflow import needs_workflow, resolve_steps
+from kili_query.errors import ArgumentError
+from kili_query.query import Query, parse
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class Assets(Session):
+    """The methods about assets."""
+
+    def assets(
+        self,
+        project_id: Id,
+        asset_id: str | None = None,
+        skip: Natural = 0,
+        fields: Texts = DEFAULT_FIELDS,
+        asset_id_in: Texts | None = None,
+        asset_id_not_in: Texts | None = None,
+        consensus_mark_gt: Mark | None = None,
+        consensus_mark_lt: Mark | None = None,
+        disable_tqdm: bool | None = None,
+        external_id_contains: Texts | None = None,
+        first: Natural | None = None,
+        format: str | None = None,
+        honeypot_mark_gt: Mark | None = None,
+        honeypot_mark_lt: Mark | None = None,
+        label_author_in: Texts | None = None,
+        label_consensus_mark_gt: Mark | None = None,
+        label_consensus_mark_lt: Mark | None = None,
+        label_created_at: Day | None = None,
+        label_created_at_gt: Day | None = None,
+        label_created_at_lt: Day | None = None,
+        label_honeypot_mark_gt: Mark | None = None,
+        label_honeypot_mark_lt: Mark | None = None,
+        label_type_in: LabelTypes | None = None,
+        metadata_where: dict[str, Any] | None = None,
+        skipped: bool | None = None,
+        status_in: AssetStatuses | None = None,
+        updated_at_gte: Day | None = None,
+        updated_at_lte: Day | None = None,
+        label_category_search: CategorySearch | None = None,
+        download_media: bool = False,
+        local_media_dir: str | None = None,
+        created_at_gte: Day | None = None,
+        created_at_lte: Day | None = None,
+        honeypot_mark_gte: Mark | None = None,
+        honeypot_mark_lte: Mark | None = None,
+        consensus_mark_gte: Mark | None = None,
+        consensus_mark_lte: Mark | None = None,
+        inference_mark_gte: Mark | None = None,
+        inference_mark_lte: Mark | None = None,
+        label_labeler_in: Texts | None = None,
+        label_labeler_not_in: Texts | None = None,
+        label_reviewer_in: Texts | None = None,
+        label_reviewer_not_in: Texts | None = None,
+        assignee_in: Texts | None = None,
+        assignee_not_in: Texts | None = None,
+        label_consensus_mark_gte: Mark | None = None,
+        label_consensus_mark_lte: Mark | None = None,
+        label_created_at_gte: Day | None = None,
+        label_created_at_lte: Day | None = None,
+        label_honeypot_mark_gte: Mark | None = None,
+        label_honeypot_mark_lte: Mark | None = None,
+        issue_type: IssueType | None = None,
+        issue_status: IssueStatus | None = None,
+        external_id_strictly_in: Texts | None = None,
+        external_id_in: Texts | None = None,
+        label_output_format: Literal["dict", "parsed_label"] = "dict",
+        *,
+        as_generator: bool = False,
+        step_name_and_status_in: StepsWithStatus | None = None,
+        step_name_and_status_not_in: StepsWithStatus | None = None,
+        step_name_in: Texts | None = None,
+        step_name_not_in: Texts | None = None,
+        step_status_in: StepStatuses | None = None,
+        step_status_not_in: StepStatuses | None = None,
+        group_name_in: Texts | None = None,
+        group_name_not_in: Texts | None = None,
+        step_id_in: Texts | None = None,
+        step_id_not_in: Texts | None = None,
+        step_id_and_status_in: StepsWithStatus | None = None,
+        step_id_and_status_not_in: StepsWithStatus | None = None,
+        matching_labels_only: bool = False,
+    ) -> list[Row] | Iterator[Row] | pd.DataFrame:
+        """The assets of a project, each as a dict of the asked fields, the oldest first.
+
+        Parameters
+        ----------
+        project_id: id of the project.
+        asset_id, asset_id_in, asset_id_not_in: only the asset with this id; with one, or none, of these ids.
+        external_id_in, external_id_strictly_in: external id contains one of the texts; is one of them.
+        status_in, skipped: status (TODO, ONGOING, LABELED, TO_REVIEW, REVIEWED); skipped or not.
+        step_*, group_name_*: steps of the workflow by name or id, statuses in them, groups (projects with steps).
+        assignee_in, assignee_not_in: assigned to one of these users, or to another.
+        consensus_mark_*, honeypot_mark_*, inference_mark_*: marks of the asset, from 0 to 1; ends are included.
+        created_at_*, updated_at_*: days, `YYYY-MM-DD`; both ends of a range are included.
+        metadata_where: `{key: value}`: equal; `{key: [text, text]}`: one of them; `{key: [low, high]}`: from, to.
+        issue_type, issue_status: has an issue of this type, with this status.
+        label_*: one label of the asset must satisfy all of these together. All labels of the asset are given, though.
+        label_category_search: a category query, as text or `Query`, that this label satisfies.
+        matching_labels_only: give, of the labels, only those that satisfy `label_category_search`.
+        fields: names of fields, parts of objects with a dot. With answers of labels come `content`, `jsonContent` and
+            `resolution`. By default, in projects with steps, `currentStep` is given instead of `status`.
+        first, skip: how many assets at most; how many to leave out at the start.
+        format: "pandas" gives a DataFrame (`pip install "kili_query[pandas]"`).
+        disable_tqdm: True hides the progress bar; None shows it only on terminals and in notebooks.
+        download_media, local_media_dir, label_output_format="parsed_label": not there yet.
+        as_generator: give the assets one by one, as an iterator that fetches pages when they are needed.
+        consensus_mark_gt, honeypot_mark_lt, ..., external_id_contains: old names, with a DeprecationWarning.
+
+        Raises
+        ------
+        ArgumentError: an argument cannot be used; raised before anything is sent.
+        QuerySyntaxError, QueryCheckError, UnsupportedQueryError: the category query is wrong for this project.
+        NotFoundError: there is no such project.
+        ApiError: the server gave no answer, or a refusal.
+
+        Examples
+        --------
+        >>> for asset in kili.assets(project, label_category_search="OBJECT_DETECTION_JOB.person.count >= 2"):
+        ...     print(asset["externalId"], asset["status"])
+        coco_1.jpg LABELED
+        coco_3.jpg LABELED
+        """
+        arguments = without_aliases(check_arguments(Assets.assets, locals()))
+        _refuse_what_is_missing(arguments)
+        call = Call.of("assets")
+        wire.listing(arguments["fields"], None)  # a wrong field is told before anything is sent
+        if arguments["as_generator"]:
+            return self._generated_assets(arguments, call)
+        if arguments["format"] == "pandas":
+            to_dataframe([])  # a missing pandas is told before anything is fetched
+        found = self._listed(self._asked_assets(arguments, call), call, self._bar(disable_tqdm))
+        return to_dataframe(found) if arguments["format"] == "pandas" else found
+
+    def count_assets(
+        self,
+        project_id: Id,
+        asset_id: str | None = None,
+        asset_id_in: Texts | None = None,
+        asset_id_not_in: Texts | None = None,
+        external_id_contains: Texts | None = None,
+        metadata_where: dict[str, Any] | None = None,
+        status_in: AssetStatuses | None = None,
+        consensus_mark_gt: Mark | None = None,
+        consensus_mark_lt: Mark | None = None,
+        honeypot_mark_gt: Mark | None = None,
+        honeypot_mark_lt: Mark | None = None,
+        label_type_in: LabelTypes | None = None,
+        label_author_in: Texts | None = None,
+        label_consensus_mark_gt: Mark | None = None,
+        label_consensus_mark_lt: Mark | None = None,
+        label_created_at: Day | None = None,
+        label_created_at_gt: Day | None = None,
+        label_created_at_lt: Day | None = None,
+        label_honeypot_mark_gt: Mark | None = None,
+        label_honeypot_mark_lt: Mark | None = None,
+        skipped: bool | None = None,
+        updated_at_gte: Day | None = None,
+        updated_at_lte: Day | None = None,
+        label_category_search: CategorySearch | None = None,
+        created_at_gte: Day | None = None,
+        created_at_lte: Day | None = None,
+        honeypot_mark_gte: Mark | None = None,
+        honeypot_mark_lte: Mark | None = None,
+        consensus_mark_gte: Mark | None = None,
+        consensus_mark_lte: Mark | None = None,
+        inference_mark_gte: Mark | None = None,
+        inference_mark_lte: Mark | None = None,
+        label_labeler_in: Texts | None = None,
+        label_labeler_not_in: Texts | None = None,
+        label_reviewer_in: Texts | None = None,
+        label_reviewer_not_in: Texts | None = None,
+        assignee_in: Texts | None = None,
+        assignee_not_in: Texts | None = None,
+        label_consensus_mark_gte: Mark | None = None,
+        label_consensus_mark_lte: Mark | None = None,
+        label_created_at_gte: Day | None = None,
+        label_created_at_lte: Day | None = None,
+        label_honeypot_mark_gte: Mark | None = None,
+        label_honeypot_mark_lte: Mark | None = None,
+        issue_type: IssueType | None = None,
+        issue_status: IssueStatus | None = None,
+        external_id_strictly_in: Texts | None = None,
+        external_id_in: Texts | None = None,
+        *,
+        step_name_in: Texts | None = None,
+        step_name_not_in: Texts | None = None,
+        step_status_in: StepStatuses | None = None,
+        step_status_not_in: StepStatuses | None = None,
+        step_name_and_status_in: StepsWithStatus | None = None,
+        step_name_and_status_not_in: StepsWithStatus | None = None,
+        group_name_in: Texts | None = None,
+        group_name_not_in: Texts | None = None,
+        step_id_in: Texts | None = None,
+        step_id_not_in: Texts | None = None,
+        step_id_and_status_in: StepsWithStatus | None = None,
+        step_id_and_status_not_in: StepsWithStatus | None = None,
+    ) -> int:
+        """How many assets there are. Arguments and errors are those of `assets`.
+
+        Examples
+        --------
+        >>> kili.count_assets(project, label_category_search="OBJECT_DETECTION_JOB.person.count >= 2")
+        2
+        """
+        call = Call.of("count_assets")
+        arguments = without_aliases(check_arguments(Assets.count_assets, locals()))
+        arguments, project, search = self._asset_filters(arguments, call)
+        if search.local is not None and project is not None:
+            return len(self._assets_by_labels(arguments, search.local, search.text, project, call))
+        return self._count(wire.COUNT, asset_where(arguments, search.text), call, project_id)
+
+    def export_labels_as_df(
+        self,
+        project_id: Id,
+        fields: Texts = DATAFRAME_FIELDS,
+        asset_fields: Texts = DATAFRAME_ASSET_FIELDS,
+    ) -> pd.DataFrame:
+        """A table of all labels: a row per label, with columns of its asset beside its own.
+
+        Needs pandas: `pip install "kili_query[pandas]"`.
+
+        Parameters
+        ----------
+        project_id: id of the project.
+        fields: fields of the label, a column each; parts of one object share a column that holds dicts.
+        asset_fields: fields of its asset, in columns named `asset_<field>`.
+
+        Raises
+        ------
+        ArgumentError, NotFoundError, ApiError: as `labels`.
+
+        Examples
+        --------
+        >>> table = kili.export_labels_as_df(project, fields=["labelType"])
+        >>> print(table)
+          labelType asset_externalId
+        0   DEFAULT       coco_1.jpg
+        1   DEFAULT       coco_2.jpg
+        2   DEFAULT       coco_3.jpg
+        """
+        check_arguments(Assets.export_labels_as_df, locals())
+        to_dataframe([])  # a missing pandas is told before anything is fetched
+        call = Call.of("export_labels_as_df")
+        asked = [*asset_fields, *(f"labels.{field}" for field in fields)]
+        listing = self._asset_listing(project_id, asset_where({"project_id": project_id}), asked, call)
+        return to_dataframe(wire.by_label(self._listed(listing, call, self._bar(None))))
+
+    def _generated_assets(self, arguments: dict[str, Any], call: Call) -> Iterator[Row]:
+        """Assets one by one. Nothing is sent before the first is asked for."""
+        for row in self._rows(self._asked_assets(arguments, call), call, True):
+            yield row
+
+    def _asked_assets(self, arguments: dict[str, Any], call: Call) -> Listing:
+        """The listing that the arguments of `assets` ask for."""
+        project = self._project(arguments["project_id"], call)
+        arguments, _, search = self._asset_filters(arguments, call)
+        fields = wire.fields_of_workflow(arguments["fields"], project.workflow)
+        where = asset_where(arguments, search.text)
+        chosen = None
+        if search.local is not None:
+            chosen = self._assets_by_labels(arguments, search.local, search.text, project, call)
+        matching = None
+        if arguments["matching_labels_only"]:
+            query = _query(arguments["label_category_search"])
+            matching = decision(query, project.ontology)
+        return self._listing(where, fields, project, call, arguments, chosen, matching)
+
+    def _asset_filters(self, arguments: dict[str, Any], call: Call) -> tuple[dict[str, Any], Project | None, Filter]:
+        """The arguments with steps resolved, the project where they need it, and the filter of the query."""
+        project = None
+        search = self._filter(arguments["label_category_search"], arguments["project_id"], call)
+        if needs_workflow(arguments) or search.local is not None:
+            project = self._project(arguments["project_id"], call)
+            arguments = resolve_steps(arguments, project)
+        return arguments, project, search
+
+    def _assets_by_labels(
+        self, arguments: Mapping[str, Any], query: Query, text: str | None, project: Project, call: Call
+    ) -> set[str]:
+        """The ids of the assets with a label that satisfies the criteria, the query among them, decided here."""
+        fields = ["assetId", "jsonResponse"]
+        decide = decision(query, project.ontology)
+
+        def decode(rows: list[Row], call: Call) -> list[Row]:
+            self._decode_responses(rows, project.input_type, call)
+            return [row for row in rows if decide(row["jsonResponse"])]
+
+        listing = Listing(
+            noun="labels",
+            operation=label_wire.listing(fields, project.input_type),
+            counting=label_wire.COUNT,
+            where=labels_of_assets_where(arguments, text),
+            page=label_wire.page_size(fields, project.input_type),
+            decode=decode,
+        )
+        return {row["assetId"] for row in self._listed(listing, call, True)}
+
+    def _asset_listing(self, project_id: str, where: Where, fields: Texts, call: Call) -> Listing:
+        """All assets that a filter finds, with these fields."""
+        project = self._project(project_id, call) if wire.has_responses(fields) else None
+        return self._listing(where, fields, project, call, {"project_id": project_id})
+
+    def _listing(
+        self, where: Where, fields: Texts, project: Project | None, call: Call, arguments: Mapping[str, Any],
+        chosen: set[str] | None = None, matching: Decide | None = None,
+    ) -> Listing:  # fmt: skip
+        """A listing of assets; of those `chosen` by id only, with the labels that are `matching` only."""
+        input_type = project.input_type if project else None
+        asked = list(fields)
+        if chosen is not None:
+            asked.append("id")
+        if matching is not None:
+            asked += [f"{key}.jsonResponse" for key in wire.label_keys(fields)]
+        asked = list(dict.fromkeys(asked))
+        annotations = 0
+        if wire.counts_annotations(asked, input_type):
+            annotations = self._execute(wire.COUNT_ANNOTATIONS, {"where": where}, call)
+
+        def decode(rows: list[Row], call: Call) -> list[Row]:
+            decode_metadata(rows)
+            if chosen is not None:
+                rows = [row for row in rows if row["id"] in chosen]
+            if wire.has_responses(asked):
+                self._decode_responses(labels_in(rows), input_type, call)
+            if matching is not None:
+                keep_labels(rows, matching)
+            return rows if len(asked) == len(fields) else without_unasked(rows, wire.given_fields(fields))
+
+        return Listing(
+            noun="assets",
+            operation=wire.listing(asked, input_type),
+            counting=wire.COUNT,
+            where=where,
+            page=wire.page_size(asked, input_type, annotations),
+            project_id=arguments["project_id"],
+            first=arguments.get("first"),
+            skip=arguments.get("skip") or 0,
+            whole_pages="id" in fields and not wire.has_responses(asked),
+            decode=decode,
+            filtered=chosen is not None,
+        )
+
+
+def _query(search: CategorySearch) -> Query:
+    return search if isinstance(search, Query) else parse(search)
+
+
+def _refuse_what_is_missing(arguments: Mapping[str, Any]) -> None:
+    """Refuse what the arguments of `assets` cannot mean together, and what is not there yet."""
+    if arguments["format"] == "pandas" and arguments["as_generator"]:
+        raise ArgumentError(
+            "as_generator", 'gives assets one by one, and `format="pandas"` a table of all; it is one of them'
+        )
+    for name in ("download_media", "local_media_dir"):
+        if arguments[name]:
+            raise ArgumentError(name, "is not there yet; the addresses of the media are in the field `content`")
+    refuse_parsed_labels("label_output_format", arguments["label_output_format"])
+    if arguments["matching_labels_only"]:
+        if arguments["label_category_search"] in (None, ""):
+            raise ArgumentError(
+                "matching_labels_only", "keeps labels that satisfy `label_category_search`, which is not given"
+            )
+        if not wire.label_keys(arguments["fields"]):
+            raise ArgumentError("matching_labels_only", "needs labels among `fields`, such as `labels.id`")

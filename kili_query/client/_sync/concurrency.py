@@ -1,0 +1,90 @@
+"""What differs between the two SDKs: waiting, and several requests at once. This one is for threads."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Mapping
+from concurrent.futures import Future
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+Place = int
+"""Where connections may be shared: within a process. A forked child must not use its parent's."""
+
+_this_thread = threading.local()
+
+
+class GivenUp(Exception):
+    """Ends a thread whose result nobody waits for any more."""
+
+
+def here() -> Place:
+    """This place."""
+    return os.getpid()
+
+
+def is_gone(place: Place) -> bool:
+    """True if nothing can run there, or not from here."""
+    return place != os.getpid()
+
+
+def sleep(seconds: float) -> None:
+    """Wait before a request is made; one that nobody waits for any more is not made."""
+    given_up = _given_up()
+    if given_up is None:
+        time.sleep(seconds)
+    elif given_up.wait(seconds):
+        raise GivenUp
+
+
+def _given_up() -> threading.Event | None:
+    """Set when the caller that this thread works for has gone; None in the caller's own thread."""
+    return getattr(_this_thread, "given_up", None)
+
+
+def give_up(clients: Mapping[Place, Any]) -> None:
+    """Close the connections of a client that nobody holds any more."""
+    for client in clients.values():
+        client.close()
+
+
+def in_order(calls: Iterable[Callable[[], T]], ahead: int) -> Generator[T]:
+    """The results of calls in their order, with up to `ahead` of them under way at once.
+
+    When the consumer stops, or a call fails, the rest are not begun, and those under way are not sent again. Threads
+    are daemons, because one that waits for a slow server must not keep the program from ending after Ctrl-C.
+    """
+    remaining = iter(calls)
+    under_way: deque[Future[T]] = deque()
+    outer = _given_up()
+    given_up = outer or threading.Event()
+    try:
+        while True:
+            while len(under_way) < ahead and (call := next(remaining, None)) is not None:
+                if given_up.is_set():
+                    raise GivenUp
+                under_way.append(_started(call, given_up))
+            if not under_way:
+                return
+            yield under_way.popleft().result()
+    finally:
+        if outer is None:
+            given_up.set()
+
+
+def _started(call: Callable[[], T], given_up: threading.Event) -> Future[T]:
+    future: Future[T] = Future()
+    threading.Thread(target=_run, args=(call, future, given_up), daemon=True, name="kili_query request").start()
+    return future
+
+
+def _run(call: Callable[[], T], future: Future[T], given_up: threading.Event) -> None:
+    _this_thread.given_up = given_up
+    try:
+        future.set_result(call())
+    except BaseException as error:
+        future.set_exception(error)

@@ -1,0 +1,79 @@
+# Generated from kili_query/client/_async/kili.py by kili_query.client.unasync. Do not edit.
+"""The synchronous client of Kili."""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Any, Self
+
+from kili_query.client._sync.assets import Assets
+from kili_query.client._sync.labels import Labels
+from kili_query.client._sync.projects import Projects
+from kili_query.client._sync.transport import Transport
+from kili_query.client.arguments import check_arguments
+from kili_query.client.limits import PROCESS_LIMIT
+from kili_query.client.settings import find_settings
+from kili_query.client.types import CheckQueries
+
+
+class Kili(Labels, Assets, Projects):
+    """A client of Kili whose category queries are parsed, checked against the ontology, and compiled.
+
+    Of each setting holds the first of: argument, environment variable (`KILI_API_KEY`, `KILI_API_ENDPOINT`,
+    `KILI_VERIFY`, `KILI_DISABLE_TQDM`, `KILI_DISABLE_REQUEST_COMPRESSION`), file `kili-sdk-config.json` of the working
+    folder or the home folder (wire.md 1). Nothing is sent before the first call.
+
+    Parameters
+    ----------
+    api_key: the key; without one, and none in the environment or the file, an error.
+    api_endpoint: the address of Kili's API; by default the cloud's.
+    verify: False does not check certificates; a path names certificates to trust.
+    disable_tqdm: True hides all progress bars.
+    disable_request_compression: True never compresses requests.
+    check_queries: what becomes of a category query that does not fit the ontology: "error" raises, "warn" warns and
+        sends it, "off" does not look.
+    local_filter: answer queries that Kili's own language cannot express (quoted names) by fetching more and
+        filtering here.
+    transport: an httpx transport to use instead of the network, such as that of `LocalKili(socket=False)`.
+
+    Raises
+    ------
+    AuthenticationError: there is no key.
+    ArgumentError: an argument cannot be used.
+    """
+
+    def __init__(
+        self,
+        api_key: str | None = None,
+        api_endpoint: str | None = None,
+        verify: bool | str | None = None,
+        *,
+        disable_tqdm: bool | None = None,
+        disable_request_compression: bool | None = None,
+        check_queries: CheckQueries = "error",
+        local_filter: bool = False,
+        transport: Any = None,
+    ) -> None:
+        # the key is checked with the settings: what is said of arguments shows them
+        unchecked = ("api_key", "transport")
+        arguments = check_arguments(
+            Kili.__init__, {name: value for name, value in locals().items() if name not in unchecked}
+        )
+        settings = find_settings(api_key, **arguments)
+        limit = PROCESS_LIMIT if transport is None else None  # it protects Kili's servers, not what has no network
+        super().__init__(settings, Transport(settings, limit, transport))
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self._settings.endpoint!r})"
+
+    def close(self) -> None:
+        """Close the connections. The client can still be used; it opens new ones."""
+        self._transport.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

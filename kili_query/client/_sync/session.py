@@ -1,0 +1,235 @@
+# Generated from kili_query/client/_async/session.py by kili_query.client.unasync. Do not edit.
+"""What all methods share: the transport, what is known of projects, the door for category queries, and pages."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterable, Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, NamedTuple
+
+from kili_query.client._sync.concurrency import in_order
+from kili_query.client._sync.transport import Transport
+from kili_query.client.calls import Call
+from kili_query.client.decoding import put_response, responses
+from kili_query.client.documents import Operation
+from kili_query.client.filters import Filter, compile_search, fits
+from kili_query.client.operations.projects import FACTS, Project, facts_variables, read_facts
+from kili_query.client.progress import progress_bar
+from kili_query.client.settings import Settings
+from kili_query.client.suggestions import SCHEMA_OF_TYPE, name_unknown_field, unknown_field
+from kili_query.client.types import Row
+from kili_query.client.where import Where
+from kili_query.errors import ApiError, GraphQLError, NotFoundError, ServerError
+from kili_query.query import Query, parse
+
+PAGES_AHEAD = 3
+"""Pages under way or waiting for the caller; more would only fill the memory."""
+
+DOWNLOADS_AHEAD = 10
+"""Answers behind addresses that are fetched at once, for each page."""
+
+
+@dataclass(frozen=True)
+class Listing:
+    """What to list: the operations, the filter, which rows, in pages of what size, and how they are decoded."""
+
+    noun: str
+    operation: Operation
+    counting: Operation
+    where: Where
+    page: int
+    project_id: str | None = None
+    first: int | None = None
+    skip: int = 0
+    whole_pages: bool = False
+    """Pages are asked whole, until one comes short; rows are told apart by `id` (wire.md 5)."""
+    decode: Callable[[list[Row], Call], list[Row]] | None = None
+    filtered: bool = False
+    """Decoding leaves rows out that the server could not decide; `first` and `skip` count those that stay."""
+
+
+class Page(NamedTuple):
+    """The rows of a page, and how many the server gave."""
+
+    rows: list[Row]
+    given: int
+
+
+class Session:
+    """Connections, settings and what was learnt of projects. The methods of the SDK are built upon it."""
+
+    def __init__(self, settings: Settings, transport: Transport) -> None:
+        self._settings = settings
+        self._transport = transport
+        self._projects: dict[str, Project] = {}
+
+    def _execute(self, operation: Operation, variables: Mapping[str, Any], call: Call) -> Any:
+        """The `data` of an operation, which all documents give that name."""
+        try:
+            answer = self._transport.execute(operation, variables, call)
+        except GraphQLError as error:
+            if (unknown := unknown_field(error)) is None:
+                raise
+            try:
+                schema = self._transport.execute(SCHEMA_OF_TYPE, {"name": unknown.type_name}, call)
+            except ApiError:
+                schema = None
+            raise name_unknown_field(unknown, schema) from error
+        if not isinstance(answer, Mapping) or "data" not in answer:
+            raise ServerError("the answer lacks `data`", operation=operation.name)
+        return answer["data"]
+
+    def _count(self, operation: Operation, where: Where, call: Call, project_id: str | None) -> int:
+        """How many rows there are. None in a project that does not exist is an error rather than 0."""
+        number = self._execute(operation, {"where": where}, call)
+        if not isinstance(number, int):
+            raise ServerError(f"the answer is `{number!r}` instead of a number", operation=operation.name)
+        if number == 0 and project_id is not None:
+            self._project(project_id, call)
+        return number
+
+    def _project(self, project_id: str, call: Call, *, anew: bool = False) -> Project:
+        """What is known of a project; asked once.
+
+        Raises
+        ------
+        NotFoundError: there is no such project, or not with this key.
+        """
+        if anew or project_id not in self._projects:
+            rows = _objects(self._execute(FACTS, facts_variables(project_id), call), FACTS)
+            if not rows:
+                raise NotFoundError(
+                    f"there is no project `{project_id}` that this API key may see; `projects()` lists those it may",
+                    operation=FACTS.name,
+                )
+            self._projects[project_id] = read_facts(rows[0], project_id)
+        return self._projects[project_id]
+
+    def _filter(self, search: str | Query | None, project_id: str, call: Call) -> Filter:
+        """The one door for category queries: checked against the ontology of the project, compiled for the server."""
+        check = self._settings.check_queries
+        ontology = None
+        if search is not None and search != "" and (check != "off" or self._settings.local_filter):
+            if check == "error" and isinstance(search, str):
+                parse(search)  # what is no query needs no project to be refused
+            known = project_id in self._projects
+            ontology = (self._project(project_id, call)).ontology
+            if known and not fits(search, ontology):
+                # the ontology may have been changed since it was asked for
+                ontology = (self._project(project_id, call, anew=True)).ontology
+        return compile_search(search, ontology, check=check, local_filter=self._settings.local_filter)
+
+    def _pages(self, listing: Listing, call: Call, disable_tqdm: bool | None) -> Generator[list[Row]]:
+        """The rows of a listing, page by page, in order. The next pages are fetched while one is looked at."""
+        counted = self._count(listing.counting, listing.where, call, listing.project_id)
+        first, skip = (None, 0) if listing.filtered else (listing.first, listing.skip)
+        wanted = counted - skip
+        wanted = wanted if first is None else min(wanted, first)
+        if wanted <= 0 or listing.first == 0:
+            return
+        window = _Window(listing.skip if listing.filtered else 0, listing.first)
+        seen: set[Any] = set()
+        with progress_bar(wanted, listing.noun, disable_tqdm) as bar:
+            with closing(self._fetched(listing, wanted, skip, first, call)) as pages:
+                for page in pages:
+                    bar.update(page.given)
+                    rows = page.rows
+                    if listing.whole_pages:
+                        rows = [row for row in rows if row["id"] not in seen]
+                        seen.update(row["id"] for row in rows)
+                    if rows := window.cut(rows):
+                        yield rows
+                    if window.full:
+                        return
+
+    def _fetched(self, listing: Listing, wanted: int, skip: int, first: int | None, call: Call) -> Generator[Page]:
+        """The pages as the server gives them, until one comes short."""
+        size = listing.page
+        offsets = range(0, wanted, size)
+        sizes = [size if listing.whole_pages else min(size, wanted - offset) for offset in offsets]
+        asked = [
+            partial(self._page, listing, skip + offset, length, call)
+            for offset, length in zip(offsets, sizes, strict=True)
+        ]
+        lengths = iter(sizes)
+        with closing(in_order(asked, PAGES_AHEAD)) as pages:
+            for page in pages:
+                yield page
+                if page.given < next(lengths):
+                    return
+        offset = len(offsets) * size
+        while listing.whole_pages and (first is None or offset < first):
+            page = self._page(listing, skip + offset, size, call)
+            yield page
+            if page.given < size:
+                return
+            offset += size
+
+    def _page(self, listing: Listing, skip: int, first: int, call: Call) -> Page:
+        variables = {"where": listing.where, "skip": skip, "first": first}
+        rows = _objects(self._execute(listing.operation, variables, call), listing.operation)
+        given = len(rows)
+        return Page(listing.decode(rows, call) if listing.decode else rows, given)
+
+    def _rows(self, listing: Listing, call: Call, disable_tqdm: bool | None) -> Generator[Row]:
+        """The rows of a listing, one by one."""
+        with closing(self._pages(listing, call, disable_tqdm)) as pages:
+            for rows in pages:
+                for row in rows:
+                    yield row
+
+    def _listed(self, listing: Listing, call: Call, disable_tqdm: bool | None) -> list[Row]:
+        """The rows of a listing, all."""
+        found: list[Row] = []
+        with closing(self._pages(listing, call, disable_tqdm)) as pages:
+            for rows in pages:
+                found += rows
+        return found
+
+    def _decode_responses(self, labels: Iterable[Row], input_type: str | None, call: Call) -> None:
+        """Decode the answers of labels in place, fetching those that lie behind addresses."""
+        behind = list(responses(labels, input_type))
+        calls = [partial(self._transport.download, url, call) for _, url in behind]
+        contents = iter(behind)
+        with closing(in_order(calls, DOWNLOADS_AHEAD)) as downloads:
+            for content in downloads:
+                put_response(next(contents)[0], content)
+
+    def _bar(self, disable_tqdm: bool | None) -> bool | None:
+        """Whether the bar is hidden: as the method says, else as the client says."""
+        return disable_tqdm or (disable_tqdm if self._settings.disable_tqdm is None else self._settings.disable_tqdm)
+
+
+def _objects(rows: Any, operation: Operation) -> list[Row]:
+    """The rows themselves.
+
+    Raises
+    ------
+    ServerError: they are anything but a list of objects.
+    """
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise ServerError("the answer is no list of objects", operation=operation.name)
+    return rows
+
+
+class _Window:
+    """Leaves out the first rows, and ends after some."""
+
+    def __init__(self, skip: int, first: int | None) -> None:
+        self._skip = skip
+        self._left = first
+
+    @property
+    def full(self) -> bool:
+        return self._left is not None and self._left <= 0
+
+    def cut(self, rows: list[Row]) -> list[Row]:
+        """Those of the next rows that lie in the window."""
+        passed = rows[self._skip :] if self._skip else rows
+        self._skip = max(0, self._skip - len(rows))
+        if self._left is not None:
+            passed = passed[: self._left]
+            self._left -= len(passed)
+        return passed

@@ -1,0 +1,137 @@
+"""What an answer of the server says: its data, or the error that it is (wire.md 4)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from kili_query.client.retries import Failure, Kind, kind_of_refusal, kind_of_status
+from kili_query.client.telling import warn
+from kili_query.errors import (
+    ApiError,
+    AuthenticationError,
+    GraphQLError,
+    NotFoundError,
+    RateLimitError,
+    ServerError,
+)
+
+REQUEST_IDS = ("x-request-id", "x-correlation-id", "x-amzn-requestid", "x-amz-cf-id", "cf-ray")
+"""Headers in which servers, and the proxies before them, name a request."""
+
+
+class _Envelope(msgspec.Struct):
+    data: Any = msgspec.UNSET
+    errors: list[Any] | None = None
+    extensions: Any = None
+
+
+_decoder = msgspec.json.Decoder(_Envelope)
+
+
+def read_answer(status: int, headers: Mapping[str, str], body: bytes, operation: str) -> Any:
+    """The data of an answer, or the `Failure` that it is.
+
+    An answer with `data` or `errors` counts whatever its HTTP status is; anything else is not one of Kili's, but that
+    of a proxy, say.
+    """
+    about: dict[str, Any] = {"operation": operation, "status": status, "request_id": request_id(headers)}
+    try:
+        envelope = _decoder.decode(body)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        envelope = _Envelope()
+    wait = retry_after(headers)
+    if envelope.errors:
+        error = _refusal(envelope.errors, about)
+        return Failure(error, kind_of_refusal(error), wait)
+    if envelope.data is msgspec.UNSET or (envelope.data is None and status != 200):
+        return Failure(_failure(status, headers, body, about), kind_of_status(status, body), wait)
+    if envelope.data is None:
+        return Failure(ServerError("the answer holds neither data nor an error", **about), Kind.FAILED)
+    if isinstance(envelope.extensions, dict):
+        _tell_deprecations(envelope.extensions.get("deprecations"))
+    return envelope.data
+
+
+def request_id(headers: Mapping[str, str]) -> str | None:
+    """What the server calls the request."""
+    return next((headers[name] for name in REQUEST_IDS if headers.get(name)), None)
+
+
+def retry_after(headers: Mapping[str, str]) -> float | None:
+    """The seconds that the server asks to wait before the next call, if any.
+
+    A date is not looked at, since clocks differ. Nor is 0, which would mean calls without a pause.
+    """
+    value = headers.get("retry-after", "").strip()
+    return float(value) or None if value.isascii() and value.isdigit() else None
+
+
+def _refusal(errors: list[Any], about: dict[str, Any]) -> ApiError:
+    """The error that GraphQL errors are; Kili's `extensions` may be missing (wire.md 4)."""
+    messages, paths, codes = [], [], []
+    reason = None
+    for error in errors:
+        error = error if isinstance(error, dict) else {"message": error}
+        messages.append(str(error.get("message") or "an error without a message"))
+        if isinstance(path := error.get("path"), list):
+            paths.append(".".join(map(str, path)))
+        extensions = error.get("extensions")
+        if isinstance(extensions, dict):
+            if isinstance(code := extensions.get("code"), str):
+                codes.append(code)
+            context = extensions.get("context")
+            if reason is None and isinstance(context, dict) and isinstance(context.get("reason"), str):
+                reason = context["reason"]
+    said = _first_line(messages[0]) + (f" (and {len(messages) - 1} more)" if len(messages) > 1 else "")
+    if about["status"] == 401 or "UNAUTHENTICATED" in codes:
+        return AuthenticationError(f"Kili refused the API key: {said}", **about)
+    if "NOT_FOUND" in codes:
+        return NotFoundError(said, **about)
+    return GraphQLError(
+        f"Kili refused the call: {said}", messages=messages, paths=paths, codes=codes, reason=reason, **about
+    )
+
+
+_REDIRECTS = frozenset((301, 302, 303, 307, 308))
+
+_MEANINGS = {
+    401: "the API key is not accepted",
+    403: "the API key has no right to this",
+    404: "there is nothing at this address; the endpoint of Kili ends with `/api/label/v2/graphql`",
+    413: "the request is too large",
+    429: "too many calls",
+    500: "the server failed",
+    502: "the server behind the proxy failed",
+    503: "the server is not available",
+    504: "the server did not answer its proxy in time",
+}
+
+
+def _failure(status: int, headers: Mapping[str, str], body: bytes, about: dict[str, Any]) -> ApiError:
+    """The error that an answer without data and errors is."""
+    if status in (401, 403):
+        return AuthenticationError(_MEANINGS[status], **about)
+    if status == 429:
+        return RateLimitError(_MEANINGS[429], **about)
+    if status in _REDIRECTS and (target := headers.get("location")):
+        target = target.split("?", 1)[0]
+        return ServerError(f"the server redirects to `{target}`; check the address (`api_endpoint`)", **about)
+    if status in _MEANINGS or status >= 300:
+        return ServerError(_MEANINGS.get(status, "the server did not give data"), **about)
+    kind = headers.get("content-type", "no content type").split(";")[0]
+    start = re.sub(r"\s+", " ", body[:60].decode("utf-8", "replace")).strip()
+    return ServerError(f"the answer is not one of Kili's: {kind}, beginning with `{start}`", **about)
+
+
+def _tell_deprecations(deprecations: Any) -> None:
+    for entry in deprecations if isinstance(deprecations, list) else ():
+        if isinstance(entry, dict):
+            warn(f"Kili: {entry.get('path')} is deprecated: {entry.get('reason')}")
+
+
+def _first_line(message: str) -> str:
+    return message.strip().split("\n", 1)[0]

@@ -1,0 +1,110 @@
+"""The one door: every category query of the SDK is parsed, checked and compiled here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING, NamedTuple
+
+from kili_query.client.telling import warn
+from kili_query.client.types import CheckQueries
+from kili_query.errors import (
+    Diagnostic,
+    QueryCheckError,
+    QuerySyntaxError,
+    QueryWarning,
+    Severity,
+    UnsupportedQueryError,
+)
+from kili_query.lang.printer import to_text
+from kili_query.lang.rewrites import portable_superset
+from kili_query.query import Query, parse
+
+if TYPE_CHECKING:
+    from kili_query.model.ontology import Ontology
+
+
+class Filter(NamedTuple):
+    """What a category query becomes: a text for the server, and what is left to ask of its answer.
+
+    `text` None: the server is asked for all. `local` None: the answer of the server is exact.
+    """
+
+    text: str | None = None
+    local: Query | None = None
+
+
+def compile_search(
+    search: str | Query | None, ontology: Ontology | None, *, check: CheckQueries = "error", local_filter: bool = False
+) -> Filter:
+    """The filter that a `category_search` becomes. None and empty text are handed on, as Kili's own SDK does.
+
+    Raises
+    ------
+    QuerySyntaxError: the text is not a query, unless `check` is "warn" or "off": the server gets it as it is, then.
+    QueryCheckError: it does not fit the ontology, if `check` is "error".
+    UnsupportedQueryError: Kili's own language cannot express it, and `local_filter` is false (KQ401).
+
+    >>> compile_search("NOT A.B.count > 2", None)
+    Filter(text='A.B.count <= 2', local=None)
+    """
+    if isinstance(search, Query):
+        query = search
+    elif not search:
+        return Filter(search)
+    else:
+        try:
+            query = parse(search)
+        except QuerySyntaxError as error:
+            if check == "error":
+                raise
+            if check == "warn":
+                _warn(error.source, error.diagnostics[0])
+            return Filter(search)
+    if check != "off":
+        _check(query, ontology, check)
+    try:
+        return Filter(query.to_server())
+    except UnsupportedQueryError as error:
+        if not local_filter:
+            raise UnsupportedQueryError(error.source, list(map(_with_way_out, error.diagnostics))) from None
+        superset = portable_superset(query.tree)
+        return Filter(None if superset is None else to_text(superset), query)
+
+
+def fits(query: Query | str | None, ontology: Ontology | None) -> bool:
+    """False if a check against this ontology finds an error. What is not a query fits: the door tells why it is none."""
+    try:
+        query = parse(query) if isinstance(query, str) and query else query
+    except QuerySyntaxError:
+        return True
+    return not isinstance(query, Query) or all(d.severity is not Severity.ERROR for d in query.check(ontology))
+
+
+def _check(query: Query, ontology: Ontology | None, check: CheckQueries) -> None:
+    """Raise what is an error, warn of what is likely a mistake. Advice on style is for editors."""
+    found = query.check(ontology)
+    errors = [d for d in found if d.severity is Severity.ERROR]
+    if errors and check == "error":
+        raise QueryCheckError(query.source, errors)
+    for diagnostic in found:
+        if diagnostic.severity is not Severity.HINT:
+            _warn(query.source, diagnostic)
+
+
+def _warn(source: str, diagnostic: Diagnostic) -> None:
+    warn(diagnostic.render(source), QueryWarning)
+
+
+def _with_way_out(diagnostic: Diagnostic) -> Diagnostic:
+    return replace(
+        diagnostic, hint="no server can search it; `local_filter=True` of the client asks it of the labels here"
+    )
+
+
+Decide = Callable[[object], bool]
+
+
+def decision(query: Query, ontology: Ontology | None) -> Decide:
+    """The truth of a query for the `jsonResponse` of a label; a label without one satisfies what zero counts satisfy."""
+    return lambda response: query.matches(response or {}, ontology)

@@ -1,0 +1,1 @@
+"""Operations as data and pure functions: document, variables, decoder. No input or output."""

@@ -1,0 +1,126 @@
+"""Projects on the wire: what the SDK asks about them, and what it makes of the answers."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, NamedTuple
+
+from kili_query.client.documents import Operation, count_query, page_query, selection
+from kili_query.client.types import Row
+from kili_query.errors import ArgumentError, DataError
+from kili_query.model.decoding import decode_json
+from kili_query.model.ontology import Ontology
+
+DEFAULT_FIELDS = (
+    "consensusTotCoverage", "id", "inputType", "jsonInterface", "minConsensusSize", "reviewCoverage",
+    "roles.id", "roles.role", "roles.user.email", "roles.user.id", "title",
+)  # fmt: skip
+"""The fields of `projects`, unless others are asked for."""
+
+COUNT = Operation("countProjects", count_query("countProjects", "ProjectWhere"))
+
+FACTS = Operation(
+    "projects",
+    page_query(
+        "projects",
+        "ProjectWhere",
+        selection(["id", "inputType", "jsonInterface", "workflowVersion", "steps.id", "steps.name"]),
+    ),
+)
+"""All that the SDK needs to know of a project, in one question instead of Kili's two or three."""
+
+CREATE = Operation(
+    "createProject",
+    "mutation ($data: CreateProjectData!) {\n  data: createProject(data: $data) {\n    id\n  }\n}",
+    change=True,
+)
+
+DELETE = Operation(
+    "deleteProjectAsynchronously",
+    "mutation ($where: ProjectWhere!) {\n  data: deleteProjectAsynchronously(where: $where)\n}",
+    change=True,
+)
+
+
+class Step(NamedTuple):
+    """A step of a workflow."""
+
+    id: str
+    name: str
+
+
+@dataclass(frozen=True)
+class Project:
+    """What the SDK knows of a project: its kind, its steps, and its ontology as the server gave it."""
+
+    id: str
+    input_type: str | None
+    workflow: str
+    steps: tuple[Step, ...]
+    json_interface: object
+
+    @cached_property
+    def ontology(self) -> Ontology | None:
+        """The ontology; None if the server gave none that can be read, and nothing can be checked against it."""
+        interface = self.json_interface
+        if not interface or interface in ("{}", "null"):
+            return None
+        try:
+            return Ontology.from_json_interface(interface, self.input_type)
+        except DataError:
+            return None
+
+
+def facts_variables(project_id: str) -> dict[str, Any]:
+    """The question for one project."""
+    return {"where": {"id": project_id}, "first": 1, "skip": 0}
+
+
+def read_facts(row: Mapping[str, Any], project_id: str) -> Project:
+    """The facts out of an answer, whatever of them is missing."""
+    steps = row.get("steps")
+    return Project(
+        id=project_id,
+        input_type=row.get("inputType") if isinstance(row.get("inputType"), str) else None,
+        workflow=row.get("workflowVersion") or "V1",
+        steps=tuple(
+            Step(str(step.get("id")), str(step.get("name")))
+            for step in (steps if isinstance(steps, list) else ())
+            if isinstance(step, dict)
+        ),
+        json_interface=row.get("jsonInterface"),
+    )
+
+
+def listing(fields: Iterable[str]) -> Operation:
+    """The operation that lists projects."""
+    return Operation("projects", page_query("projects", "ProjectWhere", selection(fields)))
+
+
+def read_rows(rows: list[Row]) -> list[Row]:
+    """Projects as the SDK gives them: `jsonInterface` is an object."""
+    for row in rows:
+        if isinstance(interface := row.get("jsonInterface"), str):
+            try:
+                row["jsonInterface"] = decode_json(interface)
+            except DataError:
+                row["jsonInterface"] = {}
+    return rows
+
+
+def creation(title: str, input_type: str, json_interface: Mapping[str, Any], description: str) -> dict[str, Any]:
+    """The variables that create a project.
+
+    Raises
+    ------
+    ArgumentError: the interface is no ontology.
+    """
+    try:
+        Ontology.from_json_interface(json_interface, input_type)
+        text = json.dumps(json_interface, allow_nan=False)
+    except (DataError, TypeError, ValueError) as error:
+        raise ArgumentError("json_interface", f"is no ontology: {error}") from None
+    return {"data": {"description": description, "inputType": input_type, "jsonInterface": text, "title": title}}

@@ -1,0 +1,43 @@
+"""Taking away what was asked of the server for our own needs only."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from kili_query.client.types import Row
+
+Tree = dict[str, "Tree"]
+
+
+def without_unasked(rows: Iterable[Row], fields: Iterable[str]) -> list[Row]:
+    """The rows with nothing but the fields asked for; what lies under `jsonResponse` and the like is left whole.
+
+    >>> without_unasked([{"id": "l1", "author": {"id": "u", "email": "e"}, "jsonResponse": {}}], ["author.email"])
+    [{'author': {'email': 'e'}}]
+    """
+    tree: Tree = {}
+    for field in fields:
+        node = tree
+        for part in field.split("."):
+            node = node.setdefault(part, {})
+    return [_pruned(row, tree) for row in rows]
+
+
+def _pruned(value: Any, tree: Tree) -> Any:
+    if not tree or value is None:
+        return value
+    if isinstance(value, list):
+        return [_pruned(item, tree) for item in value]
+    return {name: _pruned(item, tree[name]) for name, item in value.items() if name in tree}
+
+
+def keep_labels(assets: Iterable[Row], decide: Callable[[object], bool]) -> None:
+    """Leave in the assets only the labels for whose answers `decide` is true; in place."""
+    for asset in assets:
+        for key in ("labels", "latestLabels"):
+            if asset.get(key):
+                asset[key] = [label for label in asset[key] if label and decide(label.get("jsonResponse"))]
+        latest = asset.get("latestLabel")
+        if latest and not decide(latest.get("jsonResponse")):
+            asset["latestLabel"] = None

@@ -1,0 +1,180 @@
+"""Where the server is and who asks: arguments of the client, then the environment, then a file (wire.md 1)."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any, NoReturn, TypeVar
+from urllib.parse import urlsplit
+
+import msgspec
+from pydantic import BaseModel, ConfigDict, SecretStr
+
+from kili_query.client.types import CheckQueries
+from kili_query.errors import ArgumentError, AuthenticationError, DataError
+
+DEFAULT_ENDPOINT = "https://cloud.kili-technology.com/api/label/v2/graphql"
+CONFIG_FILE = "kili-sdk-config.json"
+
+_YES, _NO = frozenset(("1", "true", "yes", "on")), frozenset(("0", "false", "no", "off", ""))
+
+T = TypeVar("T")
+
+
+class Settings(BaseModel):
+    """What a client needs to know. The key is never shown: not in a repr, not in an error, not in a log."""
+
+    model_config = ConfigDict(frozen=True)
+
+    api_key: SecretStr
+    endpoint: str
+    verify: bool | str = True
+    disable_tqdm: bool | None = None
+    compress: bool = True
+    check_queries: CheckQueries = "error"
+    local_filter: bool = False
+
+    def beside(self, name: str) -> str:
+        """The address of another service of the server: its `version` or its `files` (wire.md 1)."""
+        return self.endpoint.replace("/graphql", f"/{name}")
+
+    def is_own(self, url: str) -> bool:
+        """True if an address belongs to the server, so that the key may be sent there."""
+        try:
+            mine, other = _origin(self.endpoint), _origin(url)
+        except ValueError:  # no address at all
+            return False
+        folder = urlsplit(self.endpoint).path.removesuffix("/graphql").rstrip("/") + "/"
+        return mine == other and urlsplit(url).path.startswith(folder)
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("settings hold the API key and are not pickled; each process makes a client of its own")
+
+
+def find_settings(
+    api_key: str | None = None,
+    api_endpoint: str | None = None,
+    verify: bool | str | None = None,
+    disable_tqdm: bool | None = None,
+    disable_request_compression: bool | None = None,
+    check_queries: CheckQueries = "error",
+    local_filter: bool = False,
+) -> Settings:
+    """The settings that hold: of each, the first of argument, environment variable and configuration file.
+
+    Raises
+    ------
+    AuthenticationError: there is no key.
+    ArgumentError: the endpoint is no address, or a key is empty or holds what no header can.
+    DataError: the configuration file cannot be read (KQ503).
+    """
+    file = _config_file()
+
+    def first(argument: T | None, variable: str, *keys: str) -> Any:
+        if argument is not None:
+            return argument
+        if variable in os.environ:
+            return os.environ[variable]
+        return next((file[key] for key in keys if file.get(key) is not None), None)
+
+    key = first(api_key, "KILI_API_KEY", "api_key")
+    if key is None:
+        raise AuthenticationError(
+            "no API key: give `Kili(api_key=...)`, set the environment variable KILI_API_KEY, "
+            f"or put `api_key` into {CONFIG_FILE}; without an account, `kili-query serve` starts a server and prints a key"
+        )
+    compression = _flag(
+        first(disable_request_compression, "KILI_DISABLE_REQUEST_COMPRESSION", "disable_request_compression"),
+        "disable_request_compression",
+    )
+    verification = first(verify, "KILI_VERIFY", "verify", "verify_ssl")
+    return Settings(
+        api_key=SecretStr(_key(key)),
+        endpoint=_endpoint(first(api_endpoint, "KILI_API_ENDPOINT", "api_endpoint") or DEFAULT_ENDPOINT),
+        verify=_verification(verification),
+        disable_tqdm=_flag(first(disable_tqdm, "KILI_DISABLE_TQDM", "disable_tqdm"), "disable_tqdm"),
+        compress=not compression,
+        check_queries=check_queries,
+        local_filter=local_filter,
+    )
+
+
+def _config_file() -> dict[str, Any]:
+    """The configuration file of the working folder, else of the home folder; empty if there is none."""
+    for folder in (Path.cwd, Path.home):
+        try:
+            path = folder() / CONFIG_FILE
+            content = path.read_bytes()
+        except (FileNotFoundError, NotADirectoryError, RuntimeError):  # RuntimeError: there is no home
+            continue
+        except OSError as error:
+            raise DataError(f"cannot be read: {error.strerror}", code="KQ503", where=str(path)) from None
+        try:
+            return msgspec.json.decode(content, type=dict[str, Any])
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+            raise DataError(f"is not a JSON object: {error}", code="KQ503", where=str(path)) from None
+    return {}
+
+
+def _key(key: Any) -> str:
+    if not isinstance(key, str):
+        raise ArgumentError("api_key", f"is no text but {type(key).__name__}; it takes the key as text")
+    text = key.strip()
+    if not text:
+        raise ArgumentError("api_key", "is empty; it takes the key that Kili shows under My profile, API keys")
+    if not text.isascii() or not text.isprintable():
+        raise ArgumentError("api_key", "holds characters that a key cannot have; a line break copied along, perhaps")
+    return text
+
+
+def _endpoint(endpoint: Any) -> str:
+    takes = "it takes an address such as `https://cloud.kili-technology.com/api/label/v2/graphql`"
+    text = endpoint.strip() if isinstance(endpoint, str) else ""
+    try:
+        parts = urlsplit(text)
+        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
+    except ValueError:
+        usable = False
+    if usable and (parts.username or parts.password):
+        raise ArgumentError("api_endpoint", f"holds a name or password; {takes}")
+    if not usable:
+        # what does not look like an address, or holds a name, may be a key
+        shown = f"is `{text}`" if "://" in text and "@" not in text else "is no address"
+        raise ArgumentError("api_endpoint", f"{shown}; {takes}")
+    return text
+
+
+def _flag(value: Any, name: str) -> bool | None:
+    if value is None or isinstance(value, bool):
+        return value
+    word = str(value).strip().casefold()
+    if word in _YES or word in _NO:
+        return word in _YES
+    raise ArgumentError(name, f"is `{value}`; it takes true or false")
+
+
+def _verification(value: Any) -> bool | str:
+    """True or False for checking certificates, or the path of certificates to trust."""
+    if value is None or isinstance(value, bool):
+        return value is not False
+    word = str(value).strip().casefold()
+    if word in _YES or not word:
+        return True
+    if word in _NO:
+        return False
+    if not Path(str(value)).exists():
+        raise ArgumentError("verify", f"is `{value}`; it takes True, False, or the path of certificates to trust")
+    return str(value)
+
+
+def _origin(url: str) -> tuple[str, str | None, int | None]:
+    """Scheme, host and port, each in one form.
+
+    Raises
+    ------
+    ValueError: it is no address, or one with a name before the host.
+    """
+    parts = urlsplit(url)
+    if "@" in parts.netloc:
+        raise ValueError(parts.netloc)
+    return parts.scheme, parts.hostname, parts.port or {"http": 80, "https": 443}.get(parts.scheme)

@@ -1,0 +1,58 @@
+"""A field that the server does not have: which one it is, and which are near, by the server's own schema."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from kili_query.client.documents import Operation
+from kili_query.errors import ArgumentError, GraphQLError
+from kili_query.lang.assist import listed, nearest
+
+_UNKNOWN_FIELD = re.compile(r"""Cannot query field ["'](\w+)["'] on type ["'](\w+)["']""")
+_NO_PARTS = re.compile(
+    r"""Field ["'](\w+)["'] must not have a selection since type ["']([^"']+)["'] has no subfields"""
+)
+_PARTS_NEEDED = re.compile(r"""Field ["'](\w+)["'] of type ["']\[?(\w+)[^"']*["'] must have a selection of subfields""")
+
+SCHEMA_OF_TYPE = Operation(
+    "fieldsOfType",
+    "query fieldsOfType($name: String!) {\n  data: __type(name: $name) {\n    fields {\n      name\n    }\n  }\n}",
+)
+
+
+class Unknown(NamedTuple):
+    """A field that was asked for and cannot be: its name, the type that it was asked of, and what is wrong."""
+
+    field: str
+    type_name: str
+    problem: str
+
+
+def unknown_field(error: GraphQLError) -> Unknown | None:
+    """The field that a refusal is about, if it is about one. The sentences are those of GraphQL's reference."""
+    for message in error.messages:
+        if match := _UNKNOWN_FIELD.search(message):
+            return Unknown(match[1], match[2], f"is no field of Kili's `{match[2]}`")
+        if match := _PARTS_NEEDED.search(message):
+            return Unknown(match[1], match[2], "is an object: ask for parts of it")
+        if match := _NO_PARTS.search(message):
+            return Unknown(match[1], match[2].strip("[]!"), "has no parts: ask for it alone")
+    return None
+
+
+def name_unknown_field(unknown: Unknown, schema: Any) -> ArgumentError:
+    """The error that names the field, with those of the server's schema that are near."""
+    described = schema.get("data") if isinstance(schema, Mapping) else None
+    fields = described.get("fields") if isinstance(described, Mapping) else None
+    names = [field["name"] for field in fields or () if isinstance(field, Mapping) and "name" in field]
+    if "no parts" in unknown.problem:
+        hint = ""
+    elif "is an object" in unknown.problem:
+        hint = ", such as " + ", ".join(f"`{unknown.field}.{name}`" for name in names[:4]) if names else ""
+    elif near := nearest(unknown.field, names):
+        hint = f"; {listed(near)} {'is' if len(near) == 1 else 'are'} near"
+    else:
+        hint = f"; it has {listed(sorted(names), 12)}" if names else ""
+    return ArgumentError("fields", f"holds `{unknown.field}`, which {unknown.problem}{hint}")

@@ -1,0 +1,65 @@
+"""What the arguments of the SDK take: the types that their checks and the signatures share."""
+
+from __future__ import annotations
+
+import re
+from datetime import date, datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, Field
+from pydantic_core import PydanticCustomError
+
+from kili_query.query import CategoryQuery, Query
+
+Row = dict[str, Any]
+"""A label, asset or project as the server gave it: names of fields to values."""
+
+LabelType = Literal["AUTOSAVE", "DEFAULT", "INFERENCE", "PREDICTION", "REVIEW"]
+AssetStatus = Literal["TODO", "ONGOING", "LABELED", "REVIEWED", "TO_REVIEW"]
+StatusInStep = Literal["TO_DO", "DOING", "IN_PROGRESS", "PARTIALLY_DONE", "REWORK", "REDO", "DONE", "SKIPPED"]
+IssueType = Literal["ISSUE", "QUESTION"]
+IssueStatus = Literal["OPEN", "SOLVED"]
+InputType = Literal[
+    "AUDIO", "GEOSPATIAL", "IMAGE", "LLM_INSTR_FOLLOWING", "LLM_RLHF", "LLM_STATIC", "PDF", "TEXT", "VIDEO"
+]  # fmt: skip
+CheckQueries = Literal["error", "warn", "off"]
+
+CategorySearch = CategoryQuery | Query
+"""A category query: its text, or a `Query`."""
+
+Texts = list[str] | tuple[str, ...]
+
+
+def _a_day(value: str) -> str:
+    """The text itself, if it names a day: `2024-02-29`, or a time of that day in ISO 8601."""
+    try:
+        if re.fullmatch(r"\d{4}-\d\d-\d\d", value):
+            date.fromisoformat(value)
+        else:
+            datetime.fromisoformat(value)
+    except ValueError:
+        raise PydanticCustomError("day", "day") from None
+    return value
+
+
+def _not_negative(value: int) -> int:
+    if value < 0:
+        raise PydanticCustomError("natural", "natural")
+    return value
+
+
+def _not_empty(value: str) -> str:
+    if not value.strip():
+        raise PydanticCustomError("filled", "filled")
+    return value
+
+
+LabelTypes = list[LabelType] | tuple[LabelType, ...]
+AssetStatuses = list[AssetStatus] | tuple[AssetStatus, ...]
+StepStatuses = list[StatusInStep] | tuple[StatusInStep, ...]
+StepsWithStatus = list[tuple[str, StatusInStep]] | tuple[tuple[str, StatusInStep], ...]
+
+Mark = Annotated[float, Field(allow_inf_nan=False)]
+Day = Annotated[str, AfterValidator(_a_day)]
+Natural = Annotated[int, AfterValidator(_not_negative)]
+Id = Annotated[str, AfterValidator(_not_empty)]
