@@ -1,4 +1,4 @@
-"""The command line: `kili-query check | format | compile | explain | filter | stats`.
+"""The command line, `kili-query`.
 
 Click rather than argparse for its completion and help; each command is imported when it is called, so that `check`
 does not pay for what `filter` needs.
@@ -22,8 +22,12 @@ _COMMANDS = {
     "format": "Print queries in canonical form, broken over lines.",
     "compile": "Translate a query for Kili's server, or to JSON.",
     "explain": "Say what a query means, and why labels satisfy it or not.",
+    "lint": "Check the queries in Python files, notebooks and query files.",
     "filter": "Give the assets or labels of exports that match a query.",
     "stats": "Count objects per job and category over exports.",
+    "ontology": "Fetch the ontology of a project from Kili.",
+    "serve": "Start local Kili, a server that speaks Kili's protocol.",
+    "lsp": "Serve editors: diagnostics, completion, hover, fixes while typing.",
 }
 
 

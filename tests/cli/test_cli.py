@@ -28,7 +28,7 @@ import kili_query.cli
 from kili_query import read_labels
 
 ENTRY = [sys.executable, "-c", "import sys; sys.argv[0] = 'kili-query'; from kili_query.cli import main; main()"]
-COMMANDS = ("check", "format", "compile", "explain", "filter", "stats")
+COMMANDS = ("check", "format", "compile", "explain", "lint", "filter", "stats", "ontology", "serve", "lsp")
 DATA = Path(__file__).parents[1] / "data"
 COCO, COCO_INTERFACE = DATA / "coco.zip", DATA / "coco.interface.json"
 QUERY = "J.A.count > 1"

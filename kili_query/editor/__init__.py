@@ -1,0 +1,1 @@
+"""Category queries where people write them: Python sources, notebooks, query files, editors."""

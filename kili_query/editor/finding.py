@@ -1,0 +1,41 @@
+"""The queries of a document, whatever it is: Python source, a notebook, or a query file."""
+
+from __future__ import annotations
+
+from pathlib import PurePath
+
+from kili_query.editor.embedded import Found
+
+SUFFIXES = (".py", ".pyi", ".pyw", ".ipynb", ".kq")
+"""The suffixes of files that hold queries."""
+
+
+def find_queries(name: str, source: str, *, tolerant: bool = False) -> Found:
+    """The queries of a document, in source order.
+
+    Parameters
+    ----------
+    name: the name of the file; its suffix says what it is. Without one of `SUFFIXES` it is taken for Python.
+    source: its text, as decoded: line ends and a byte order mark included.
+    tolerant: find queries also in Python that does not parse yet, as while typing.
+
+    >>> [query.text for query in find_queries("a.py", "kili.labels(category_search='A.B.count > 1')").queries]
+    ['A.B.count > 1']
+    """
+    suffix = PurePath(name).suffix.lower()
+    if suffix == ".kq":
+        from kili_query.editor.query_file import find_in_query_file
+
+        return find_in_query_file(source)
+    if suffix == ".ipynb":
+        from kili_query.editor.notebook import find_in_notebook
+
+        return find_in_notebook(source, tolerant=tolerant)
+    from kili_query.editor.python_source import find_in_python
+
+    found = find_in_python(source)
+    if found.problem and tolerant:
+        from kili_query.editor.tolerant import find_by_tokens
+
+        return find_by_tokens(source)
+    return found

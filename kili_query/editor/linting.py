@@ -1,0 +1,298 @@
+"""Check the queries in files, and repair what has one sure repair."""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+import stat
+import tokenize
+from bisect import bisect, insort
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path, PurePath
+from typing import NamedTuple
+
+from kili_query.editor.embedded import Edit, EmbeddedQuery, Found, apply_edits, steps
+from kili_query.editor.finding import SUFFIXES, find_queries
+from kili_query.editor.ontologies import Ontologies
+from kili_query.editor.patterns import matches, shown_path
+from kili_query.errors import DataError, Diagnostic, Severity, Span, line_and_column
+from kili_query.query import check
+
+MAX_SIZE = 5_000_000
+"""The largest file that is read, in bytes."""
+
+_SKIPPED = ("node_modules", "__pycache__")
+_GUESSES = ("KQ111", "KQ112", "KQ201", "KQ202", "KQ203", "KQ204")  # where a parenthesis goes, which name was meant
+_ROUNDS = 50  # a repair can uncover the next mistake: of a text that is no query, only the first is known
+_WORDS = re.compile(rb"category_search|kili-query|kili_query")
+
+
+class Place(NamedTuple):
+    """Where a finding stands, for people: lines and columns from 1, in a cell if there is one."""
+
+    line: int
+    column: int
+    end_line: int
+    end_column: int
+    cell: int | None
+    source_line: str
+    """The line that holds its start."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A diagnostic of a query, and where it stands in its file."""
+
+    path: str
+    query: EmbeddedQuery
+    diagnostic: Diagnostic
+    place: Place
+    span: Span
+    """The part of the document, in code points."""
+    lines: Place
+    """Where that is in the file itself, which differs from `place` in a notebook."""
+    edits: tuple[Edit, ...]
+    """The edits of the document that make the fix; none where there is no fix, or no safe way to write it."""
+
+
+@dataclass(frozen=True, slots=True)
+class FileReport:
+    """What was found in one file."""
+
+    path: str
+    queries: int = 0
+    unchecked: int = 0
+    findings: tuple[Finding, ...] = ()
+    problem: DataError | None = None
+    fixed: int = 0
+
+    def fails(self, *, strict: bool = False) -> bool:
+        """True if a finding is an error; `strict`: or a warning."""
+        bad = (Severity.ERROR, Severity.WARNING) if strict else (Severity.ERROR,)
+        return any(finding.diagnostic.severity in bad for finding in self.findings)
+
+
+def is_safe(diagnostic: Diagnostic) -> bool:
+    """True if the fix keeps what the query was meant to say: it guesses no name, no connective and no parenthesis."""
+    if diagnostic.fix is None or diagnostic.code in _GUESSES:
+        return False
+    return diagnostic.code != "KQ101" or diagnostic.fix.text.strip() not in ("AND", "OR")
+
+
+# -- which files -------------------------------------------------------------------------------------------------------
+
+
+def files_below(paths: Iterable[str], exclude: Sequence[str] = ()) -> Iterator[str | DataError]:
+    """The files at and below paths, each once; in their place the problems with those that are not there.
+
+    Folders that are hidden, are virtual environments, or hold what tools made are left out, and so is what `exclude`
+    names. Links to folders are not followed.
+    """
+    seen = set[str]()
+    for path in paths:
+        for file in _below(path, exclude):
+            where = file if isinstance(file, str) else file.where
+            if os.path.abspath(where) not in seen:
+                seen.add(os.path.abspath(where))
+                yield file
+
+
+def _below(path: str, exclude: Sequence[str]) -> Iterator[str | DataError]:
+    if _excluded(path, exclude):
+        return
+    try:
+        is_folder = stat.S_ISDIR(os.stat(path).st_mode)
+    except (OSError, ValueError) as error:
+        yield _unreadable(path, error)
+        return
+    if not is_folder:
+        known = path.lower().endswith(SUFFIXES)
+        message = "is no Python file (.py, .pyi, .pyw), notebook (.ipynb) or query file (.kq)"
+        yield path if known else DataError(message, code="KQ503", where=path)
+        return
+    failed: list[OSError] = []
+    for at, folders, names in os.walk(path, onerror=failed.append):
+        inside = "pyvenv.cfg" not in names or at == path
+        folders[:] = sorted(
+            name
+            for name in folders
+            if inside
+            and name[0] != "."
+            and name not in _SKIPPED
+            and not (exclude and _excluded(os.path.join(at, name), exclude))
+        )
+        for name in sorted(names) if inside else ():
+            file = os.path.join(at, name)
+            if name.lower().endswith(SUFFIXES) and not (exclude and _excluded(file, exclude)):
+                yield os.path.normpath(file)
+        while failed:
+            yield _unreadable(str(failed[0].filename), failed.pop(0))
+
+
+def _excluded(path: str, exclude: Sequence[str]) -> bool:
+    shown = PurePath(shown_path(path))
+    return any(matches(pattern, shown) for pattern in exclude)
+
+
+def _unreadable(path: str, error: OSError | ValueError) -> DataError:
+    reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    return DataError(f"cannot be read: {reason}", code="KQ503", where=path)
+
+
+# -- one file ----------------------------------------------------------------------------------------------------------
+
+
+class _Document(NamedTuple):
+    source: str
+    encoding: str
+    exact: bool
+    """True if the source, encoded again, is the file, byte for byte."""
+
+
+def lint_file(path: str, ontologies: Ontologies, *, fix: bool = False) -> FileReport:
+    """Check all queries in a file; with `fix`, first write the safe fixes into it. Never raises for what a file holds.
+
+    Raises
+    ------
+    DataError: the fixed file cannot be written.
+    """
+    try:
+        document = _read(path)
+    except DataError as error:
+        return FileReport(path, problem=error)
+    if document is None:
+        return FileReport(path)
+    source, fixed = document.source, 0
+    found = find_queries(path, source)
+    if fix and document.exact:
+        source, fixed, found = _fixed(path, source, found, ontologies, document.encoding)
+        if fixed:
+            from kili_query.offline.write import whole_file
+
+            with whole_file(path) as file:
+                file.write(source.encode(document.encoding))
+    findings = [finding for query in found.queries for finding in _findings(path, source, query, ontologies)]
+    once = {(finding.span, finding.diagnostic.code, finding.diagnostic.message): finding for finding in findings}
+    problem = DataError(found.problem, code="KQ503", where=path) if found.problem else None
+    queries = len({query.start for query in found.queries})
+    return FileReport(path, queries, found.unchecked, tuple(once.values()), problem, fixed)
+
+
+def _read(path: str) -> _Document | None:
+    """The text of a file; None if it can hold no query."""
+    try:
+        status = os.stat(path)
+        if not stat.S_ISREG(status.st_mode):
+            raise DataError("is no regular file", code="KQ503", where=path)
+        if status.st_size > MAX_SIZE:
+            raise DataError(f"has {status.st_size:,} bytes; at most {MAX_SIZE:,} are read", code="KQ503", where=path)
+        data = Path(path).read_bytes()
+    except (OSError, ValueError) as error:
+        raise error if isinstance(error, DataError) else _unreadable(path, error) from None
+    if b"\0" in data:
+        raise DataError("is binary", code="KQ503", where=path)
+    suffix = PurePath(path).suffix.lower()
+    if suffix != ".kq" and _WORDS.search(data) is None:
+        return None
+    try:
+        encoding = "utf-8" if suffix in (".kq", ".ipynb") else tokenize.detect_encoding(io.BytesIO(data).readline)[0]
+        encoding = encoding.replace("utf-8-sig", "utf-8")  # a byte order mark stays a character
+        source = data.decode(encoding)
+    except UnicodeDecodeError as error:
+        raise DataError(f"is not {encoding.upper()} text (byte {error.start})", code="KQ503", where=path) from None
+    except SyntaxError as error:
+        raise DataError(f"has no readable encoding: {error.msg}", code="KQ503", where=path) from None
+    return _Document(source, encoding, _encodable(source, encoding) and source.encode(encoding) == data)
+
+
+def _findings(path: str, source: str, query: EmbeddedQuery, ontologies: Ontologies) -> Iterator[Finding]:
+    for diagnostic in check(query.text, ontologies.get(path, query.project)):
+        span = query.locate(diagnostic.span)
+        lines = _place(source, span, None)
+        place = lines
+        if query.cell:
+            place = _place(query.cell.passage.text, query.passage.locate(diagnostic.span), query.cell.number)
+        edits = query.edits(diagnostic.fix) if diagnostic.fix else ()
+        yield Finding(path, query, diagnostic, place, span, lines, edits)
+
+
+def _place(source: str, span: Span, cell: int | None) -> Place:
+    (line, column), (end_line, end_column) = (line_and_column(source, offset) for offset in span)
+    start = span.start - column + 1
+    end = source.find("\n", span.start)
+    mark = source.startswith("\ufeff")  # no column for people
+    column, end_column = column - (mark and line == 1), end_column - (mark and end_line == 1)
+    source_line = source[start : len(source) if end < 0 else end].rstrip("\r").removeprefix("\ufeff")
+    return Place(line, column, end_line, end_column, cell, source_line)
+
+
+# -- repairs -----------------------------------------------------------------------------------------------------------
+
+
+class _Repair(NamedTuple):
+    """The safe fixes of one query that do not touch each other."""
+
+    edits: list[Edit]
+    text: str
+    """The query afterwards."""
+    fixes: int
+
+
+def _fixed(path: str, source: str, found: Found, ontologies: Ontologies, encoding: str) -> tuple[str, int, Found]:
+    """The source with safe fixes made until none is left, how many, and what is found in it."""
+    fixed = 0
+    for _ in range(_ROUNDS):
+        repairs = [_repair(path, list(same), ontologies) for _, same in _by_literal(found)]
+        changed = apply_edits(source, (edit for repair in repairs for edit in repair.edits))
+        if changed == source or not _encodable(changed, encoding):
+            break
+        again = find_queries(path, changed)
+        read = [next(same).text for _, same in _by_literal(again)]
+        if read != [repair.text for repair in repairs] or again.problem != found.problem:
+            break  # what reads otherwise than meant is never written
+        source, found, fixed = changed, again, fixed + sum(repair.fixes for repair in repairs)
+    return source, fixed, found
+
+
+def _by_literal(found: Found) -> Iterator[tuple[int, Iterator[EmbeddedQuery]]]:
+    """The queries of each literal: more than one, if it is used for several projects."""
+    return groupby(found.queries, key=lambda query: query.start)
+
+
+def _repair(path: str, same: list[EmbeddedQuery], ontologies: Ontologies) -> _Repair:
+    query, *others = same
+    diagnostics = check(query.text, ontologies.get(path, query.project))
+    for other in others:  # what is wrong for one project only is not repaired for both
+        told = set(check(other.text, ontologies.get(path, other.project)))
+        diagnostics = [diagnostic for diagnostic in diagnostics if diagnostic in told]
+    taken, edits, inside, fixes = list[Span](), list[Edit](), list[Edit](), 0
+    for diagnostic in diagnostics:
+        if diagnostic.fix is None or not is_safe(diagnostic):
+            continue
+        more = query.edits(diagnostic.fix)
+        if not more or any(_touches(edit.span, taken) for edit in more):
+            continue
+        for edit in more:
+            insort(taken, edit.span)
+        edits += more
+        inside += (Edit(*step) for step in steps(query.text, diagnostic.fix))
+        fixes += 1
+    return _Repair(edits, apply_edits(query.text, inside), fixes)
+
+
+def _touches(span: Span, taken: list[Span]) -> bool:
+    """True if the span overlaps one of the others, which are in order, or lies directly beside it."""
+    index = bisect(taken, span)
+    before, after = taken[max(index - 1, 0) : index], taken[index : index + 1]
+    return any(other.end >= span.start for other in before) or any(other.start <= span.end for other in after)
+
+
+def _encodable(source: str, encoding: str) -> bool:
+    try:
+        source.encode(encoding)
+    except UnicodeEncodeError:
+        return False
+    return True

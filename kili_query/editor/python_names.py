@@ -1,0 +1,177 @@
+"""Names in Python source: which values, or which imports, they stand for."""
+
+from __future__ import annotations
+
+import ast
+import re
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
+
+Scopes = tuple[ast.AST, ...]
+"""The module, and the classes and functions around a place, the outermost first."""
+
+_SCOPES = (ast.Module, ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef)
+_BREAK = re.compile(r"\r\n|\r|\n")
+
+
+class Import(NamedTuple):
+    """A name that an import binds: what it stands for, with dots."""
+
+    target: str
+
+
+Bound = ast.expr | Import | None
+"""What a name is given: a value, an import, or (None) something that only the running program knows."""
+
+
+class Lines:
+    """Positions of Python's tree, which count bytes of UTF-8 in lines, as offsets in code points."""
+
+    def __init__(self, source: str, start: int) -> None:
+        self.source = source
+        self.starts = [start, *(match.end() for match in _BREAK.finditer(source))]
+        self.ascii = source.isascii()
+
+    def offset(self, line: int, column: int) -> int:
+        """The offset of a position: a line from 1, a column in bytes from 0."""
+        start = self.starts[line - 1]
+        if self.ascii:
+            return start + column
+        end = self.starts[line] if line < len(self.starts) else len(self.source)
+        written = self.source[start:end]
+        return start + (column if written.isascii() else len(written.encode()[:column].decode(errors="ignore")))
+
+    def span(self, node: ast.expr) -> tuple[int, int]:
+        """Where an expression starts and ends."""
+        start = self.offset(node.lineno, node.col_offset)
+        return start, self.offset(node.end_lineno or node.lineno, node.end_col_offset or node.col_offset)
+
+    def of(self, offset: int) -> int:
+        """The number of the line, from 1."""
+        return bisect_left(self.starts, offset + 1)
+
+
+class Names:
+    """The names of one source. Only statements on lines that can matter are visited."""
+
+    def __init__(self, source: str, tree: ast.Module, lines: Lines) -> None:
+        self.tree = tree
+        self._source = source
+        self._lines = lines
+        self._bound: dict[tuple[ast.AST, str], list[Bound]] = {}
+        self._words: dict[str, list[int]] = {}
+
+    def lines_with(self, word: str) -> list[int]:
+        """The lines that hold a word, in rising order."""
+        if word not in self._words:
+            found = re.finditer(rf"\b{re.escape(word)}\b" if word.isidentifier() else re.escape(word), self._source)
+            self._words[word] = sorted({self._lines.of(match.start()) for match in found})
+        return self._words[word]
+
+    def imported_from(self, package: str) -> set[str]:
+        """The names that imports of a package, or from it, bind anywhere; `*` among them."""
+        nodes = (node for node, _ in walk(self.tree, (self.tree,), self.lines_with(package)))
+        return {name for node in nodes for name, target in _imported(node) if target.split(".")[0] == package}
+
+    def bound(self, scope: ast.AST, name: str) -> list[Bound]:
+        """All that a scope gives to a name."""
+        if (scope, name) not in self._bound:
+            self._bound[scope, name] = list(_bindings(scope, name, self.lines_with(name)))
+        return self._bound[scope, name]
+
+    def resolve(self, name: str, scopes: Scopes) -> tuple[list[Bound], Scopes]:
+        """All that a name can stand for, and the scopes of the place where it is bound."""
+        for depth in range(len(scopes), 0, -1):
+            if isinstance(scopes[depth - 1], ast.ClassDef) and depth < len(scopes):
+                continue  # functions do not see the names of the class around them
+            found = self.bound(scopes[depth - 1], name)
+            if found:
+                return found, scopes[:depth]
+        return [], scopes
+
+    def target(self, function: ast.expr, scopes: Scopes) -> str | None:
+        """The dotted name of what an expression stands for, if it was imported."""
+        attributes: list[str] = []
+        while isinstance(function, ast.Attribute):
+            attributes.append(function.attr)
+            function = function.value
+        if not isinstance(function, ast.Name):
+            return None
+        bound, _ = self.resolve(function.id, scopes)
+        stars = [] if bound else self.bound(self.tree, "*")
+        targets = {f"{one.target.removesuffix('*')}{function.id}" for one in stars if isinstance(one, Import)}
+        targets |= {one.target if isinstance(one, Import) else "" for one in bound if not _is_none(one)}
+        return ".".join([*targets, *reversed(attributes)]) if len(targets) == 1 else None
+
+
+def walk(root: ast.AST, scopes: Scopes, lines: Sequence[int]) -> Iterator[tuple[ast.AST, Scopes]]:
+    """The nodes that touch one of the lines, which are in rising order, each with the scopes around it."""
+    todo = [(root, scopes)]
+    while todo:
+        node, scopes = todo.pop()
+        yield node, scopes
+        if isinstance(node, _SCOPES) and node is not scopes[-1]:
+            scopes = (*scopes, node)
+        todo += ((child, scopes) for child in _children(node) if _touches(child, lines))
+
+
+def _children(node: ast.AST) -> Iterable[ast.AST]:
+    if isinstance(node, ast.JoinedStr):  # its constants are parts of a text, not texts
+        return [value for value in node.values if not isinstance(value, ast.Constant)]
+    return ast.iter_child_nodes(node)
+
+
+def _touches(node: ast.AST, lines: Sequence[int]) -> bool:
+    """True if the node stands on one of the lines, or does not say where it stands."""
+    first = getattr(node, "lineno", None)
+    if first is None:
+        return True
+    for decorator in getattr(node, "decorator_list", ()):
+        first = min(first, decorator.lineno)
+    index = bisect_left(lines, first)
+    return index < len(lines) and lines[index] <= (getattr(node, "end_lineno", None) or first)
+
+
+def _is_none(value: ast.expr | Import | None) -> bool:
+    return isinstance(value, ast.Constant) and value.value is None
+
+
+def _imported(node: ast.AST) -> Iterator[tuple[str, str]]:
+    """The names that an import binds, each with what it stands for."""
+    if isinstance(node, ast.Import):
+        for alias in node.names:
+            root = alias.name.partition(".")[0]
+            yield (alias.asname, alias.name) if alias.asname else (root, root)
+    elif isinstance(node, ast.ImportFrom):
+        module = node.module if node.module and not node.level else ""
+        for alias in node.names:
+            yield alias.asname or alias.name, f"{module}.{alias.name}"
+
+
+def _bindings(scope: ast.AST, name: str, lines: Sequence[int]) -> Iterator[Bound]:
+    simple = set[ast.AST]()  # targets whose value is known
+    for node, scopes in walk(scope, (scope,), lines):
+        if scopes != (scope,):
+            continue  # of another scope inside
+        yield from (Import(target) for bound, target in _imported(node) if bound == name)
+        match node:
+            case ast.Assign(targets=targets, value=value):
+                plain = [target for target in targets if isinstance(target, ast.Name) and target.id == name]
+                simple.update(plain)
+                yield from [value] * len(plain)
+            case ast.AnnAssign(target=ast.Name(id=bound)) | ast.NamedExpr(target=ast.Name(id=bound)) if bound == name:
+                simple.add(node.target)
+                yield from [node.value] if node.value is not None else []
+            case ast.Name(id=bound, ctx=ast.Store() | ast.Del()) if bound == name and node not in simple:
+                yield None
+            case ast.FunctionDef(name=bound) | ast.AsyncFunctionDef(name=bound) | ast.ClassDef(name=bound):
+                yield from [None] * (bound == name and node is not scope)
+            case ast.arg(arg=bound):
+                yield from [None] * (bound == name)
+            case ast.ExceptHandler(name=given) | ast.MatchAs(name=given) | ast.MatchStar(name=given):
+                yield from [None] * (given == name)
+            case ast.MatchMapping(rest=given):
+                yield from [None] * (given == name)
+            case ast.Global(names=names) | ast.Nonlocal(names=names):
+                yield from [None] * (name in names)
