@@ -154,7 +154,20 @@ def _ontology(name: str) -> kili_query.Ontology:
 
 
 MODULE_TABLE = re.compile(r"(<!-- modules -->\n).*?(<!-- end of modules -->)", re.DOTALL)
-LAYERS = ("__main__", "cli", "editor", "client", "server", "offline", "query", "engines", "formats", "lang", "model", "errors")
+LAYERS = (
+    "__main__",
+    "cli",
+    "editor",
+    "client",
+    "server",
+    "offline",
+    "query",
+    "engines",
+    "formats",
+    "lang",
+    "model",
+    "errors",
+)
 
 
 def _module_table() -> str:

@@ -1,6 +1,6 @@
 """Counting and listing labels by a category query in SQLite, beside evaluating it in Python, in one run.
 
-    python -m tests.bench.counting                    # a million labels; three minutes, 0.5 GB of disk
+    python -m tests.bench.counting                    # a million labels; six minutes, 0.5 GB of disk
     python -m tests.bench.counting --labels 100000    # a quick look
 
 Labels have about five counts each, of 20 operands, of which the most frequent is in 90 % of the labels and the rarest

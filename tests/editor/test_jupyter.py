@@ -128,6 +128,7 @@ def shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     interactiveshell = pytest.importorskip("IPython.core.interactiveshell", reason="needs the extra `jupyter`")
     config = pytest.importorskip("traitlets.config").Config()
     config.HistoryManager.enabled = False
+    monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])  # the shell puts its own there
     shell = interactiveshell.InteractiveShell.instance(config=config)
     load_ipython_extension(shell)
     yield shell
