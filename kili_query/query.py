@@ -301,14 +301,10 @@ def check(query: Query | str, ontology: Ontology | None = None) -> list[Diagnost
     >>> [d.code for d in check("A.B.count >> 1")]
     ['KQ105']
     """
-    from kili_query.errors import QuerySyntaxError
+    from kili_query.lang.fixes import diagnose
+    from kili_query.model.ontology import as_ontology
 
-    if isinstance(query, Query):
-        return query.check(ontology)
-    try:
-        return parse(query).check(ontology)
-    except QuerySyntaxError as error:
-        return list(error.diagnostics)
+    return query.check(ontology) if isinstance(query, Query) else diagnose(query, as_ontology(ontology))
 
 
 def _query(query: Query | str) -> Query:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sys
 
 import click
@@ -25,6 +24,7 @@ def command(queries: tuple[str, ...], width: int, one_line: bool, simplify: bool
     kili-query format -w queries/*.kq
     """
     from kili_query.errors import QuerySyntaxError, render_all
+    from kili_query.lang.tokens import comments
     from kili_query.query import parse
 
     given, code = given_queries(queries), FINE
@@ -38,8 +38,7 @@ def command(queries: tuple[str, ...], width: int, one_line: bool, simplify: bool
             code = QUERY_ERROR
             continue
         query = query.simplify() if simplify else query
-        comments = [word for word in re.findall(r'"(?:[^"\\]|\\.)*"|#[^\n]*', text) if word[0] == "#"]
-        lines = [*(comment.rstrip() for comment in comments), str(query) if one_line else query.format(width)]
+        lines = [*comments(text), str(query) if one_line else query.format(width)]
         if not write:
             click.echo("\n".join(lines))
         elif path is None:

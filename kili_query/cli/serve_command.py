@@ -49,6 +49,7 @@ PORT = 8787
 @click.option(
     "--interface", metavar="FILE", type=click.Path(), help="The ontology of that project (its jsonInterface)."
 )
+@click.option("--sample", is_flag=True, help="Load the sample that comes along: three labelled images of COCO.")
 @click.option("--input-type", metavar="TYPE", help="The type of its assets, such as IMAGE or VIDEO.")
 @click.option("--title", metavar="TITLE", help="Its title. Default: the name of the export.")
 @click.option("-q", "--quiet", is_flag=True, help="No progress bar.")
@@ -58,6 +59,7 @@ def command(
     port: int,
     export: str | None,
     interface: str | None,
+    sample: bool,
     input_type: str | None,
     title: str | None,
     quiet: bool,
@@ -65,11 +67,16 @@ def command(
     """Start local Kili: a server that speaks Kili's protocol, on data of its own. Ctrl-C stops it.
 
     \b
+    kili-query serve --sample
     kili-query serve --data kili --load export.zip --interface interface.json --input-type IMAGE
     kili-query serve --data kili
 
     An export that the folder has already is not loaded again.
     """
+    if sample and (export or interface or input_type):
+        raise click.UsageError("--sample is an export of its own; --load, --interface and --input-type go without it")
+    if sample:
+        export, interface, input_type = *_sample(), "IMAGE"
     if bool(export) != bool(interface):
         raise click.UsageError("--load and --interface go together: an export does not hold its ontology")
     if not export and (input_type or title):
@@ -90,6 +97,14 @@ def _local_kili(data_dir: str | None, host: str, port: int) -> LocalKili:
 
         raise KiliQueryError(str(error)) from None
     return LocalKili(data_dir, host=host, port=port)
+
+
+def _sample() -> tuple[str, str]:
+    """The export that comes along, and its ontology."""
+    from importlib.resources import files
+
+    folder = files("kili_query.sample")
+    return str(folder / "coco.zip"), str(folder / "coco.interface.json")
 
 
 def _load(

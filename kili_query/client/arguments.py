@@ -12,7 +12,7 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 from kili_query.client.types import Day, Id, Mark, Natural
 from kili_query.errors import ArgumentError
 from kili_query.lang.assist import nearest
-from kili_query.query import Query
+from kili_query.query import CategoryQuery, Query
 
 _STRICT = ConfigDict(strict=True, arbitrary_types_allowed=True)
 
@@ -97,7 +97,7 @@ def _choices(annotation: Any) -> tuple[Any, ...]:
 _WORDS: dict[Any, str] = {
     Mark: "a number", str: "text", int: "a whole number", float: "a number", bool: "True or False", dict: "a dict", Any: "anything",
     type(None): "None", Query: "a Query", Day: "a day such as `2024-02-29`, as text",
-    Natural: "a whole number, 0 or more", Id: "text that is not empty",
+    Natural: "a whole number from 0", CategoryQuery: "text", Id: "text that is not empty",
 }  # fmt: skip
 
 
@@ -132,5 +132,5 @@ def in_words(annotation: Any) -> str:
             return "a tuple of " + " and ".join(map(in_words, parts))
         return f"a {origin.__name__} of " + _PLURALS.get(parts[0], _plural(parts[0]))
     if origin is dict:
-        return "a dict"
+        return "a dict with texts as keys"
     return getattr(annotation, "__name__", str(annotation))

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, NamedTuple, TypeGuard
 
 import msgspec
 
 from kili_query.client.types import Row
-
-CONVERSATIONS = ("LLM_STATIC", "LLM_INSTR_FOLLOWING")
-"""Input types whose labels are stored as `annotations`, out of which the SDK builds `jsonResponse`."""
+from kili_query.model.conversations import CONVERSATIONS, from_annotations
 
 ANNOTATIONS = """annotations {
   __typename
@@ -56,22 +54,46 @@ def decoded(text: Any) -> Any:
         return {}
 
 
-def responses(labels: Iterable[Row], input_type: str | None) -> Iterator[tuple[Row, str]]:
+class Behind(NamedTuple):
+    """A field of a row whose content lies behind an address."""
+
+    row: Row
+    field: str
+    url: str
+
+    def put(self, content: Any) -> None:
+        """Put the content in its place; the address goes."""
+        self.row.pop(f"{self.field}Url", None)
+        self.row[self.field] = decoded(content)
+
+
+def responses(labels: Iterable[Row], input_type: str | None) -> Iterator[Behind]:
     """Decode the `jsonResponse` of labels in place; those that lie behind an address are given with it."""
     for label in labels:
         if input_type in CONVERSATIONS:
             if "annotations" in label:
-                label["jsonResponse"] = from_annotations(label.pop("annotations") or ())
+                built = from_annotations(label.pop("annotations") or ())
+                label["jsonResponse"] = built or decoded(label.get("jsonResponse"))
         elif url := label.get("jsonResponseUrl"):
-            yield label, url
+            yield Behind(label, "jsonResponse", url)
         elif "jsonResponse" in label:
             label["jsonResponse"] = decoded(label["jsonResponse"])
 
 
-def put_response(label: Row, content: bytes) -> None:
-    """Put what lay behind an address in its place; the address goes."""
-    del label["jsonResponseUrl"]
-    label["jsonResponse"] = decoded(content)
+def metadata(assets: Iterable[Row]) -> Iterator[Behind]:
+    """Decode the `jsonMetadata` of assets in place, and `ocrMetadata`, which may lie behind an address."""
+    for asset in assets:
+        if "jsonMetadata" in asset:
+            asset["jsonMetadata"] = decoded(asset["jsonMetadata"])
+        read = asset.get("ocrMetadata")
+        if _is_address(read):
+            yield Behind(asset, "ocrMetadata", read)
+        elif read is not None:
+            asset["ocrMetadata"] = decoded(read)
+
+
+def _is_address(value: Any) -> TypeGuard[str]:
+    return isinstance(value, str) and value[:8].lower().startswith(("http://", "https://"))
 
 
 def labels_in(assets: Iterable[Row]) -> Iterator[Row]:
@@ -81,30 +103,3 @@ def labels_in(assets: Iterable[Row]) -> Iterator[Row]:
             yield from (label for label in asset.get(key) or () if label)
         if asset.get("latestLabel"):
             yield asset["latestLabel"]
-
-
-def decode_metadata(assets: Iterable[Row]) -> None:
-    """Decode the `jsonMetadata` of assets in place."""
-    for asset in assets:
-        if "jsonMetadata" in asset:
-            asset["jsonMetadata"] = decoded(asset["jsonMetadata"])
-
-
-def from_annotations(annotations: Iterable[Row]) -> dict[str, Any]:
-    """The `jsonResponse` of a conversation: the answers of all messages, put together job by job (json-formats 2.9).
-
-    >>> from_annotations([{"job": "LENGTH", "annotationValue": {"categories": ["FINE"]}}])
-    {'LENGTH': {'categories': [{'name': 'FINE'}]}}
-    """
-    response: dict[str, Any] = {}
-    for annotation in annotations:
-        value = annotation.get("annotationValue") or {}
-        answer = response.setdefault(str(annotation.get("job")), {})
-        if "categories" in value:
-            chosen = answer.setdefault("categories", [])
-            chosen += [{"name": name} for name in value["categories"] or ()]
-        elif "choice" in value:
-            answer["choice"] = value["choice"]
-        elif "text" in value:
-            answer["text"] = value["text"]
-    return response

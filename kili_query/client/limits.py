@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 import time
@@ -9,6 +10,8 @@ from collections import deque
 from collections.abc import Callable
 
 CALLS, PERIOD = 500, 60.0
+
+log = logging.getLogger("kili_query.client")
 
 
 class RateLimit:
@@ -43,6 +46,12 @@ class RateLimit:
 
     def _unlock(self) -> None:
         self._lock = threading.Lock()
+
+
+def tell_wait(seconds: float) -> None:
+    """Tell the log why nothing happens for a while."""
+    if seconds > 1:
+        log.warning("%d calls were made within a minute; the next one waits for %.0f s", CALLS, seconds)
 
 
 PROCESS_LIMIT = RateLimit()

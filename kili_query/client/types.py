@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import date, datetime
+from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field
@@ -33,12 +33,11 @@ Texts = list[str] | tuple[str, ...]
 def _a_day(value: str) -> str:
     """The text itself, if it names a day: `2024-02-29`, or a time of that day in ISO 8601."""
     try:
-        if re.fullmatch(r"\d{4}-\d\d-\d\d", value):
-            date.fromisoformat(value)
-        else:
-            datetime.fromisoformat(value)
+        datetime.fromisoformat(value)
     except ValueError:
         raise PydanticCustomError("day", "day") from None
+    if not re.match(r"\d{4}-\d\d-\d\d([T ]|$)", value, re.ASCII):  # 20240229, too, but servers take that for a moment
+        raise PydanticCustomError("day", "day")
     return value
 
 

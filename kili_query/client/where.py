@@ -145,7 +145,7 @@ def label_where(arguments: Arguments, search: str | None = None) -> Where:
     _fill(where, arguments, {"id_contains": "idIn"}, empty=False)
     if search is not None:
         where["search"] = search
-    if arguments.get("user_id") is not None:
+    if arguments.get("user_id"):
         # of a user, Kili's own SDK sends all that a user can be asked for
         where["user"] = {
             "activated": None,

@@ -40,16 +40,14 @@ def resolve_steps(arguments: Mapping[str, Any], project: Project, prefix: str = 
     by_step, by_group = given(_STEP_FILTERS), given(_GROUP_FILTERS)
     if project.workflow == "V1" and by_step:
         raise ArgumentError(
-            by_step[0], "filters by workflow steps, and this project has none; `status_in` filters here"
+            by_step[0], f"filters by workflow steps, and this project has none; `{prefix}status_in` filters here"
         )
     if project.workflow != "V3" and by_group:
         raise ArgumentError(
             by_group[0], f"filters by step groups, and this project (workflow {project.workflow}) has none"
         )
     if project.workflow != "V1" and arguments.get(prefix + "status_in") is not None:
-        warn(
-            f"`{prefix}status_in` is made for workflow V1; this project has steps: use `{prefix}step_status_in`",
-        )
+        warn(f"`{prefix}status_in` is made for workflow V1; this project has steps: use `{prefix}step_status_in`")
     for ending in ("in", "not_in"):
         names, ids = f"{prefix}step_name_{ending}", f"{prefix}step_id_{ending}"
         if arguments.get(names) is not None:

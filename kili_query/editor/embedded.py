@@ -4,9 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import chain, pairwise
 from typing import NamedTuple, Protocol
 
-from kili_query.errors import Fix, Span
+from kili_query.errors import Diagnostic, Fix, Span
+from kili_query.lang.assist import diagnose
+from kili_query.model.ontology import Ontology
+
+FILTERS = ("category_search", "label_category_search")
+"""The arguments that are queries, of whatever is called."""
 
 
 class Edit(NamedTuple):
@@ -75,21 +81,22 @@ class Passage:
         >>> Passage.join([(1, "A.B", Plain())]).offsets
         range(1, 5)
         """
-        text, parts = "", list[Part]()
-        starts: Sequence[int] = ()
-        ends: Sequence[int] = ()
+        parts, texts, length = list[Part](), list[str](), 0
+        starts, ends = list[Sequence[int]](), list[Sequence[int]]()
         for at, body, notation in literals:
             decoded = notation.decode(body)
             if decoded is None:
                 return None
-            parts.append(Part(Span(len(text), len(text) + len(decoded.text)), at, body, notation))
-            text += decoded.text
-            starts, ends = _appended(starts, decoded.starts, at), _appended(ends, decoded.ends, at)
+            parts.append(Part(Span(length, length + len(decoded.text)), at, body, notation))
+            texts.append(decoded.text)
+            length += len(decoded.text)
+            starts.append(shifted(decoded.starts, at))
+            ends.append(shifted(decoded.ends, at))
         if not parts:
             return None
         end = parts[-1].at + len(parts[-1].body)
-        whole = range(starts[0], end + 1) if starts else range(end, end + 1)
-        return cls(text, whole if whole[:-1] == starts else (*starts, end), ends, tuple(parts))
+        offsets = _joined([*starts, range(end, end + 1)])
+        return cls("".join(texts), offsets, _joined(ends), tuple(parts))
 
     def locate(self, span: Span) -> Span:
         """Where a part of the text stands in the document; an empty one stays empty."""
@@ -117,7 +124,7 @@ class Passage:
     def moved(self, by: int) -> Passage:
         """The same passage, of a document that starts elsewhere."""
         parts = tuple(part._replace(at=part.at + by) for part in self.parts)
-        return Passage(self.text, _appended((), self.offsets, by), _appended((), self.ends, by), parts)
+        return Passage(self.text, shifted(self.offsets, by), shifted(self.ends, by), parts)
 
     def _part_at(self, place: Span) -> Part | None:
         for part in self.parts:
@@ -126,12 +133,17 @@ class Passage:
         return None
 
 
-def _appended(row: Sequence[int], more: Sequence[int], at: int) -> Sequence[int]:
-    """Both rows, the second moved; a plain literal keeps a range, whatever its length."""
-    if isinstance(more, range):
-        more = range(more.start + at, more.stop + at)
-        return (*row, *more) if row else more
-    return (*row, *(offset + at for offset in more))
+def shifted(row: Sequence[int], by: int) -> Sequence[int]:
+    """The offsets, moved; those of a plain literal stay a range, whatever its length."""
+    return range(row.start + by, row.stop + by) if isinstance(row, range) else tuple(offset + by for offset in row)
+
+
+def _joined(rows: Iterable[Sequence[int]]) -> Sequence[int]:
+    """The offsets of all rows; a range where they follow each other."""
+    filled = [row for row in rows if row]
+    first, last = (filled[0], filled[-1]) if filled else (range(0), range(0))
+    follow = all(isinstance(row, range) for row in filled) and all(a[-1] + 1 == b[0] for a, b in pairwise(filled))
+    return range(first[0], last[-1] + 1) if filled and follow else tuple(chain.from_iterable(filled))
 
 
 class Cell(NamedTuple):
@@ -162,6 +174,10 @@ class EmbeddedQuery:
     """The literal `project_id` of the same call."""
     closed: bool = True
     """False if the closing quotes have not been typed yet."""
+
+    def diagnose(self, ontology: Ontology | None) -> list[Diagnostic]:
+        """What can be said against the query. Nothing is said against an empty filter, which the SDK takes for none."""
+        return diagnose(self.text, ontology) if self.text or self.context not in FILTERS else []
 
     def locate(self, span: Span) -> Span:
         """Where a part of the query stands in the document; an empty one stays empty."""

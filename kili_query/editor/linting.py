@@ -19,7 +19,6 @@ from kili_query.editor.finding import SUFFIXES, find_queries
 from kili_query.editor.ontologies import Ontologies
 from kili_query.editor.patterns import matches, shown_path
 from kili_query.errors import DataError, Diagnostic, Severity, Span, line_and_column
-from kili_query.query import check
 
 MAX_SIZE = 5_000_000
 """The largest file that is read, in bytes."""
@@ -209,7 +208,7 @@ def _read(path: str) -> _Document | None:
 
 
 def _findings(path: str, source: str, query: EmbeddedQuery, ontologies: Ontologies) -> Iterator[Finding]:
-    for diagnostic in check(query.text, ontologies.get(path, query.project)):
+    for diagnostic in query.diagnose(ontologies.get(path, query.project)):
         span = query.locate(diagnostic.span)
         lines = _place(source, span, None)
         place = lines
@@ -264,9 +263,9 @@ def _by_literal(found: Found) -> Iterator[tuple[int, Iterator[EmbeddedQuery]]]:
 
 def _repair(path: str, same: list[EmbeddedQuery], ontologies: Ontologies) -> _Repair:
     query, *others = same
-    diagnostics = check(query.text, ontologies.get(path, query.project))
+    diagnostics = query.diagnose(ontologies.get(path, query.project))
     for other in others:  # what is wrong for one project only is not repaired for both
-        told = set(check(other.text, ontologies.get(path, other.project)))
+        told = set(other.diagnose(ontologies.get(path, other.project)))
         diagnostics = [diagnostic for diagnostic in diagnostics if diagnostic in told]
     taken, edits, inside, fixes = list[Span](), list[Edit](), list[Edit](), 0
     for diagnostic in diagnostics:

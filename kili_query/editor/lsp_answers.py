@@ -136,6 +136,8 @@ def all_repairs(queries: Iterable[Checked]) -> list[types.TextEdit]:
     """The edits that repair all that repairs itself."""
     edits: list[types.TextEdit] = []
     for checked in queries:
+        if not any(found.fix and found.severity is Severity.ERROR for found in checked.diagnostics):
+            continue
         text = checked.query.text
         repaired = assist.fix_all(text, checked.ontology)
         if repaired == text:

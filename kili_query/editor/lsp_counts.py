@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import queue
 import threading
 from collections.abc import Callable, Collection
-from pathlib import Path
 from typing import NamedTuple
 
+from kili_query.editor.ontologies import stamp_of
 from kili_query.errors import KiliQueryError
 from kili_query.model.ontology import Ontology
 
@@ -56,7 +55,7 @@ class LabelCounts:
 
     def get(self, question: Question, ontology: Ontology | None) -> Count | None:
         """The count, if it is known for the export as it is now; else None, and it will be."""
-        stamp = (_stamp(question.export), id(ontology))
+        stamp = (stamp_of(question.export), ontology)
         with self._lock:
             known = self._known.get(question)
             if known and known[0] == stamp:
@@ -69,11 +68,12 @@ class LabelCounts:
                 self._thread.start()
         return None
 
-    def forget(self, wanted: Collection[Question]) -> None:
-        """Give up what is not wanted any more, as texts that have been typed over."""
+    def forget(self, export: str, wanted: Collection[str]) -> None:
+        """Give up the queries of an export that are not wanted any more, as texts that have been typed over."""
         with self._lock:
-            for question in [question for question in self._waiting if question not in wanted]:
-                del self._waiting[question]
+            for question in list(self._waiting):
+                if question.export == export and question.query not in wanted:
+                    del self._waiting[question]
 
     def _work(self) -> None:
         while True:
@@ -82,7 +82,7 @@ class LabelCounts:
                 if question not in self._waiting:
                     continue
                 ontology = self._waiting[question]
-            stamp = (_stamp(question.export), id(ontology))
+            stamp = (stamp_of(question.export), ontology)
             count = self._count(question, ontology)
             with self._lock:
                 if self._waiting.pop(question, self) is self or count is None:
@@ -107,44 +107,3 @@ class LabelCounts:
         except (KiliQueryError, OSError) as error:
             return Count(0, 0, str(error))
         return Count(matching, labels)
-
-
-def _stamp(path: str) -> object:
-    """What changes when a file does; of a folder, also when a file comes or goes."""
-    try:
-        found = os.stat(path)
-    except OSError:
-        return None
-    return (found.st_mtime_ns, found.st_size, found.st_ino)
-
-
-class Exports:
-    """The export that is configured for a file: `[tool.kili-query] export = "..."` of the nearest `pyproject.toml`."""
-
-    def __init__(self) -> None:
-        self._known: dict[Path, tuple[object, str | None]] = {}
-
-    def get(self, file: str) -> str | None:
-        """The path of the export, file or folder; None if none is configured."""
-        for folder in Path(os.path.abspath(file)).parents:
-            path = folder / "pyproject.toml"
-            stamp = _stamp(str(path))
-            if stamp is None:
-                continue
-            known = self._known.get(path)
-            if known is None or known[0] != stamp:
-                known = self._known[path] = (stamp, _configured(path))
-            if known[1] is not None:
-                return known[1]
-        return None
-
-
-def _configured(path: Path) -> str | None:
-    """The entry of one file; what is wrong with the file is told where ontologies are looked for."""
-    import tomllib
-
-    try:
-        export = tomllib.loads(path.read_text("utf-8"))["tool"]["kili-query"]["export"]
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-    return str(path.parent / export) if isinstance(export, str) else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import PurePath
@@ -12,7 +12,7 @@ from kili_query.editor.embedded import Edit, EmbeddedQuery, Found
 from kili_query.editor.finding import SUFFIXES, find_queries
 from kili_query.editor.positions import UTF_16, Lines, Position
 from kili_query.errors import Diagnostic, Fix, Span
-from kili_query.lang.assist import Word, diagnose, words
+from kili_query.lang.assist import Word, words
 from kili_query.model.ontology import Ontology
 
 MAX_TEXT = 10_000_000
@@ -55,7 +55,7 @@ class Document:
         # while nobody has looked anew since something was typed elsewhere: where the queries are, as far as is known
         self._likely: Found | None = None
         self._words: dict[str, tuple[Word, ...]] = {}
-        self._diagnosed: dict[str, tuple[Ontology | None, list[Diagnostic]]] = {}
+        self._diagnosed: dict[tuple[str, str], tuple[Ontology | None, list[Diagnostic]]] = {}
 
     @property
     def text(self) -> str:
@@ -95,11 +95,12 @@ class Document:
 
     def diagnose(self, query: EmbeddedQuery, ontology: Ontology | None) -> list[Diagnostic]:
         """What can be said against one of the queries; kept for as long as text and ontology are the same."""
-        known = self._diagnosed.get(query.text)
+        key = query.text, query.context
+        known = self._diagnosed.get(key)
         if known is None or known[0] is not ontology:
             if len(self._diagnosed) > 2 * len(self.found.queries) + 100:
                 self._diagnosed.clear()  # texts that were typed and are no more
-            known = self._diagnosed[query.text] = (ontology, diagnose(query.text, ontology))
+            known = self._diagnosed[key] = (ontology, query.diagnose(ontology))
         return known[1]
 
     def words(self, query: EmbeddedQuery) -> tuple[Word, ...]:
@@ -133,7 +134,10 @@ _NAMES = {"python": "cell.py", "kili-query": "query.kq", "kq": "query.kq"}
 
 
 def _hit(found: Found, offset: int) -> tuple[EmbeddedQuery, int] | None:
-    for query in found.queries:
+    first = bisect_left(found.queries, offset, key=lambda query: query.end)
+    for query in found.queries[first:]:
+        if query.start > offset:
+            break
         inside = offset_in(query, offset)
         if inside is not None:
             return query, inside
@@ -205,7 +209,7 @@ def _followed(found: Found | None, old: str, edit: Edit) -> _Followed | None:
     for query in found.queries:
         if query.cell is not None:
             return None
-        if query.end <= first and query.closed:
+        if query.end < first + query.closed:  # one that is not closed may go on where it ends
             queries.append(query)
         elif query.start >= last:
             queries.append(_moved(query, delta))
@@ -236,12 +240,5 @@ def _edited(query: EmbeddedQuery, old: str, edit: Edit) -> EmbeddedQuery | None:
 
 
 def _moved(query: EmbeddedQuery, delta: int) -> EmbeddedQuery:
-    passage = query.passage
-    offsets, ends = _shifted(passage.offsets, delta), _shifted(passage.ends, delta)
-    parts = tuple(part._replace(at=part.at + delta) for part in passage.parts)
-    passage = replace(passage, offsets=offsets, ends=ends, parts=parts)
-    return replace(query, offsets=offsets, start=query.start + delta, end=query.end + delta, passage=passage)
-
-
-def _shifted(row: Sequence[int], delta: int) -> Sequence[int]:
-    return range(row.start + delta, row.stop + delta) if isinstance(row, range) else tuple(i + delta for i in row)
+    passage = query.passage.moved(delta)
+    return replace(query, offsets=passage.offsets, start=query.start + delta, end=query.end + delta, passage=passage)

@@ -18,7 +18,7 @@ from pygls.uris import to_fs_path
 
 from kili_query.editor import lsp_answers as answers
 from kili_query.editor.lsp_answers import Action, Checked
-from kili_query.editor.lsp_counts import Count, Exports, LabelCounts, Question
+from kili_query.editor.lsp_counts import Count, LabelCounts, Question
 from kili_query.editor.lsp_documents import Change, Document
 from kili_query.editor.ontologies import Ontologies
 from kili_query.editor.positions import UTF_16, Position
@@ -112,7 +112,6 @@ class KiliQueryServer(LanguageServer):
         self.exit_code = 0
         self.documents: dict[str, Document] = {}
         self._ontologies = Ontologies(ontology, input_type)
-        self._exports = Exports()
         self._counts = LabelCounts(self._counted)
         self._timers: dict[str, asyncio.TimerHandle] = {}
         self._seen: dict[str, list[Ontology | None]] = {}
@@ -189,7 +188,7 @@ class KiliQueryServer(LanguageServer):
             start = answers.range_of(document, Span(0, 0))
             found.append(
                 types.Diagnostic(
-                    start, document.found.problem, types.DiagnosticSeverity.Warning, "KQ503", source="kili-query"
+                    start, document.found.problem, types.DiagnosticSeverity.Warning, "KQ503", source=answers.SOURCE
                 )
             )
         return found
@@ -242,8 +241,12 @@ class KiliQueryServer(LanguageServer):
 
     def count(self, checked: Checked) -> Count | None:
         """The number of labels that match, where an export is configured and the count is there."""
-        export = self._exports.get(checked.document.path)
-        if export is None or any(found.severity is Severity.ERROR for found in checked.diagnostics):
+        export = self._ontologies.export(checked.document.path)
+        if (
+            export is None
+            or not checked.query.text
+            or any(found.severity is Severity.ERROR for found in checked.diagnostics)
+        ):
             return None
         return self._counts.get(Question(export, checked.query.text), checked.ontology)
 
@@ -259,11 +262,11 @@ class KiliQueryServer(LanguageServer):
 
     def lenses(self, document: Document) -> Iterator[types.CodeLens]:
         """Above each query the number of labels that match it."""
-        export = self._exports.get(document.path)
+        export = self._ontologies.export(document.path)
         if export is None:
             return
         texts = {query.text for other in self.documents.values() for query in other.found.queries}
-        self._counts.forget({Question(export, text) for text in texts})
+        self._counts.forget(export, texts)
         for checked in self.checked(document):
             count = self.count(checked)
             if count:

@@ -9,6 +9,7 @@ from mypy.nodes import Context, StrExpr
 
 from kili_query.editor.embedded import Passage
 from kili_query.editor.literals import passage_at
+from kili_query.editor.python_names import Lines
 from kili_query.errors import Span, line_and_column
 
 
@@ -18,19 +19,10 @@ class Literals:
     def __init__(self, source: str) -> None:
         self._source = source
         self._places: dict[tuple[int, str], list[Span]] = {}
-        lines = source.encode().splitlines(keepends=True)  # ast counts columns in bytes
-        starts = [0]
-        for line in lines:
-            starts.append(starts[-1] + len(line.decode()))
-
-        def offset(line: int, column: int) -> int:
-            return starts[line - 1] + len(lines[line - 1][:column].decode())
-
+        lines = Lines(source, 0)
         for node in ast.walk(ast.parse(source)):
             if isinstance(node, ast.Constant) and isinstance(node.value, str):
-                start = offset(node.lineno, node.col_offset)
-                end = offset(node.end_lineno or node.lineno, node.end_col_offset or node.col_offset)
-                self._places.setdefault((node.lineno, node.value), []).append(Span(start, end))
+                self._places.setdefault((node.lineno, node.value), []).append(Span(*lines.span(node)))
 
     @classmethod
     def of_file(cls, path: str) -> Literals | None:

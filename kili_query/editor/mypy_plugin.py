@@ -25,8 +25,10 @@ from mypy.types import (
 )
 
 import kili_query
+from kili_query.editor.embedded import FILTERS
 from kili_query.editor.mypy_places import Literals
 from kili_query.editor.mypy_settings import Settings, have_changed
+from kili_query.editor.python_source import KEYS
 from kili_query.errors import Diagnostic, Severity, line_and_column
 
 CODE = ErrorCode("kili-query", "Check category queries", "kili_query")
@@ -34,9 +36,8 @@ CODE = ErrorCode("kili-query", "Check category queries", "kili_query")
 
 ALIAS = "kili_query.query.CategoryQuery"
 _SDK = ("kili.", "kili_query.")
-_FILTERS = ("category_search", "label_category_search")
 _FILTERS_AS_DICT = "asset_filter_kwargs"
-_BY_NAME = frozenset((*_FILTERS, _FILTERS_AS_DICT))
+_BY_NAME = frozenset((*FILTERS, _FILTERS_AS_DICT))
 _KNOWN = ("builtins.", "typing.", "types.", "abc.")
 """Most calls are of these, and they take no query."""
 
@@ -92,7 +93,7 @@ class QueryPlugin(Plugin):
             for given in ctx.args[formal]:
                 for argument in _filters_in(given) if name == _FILTERS_AS_DICT else (given,):
                     texts = _texts(argument, ctx)
-                    if name in _FILTERS:  # an empty filter is none
+                    if name in FILTERS:  # an empty filter is none
                         texts = [text for text in texts if text]
                     if texts:
                         self._check_texts(texts, argument, ctx)
@@ -163,7 +164,7 @@ def _is_query(kind: Type) -> bool:
 
 def _filters_in(argument: Expression) -> Iterator[Expression]:
     for key, value in argument.items if isinstance(argument, DictExpr) else ():
-        if isinstance(key, StrExpr) and key.value in _FILTERS:
+        if isinstance(key, StrExpr) and key.value in KEYS:
             yield value
 
 

@@ -79,7 +79,9 @@ def find_in_notebook(source: str, *, tolerant: bool = False) -> Found:
     """
     try:
         cells = list(_code_cells(source))
-    except (ValueError, IndexError, RecursionError) as error:
+    except RecursionError:
+        return Found(problem="is no notebook: nested too deep")
+    except (ValueError, IndexError) as error:
         message = f"{error.msg}, line {error.lineno}" if isinstance(error, json.JSONDecodeError) else str(error)
         return Found(problem=f"is no notebook: {message}")
     text, places, problems, incomplete = "", list[_Place](), list[str](), list[_Place]()

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePath
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 from kili_query.editor.patterns import matches, shown_path
 from kili_query.errors import DataError
@@ -32,10 +32,6 @@ class Entry:
     path: str | None = None
     project: str | None = None
 
-    def fits(self, file: PurePath, project: str | None) -> bool:
-        """True if the row is for queries of this project in this file, whose path starts at the configuration."""
-        return (self.path is None or matches(self.path, file)) and (self.project is None or self.project == project)
-
 
 class _Files(Generic[T]):
     """What files hold, each read again when it has changed."""
@@ -45,11 +41,18 @@ class _Files(Generic[T]):
         self._known: dict[str, tuple[Stamp, T]] = {}
 
     def get(self, path: str) -> T:
-        stamp = _stamp(path)
+        stamp = stamp_of(path)
         known = self._known.get(path)
         if known is None or known[0] != stamp:
             known = self._known[path] = stamp, self._read(path)
         return known[1]
+
+
+class _Table(NamedTuple):
+    """What `[tool.kili-query]` of a file says."""
+
+    rows: tuple[Entry, ...] = ()
+    export: str | None = None
 
 
 class Ontologies:
@@ -67,56 +70,92 @@ class Ontologies:
 
     def __init__(self, option: str | Path | None = None, input_type: str | None = None) -> None:
         self._option = Entry(os.fspath(option), input_type) if option is not None else None
-        self._problems: list[DataError] = []
+        self._untold: list[DataError] = []
+        self._problems: dict[str, DataError] = {}
         self._loaded: dict[str | None, _Files[Ontology | None]] = {}
-        self._configured = _Files(self._configuration)
+        self._tables = _Files(self._table)
 
     def get(self, file: str | Path, project: str | None = None) -> Ontology | None:
         """The ontology for queries in a file, of a project if the call names one; None if there is none.
 
         Never raises: a broken ontology is none, and `problems` tells of it.
         """
-        entry = self._option or self._entry(os.path.abspath(file), project)
+        entry = self.entry(file, project)
         if entry is None:
             return None
         files = self._loaded.setdefault(entry.input_type, _Files(lambda path: self._load(path, entry.input_type)))
         return files.get(entry.file)
 
+    def entry(self, file: str | Path, project: str | None = None) -> Entry | None:
+        """Where that ontology is."""
+        if self._option:
+            return self._option
+        path = os.path.abspath(file)
+        for folder in _folders(path):
+            near = [entry for entry in self._near(path, folder) if entry.project in (None, project)]
+            if near:  # of equals, the first
+                return max(near, key=lambda entry: (entry.project is not None, entry.path is not None))
+        return None
+
+    def entries(self, file: str | Path) -> Iterator[Entry]:
+        """Where ontologies for queries in a file may be, whatever their project."""
+        path = os.path.abspath(file)
+        for folder in _folders(path):
+            yield from self._near(path, folder)
+
+    def export(self, file: str | Path) -> str | None:
+        """The export that is configured for a file: an archive, a folder or a file of labels; None if there is none."""
+        tables = (self._tables.get(_configuration(folder)) for folder in _folders(os.path.abspath(file)))
+        return next((table.export for table in tables if table.export is not None), None)
+
     def problems(self) -> list[DataError]:
         """What is wrong with ontologies and configuration, and was not told before."""
-        told, self._problems = self._problems, []
+        told, self._untold = self._untold, []
         return told
 
-    def _entry(self, file: str, project: str | None) -> Entry | None:
-        for folder in _folders(os.path.dirname(file)):
-            rows = self._configured.get(os.path.join(folder, "pyproject.toml"))
-            if rows:
-                inside = PurePath(os.path.relpath(file, folder))
-                fitting = [row for row in rows if row.fits(inside, project)]
-                if fitting:  # of equals, the first
-                    return max(fitting, key=lambda row: (row.project is not None, row.path is not None))
-            if os.path.isfile(beside := os.path.join(folder, BESIDE)):
-                return Entry(beside)
-        return None
+    def problem(self, file: str | Path, project: str | None = None) -> DataError | None:
+        """What is wrong with the ontology or the configuration of a file, told or not."""
+        entry, path = self.entry(file, project), os.path.abspath(file)
+        places = [entry.file] if entry else []
+        places += (_configuration(folder) for folder in _folders(path))
+        return next((self._problems[place] for place in places if place in self._problems), None)
+
+    def _near(self, file: str, folder: str) -> list[Entry]:
+        """The rows of one folder for a file; without any, the ontology file that lies there."""
+        rows = self._tables.get(_configuration(folder)).rows
+        inside = PurePath(os.path.relpath(file, folder)) if rows else PurePath()
+        fitting = [row for row in rows if row.path is None or matches(row.path, inside)]
+        beside = os.path.join(folder, BESIDE)
+        return [*fitting, Entry(beside)] if os.path.isfile(beside) else fitting
 
     def _load(self, path: str, input_type: str | None) -> Ontology | None:
         try:
-            return Ontology.load(path, input_type)
+            found = Ontology.load(path, input_type)
         except DataError as error:
             where = error.where.replace(path, shown_path(path), 1)
-            self._problems.append(DataError(f"{error.message}; names are not checked", code=error.code, where=where))
+            self._note(path, DataError(f"{error.message}; names are not checked", code=error.code, where=where))
             return None
+        self._note(path, None)
+        return found
 
-    def _configuration(self, path: str) -> tuple[Entry, ...]:
+    def _table(self, path: str) -> _Table:
         try:
-            return tuple(_entries(Path(path)))
+            table = _read_table(Path(path))
         except DataError as error:
-            self._problems.append(error.at(shown_path(path)))
-            return ()
+            self._note(path, error.at(shown_path(path)))
+            return _Table()
+        self._note(path, None)
+        return table
+
+    def _note(self, path: str, problem: DataError | None) -> None:
+        self._problems.pop(path, None)
+        if problem is not None:
+            self._problems[path] = problem
+            self._untold.append(problem)
 
 
-def _entries(path: Path) -> Iterator[Entry]:
-    """The rows of `[tool.kili-query]`; none if there is no such table.
+def _read_table(path: Path) -> _Table:
+    """`[tool.kili-query]` of a file; an empty one if there is none.
 
     Raises
     ------
@@ -125,11 +164,11 @@ def _entries(path: Path) -> Iterator[Entry]:
     try:
         data = path.read_bytes()
     except (FileNotFoundError, NotADirectoryError):
-        return
+        return _Table()
     except OSError as error:
         raise DataError(f"cannot be read: {error.strerror}", code="KQ503") from None
     if b"kili-query" not in data:
-        return
+        return _Table()
     import tomllib
 
     try:
@@ -139,7 +178,7 @@ def _entries(path: Path) -> Iterator[Entry]:
     tool = whole.get("tool", {})
     table = tool.get("kili-query") if isinstance(tool, dict) else None
     if table is None:
-        return
+        return _Table()
     where = "[tool.kili-query]"
     if not isinstance(table, dict):
         raise DataError("must be a table", code="KQ503", where=where)
@@ -147,14 +186,17 @@ def _entries(path: Path) -> Iterator[Entry]:
     rows = table.get("ontologies", [])
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise DataError("`ontologies` must be a list of tables", code="KQ503", where=where)
+    entries: list[Entry] = []
     for number, row in enumerate(rows, 1):
         at = f"[[tool.kili-query.ontologies]] number {number}"
         _known(row, _ROW, at)
         if "ontology" not in row or not {"path", "project"} & set(row):
             raise DataError("needs `ontology`, and `path` or `project`", code="KQ503", where=at)
-        yield _entry(row, path.parent, at)
+        entries.append(_entry(row, path.parent, at))
     if "ontology" in table:
-        yield _entry({key: table[key] for key in _ENTRY & set(table)}, path.parent, where)
+        entries.append(_entry({key: table[key] for key in _ENTRY & set(table)}, path.parent, where))
+    export = table.get("export")
+    return _Table(tuple(entries), None if export is None else _inside(path.parent, "export", export, where))
 
 
 def _known(table: Mapping[str, object], keys: set[str], where: str) -> None:
@@ -170,22 +212,28 @@ def _known(table: Mapping[str, object], keys: set[str], where: str) -> None:
 
 
 def _entry(row: Mapping[str, str], folder: Path, where: str) -> Entry:
-    if "\0" in row["ontology"]:
-        raise DataError("`ontology` must be the name of a file", code="KQ503", where=where)
-    return Entry(os.path.join(folder, row["ontology"]), row.get("input_type"), row.get("path"), row.get("project"))
+    file = _inside(folder, "ontology", row["ontology"], where)
+    return Entry(file, row.get("input_type"), row.get("path"), row.get("project"))
 
 
-def _folders(folder: str) -> Iterator[str]:
-    """A folder and those above it."""
-    while True:
-        yield folder
-        above = os.path.dirname(folder)
-        if above == folder:
-            return
-        folder = above
+def _inside(folder: Path, key: str, name: str, where: str) -> str:
+    if "\0" in name:
+        raise DataError(f"`{key}` must be the name of a file", code="KQ503", where=where)
+    return os.path.join(folder, name)
 
 
-def _stamp(path: str) -> Stamp:
+def _configuration(folder: str) -> str:
+    return os.path.join(folder, "pyproject.toml")
+
+
+def _folders(file: str) -> Iterator[str]:
+    """The folder of a file and those above it."""
+    while (above := os.path.dirname(file)) != file:
+        yield above
+        file = above
+
+
+def stamp_of(path: str) -> Stamp:
     """What changes when a file does; None if there is none."""
     try:
         status = os.stat(path)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 Scopes = tuple[ast.AST, ...]
@@ -65,8 +65,7 @@ class Names:
     def lines_with(self, word: str) -> list[int]:
         """The lines that hold a word, in rising order."""
         if word not in self._words:
-            found = re.finditer(rf"\b{re.escape(word)}\b" if word.isidentifier() else re.escape(word), self._source)
-            self._words[word] = sorted({self._lines.of(match.start()) for match in found})
+            self._words[word] = sorted({self._lines.of(at) for at in _places(word, self._source)})
         return self._words[word]
 
     def imported_from(self, package: str) -> set[str]:
@@ -113,24 +112,54 @@ def walk(root: ast.AST, scopes: Scopes, lines: Sequence[int]) -> Iterator[tuple[
         yield node, scopes
         if isinstance(node, _SCOPES) and node is not scopes[-1]:
             scopes = (*scopes, node)
-        todo += ((child, scopes) for child in _children(node) if _touches(child, lines))
+        todo += ((child, scopes) for child in _children(node, lines))
 
 
-def _children(node: ast.AST) -> Iterable[ast.AST]:
-    if isinstance(node, ast.JoinedStr):  # its constants are parts of a text, not texts
-        return [value for value in node.values if not isinstance(value, ast.Constant)]
-    return ast.iter_child_nodes(node)
+def _children(node: ast.AST, lines: Sequence[int]) -> Iterator[ast.AST]:
+    """The children that stand on one of the lines, or do not say where they stand."""
+    for _, value in ast.iter_fields(node):
+        if isinstance(value, list) and value and isinstance(value[0], ast.stmt):
+            yield from _statements(value, lines)
+            continue
+        for child in value if isinstance(value, list) else (value,):
+            # the constants of an f-string are parts of a text, not texts
+            if isinstance(child, ast.AST) and not (isinstance(node, ast.JoinedStr) and isinstance(child, ast.Constant)):
+                first = getattr(child, "lineno", None)
+                index = bisect_left(lines, first or 0)
+                if first is None or (index < len(lines) and lines[index] <= _last_line(child)):
+                    yield child
 
 
-def _touches(node: ast.AST, lines: Sequence[int]) -> bool:
-    """True if the node stands on one of the lines, or does not say where it stands."""
-    first = getattr(node, "lineno", None)
-    if first is None:
-        return True
-    for decorator in getattr(node, "decorator_list", ()):
-        first = min(first, decorator.lineno)
-    index = bisect_left(lines, first)
-    return index < len(lines) and lines[index] <= (getattr(node, "end_lineno", None) or first)
+def _statements(block: Sequence[ast.stmt], lines: Sequence[int]) -> Iterator[ast.stmt]:
+    """The statements of a block that stand on one of the lines. The others are not even looked at: there may be many."""
+    at = 0
+    while at < len(block):
+        statement = block[at]
+        first = min(node.lineno for node in (statement, *getattr(statement, "decorator_list", ())))
+        index = bisect_left(lines, first)
+        if index == len(lines):
+            return
+        if lines[index] <= _last_line(statement):
+            yield statement
+            at += 1
+        else:
+            at = bisect_left(block, lines[index], at + 1, key=_last_line)
+
+
+def _last_line(node: ast.AST) -> int:
+    return getattr(node, "end_lineno", 0) or getattr(node, "lineno", 0)
+
+
+def _places(word: str, source: str) -> Iterator[int]:
+    """Where a word stands. To search for plain characters is many times faster than for the edges of words."""
+    whole = word.isidentifier()
+    at = source.find(word)
+    while at >= 0:
+        end = at + len(word)
+        around = source[max(at - 1, 0) : at] + source[end : end + 1]
+        if not whole or not re.search(r"\w", around):
+            yield at
+        at = source.find(word, end)
 
 
 def _is_none(value: ast.expr | Import | None) -> bool:

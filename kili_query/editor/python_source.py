@@ -8,12 +8,10 @@ import warnings
 from collections.abc import Iterator
 from typing import NamedTuple, TypeGuard
 
-from kili_query.editor.embedded import EmbeddedQuery, Found
+from kili_query.editor.embedded import FILTERS, EmbeddedQuery, Found
 from kili_query.editor.literals import literals, passage_at
 from kili_query.editor.python_names import Lines, Names, Scopes, walk
 
-ARGUMENTS = ("category_search", "label_category_search")
-"""The arguments that are queries, of whatever is called."""
 KEYS = ("label_category_search",)
 """The keys that are queries in the argument `asset_filter_kwargs`."""
 PARSERS = ("kili_query.parse", "kili_query.query.parse")
@@ -67,6 +65,7 @@ class _Finder:
         self.names = Names(source, tree, self.lines)
         self.queries: dict[tuple[int, str | None], EmbeddedQuery] = {}
         self.unchecked: set[int] = set()
+        self._taken: set[tuple[ast.AST, str, str, str | None]] = set()
         self._strings: list[ast.expr] = []
         self._imports = "kili_query" in source
 
@@ -89,7 +88,7 @@ class _Finder:
     def _call(self, call: ast.Call, scopes: Scopes) -> None:
         project = self._project(call, scopes)
         for keyword in call.keywords:
-            if keyword.arg in ARGUMENTS:
+            if keyword.arg in FILTERS:
                 self._take(_Use(keyword.value, scopes), keyword.arg, project)
             elif keyword.arg == "asset_filter_kwargs":
                 for key, use in self._entries(_Use(keyword.value, scopes)):
@@ -141,6 +140,13 @@ class _Finder:
                     yield _Use(value, scopes)
 
     def _take(self, given: _Use, context: str, project: str | None) -> None:
+        if isinstance(given.value, ast.Name):
+            bound, around = self.names.resolve(given.value.id, given.scopes)
+            use = around[-1], given.value.id, context, project
+            if use in self._taken:
+                return
+            if bound and all(isinstance(value, ast.expr) for value in bound):  # else each use is one not checked
+                self._taken.add(use)
         for value, scopes in self._values(given):
             match value:
                 case ast.Constant(value=str()):
@@ -165,22 +171,21 @@ class _Finder:
 
     def _marked(self, marks: list[int]) -> None:
         """Literals beside or below a mark. What stands in a literal, or in an f-string, is no comment."""
-        bodies = [
-            part.span()
-            for text in self._strings
-            for start, end in [self.lines.span(text)]
-            for part in literals(self.source, start, end)
-        ]
+        on_line: dict[int, list[ast.expr]] = {}
+        bodies: dict[ast.expr, list[tuple[int, int]]] = {}
+        for text in self._strings:
+            bodies[text] = [part.span() for part in literals(self.source, *self.lines.span(text))]
+            for line in range(text.lineno, (text.end_lineno or text.lineno) + 1):
+                on_line.setdefault(line, []).append(text)
         taken = {start for start, _ in self.queries}
         for mark in marks:
-            if any(start <= mark < end for start, end in bodies):
-                continue
             line = self.lines.of(mark)
+            beside = on_line.get(line, [])
+            if any(start <= mark < end for text in beside for start, end in bodies[text]):
+                continue
             alone = not self.source[self.lines.starts[line - 1] : mark].strip()
-            for text in self._strings:
-                beside = line in (text.lineno, text.end_lineno) or (text.lineno < line < (text.end_lineno or 0))
-                if not beside and not (alone and text.lineno == line + 1):
-                    continue
+            below = [text for text in on_line.get(line + 1, []) if text.lineno == line + 1] if alone else []
+            for text in (*beside, *below):
                 if isinstance(text, ast.Constant) and isinstance(text.value, str):
                     if self.lines.span(text)[0] not in taken:
                         self._add(text, "marked", None)

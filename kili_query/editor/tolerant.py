@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from kili_query.editor.embedded import EmbeddedQuery, Found, Passage
+from kili_query.editor.embedded import FILTERS, EmbeddedQuery, Found, Passage
 from kili_query.editor.literals import Quoted, literals, notation
-from kili_query.editor.python_source import ARGUMENTS, KEYS, MARK
+from kili_query.editor.python_source import KEYS, MARK
 
 _TOKEN = re.compile(
     r"""[^"'#]*+
@@ -30,8 +30,9 @@ _ARGUMENT = re.compile(
 _IMPORT = re.compile(r"\bfrom[ \t]+kili_query(?:\.query)?[ \t]+import\b[ \t]*(?:\(([^()]*)|([^\r\n]*))")
 _MODULE = re.compile(r"\bimport\b[ \t]*[^\r\n]*?\bkili_query[ \t]*(?:\bas[ \t]+(\w+))?")
 _ALIAS = re.compile(r"\bparse\b(?:[ \t]+as[ \t]+(\w+))?|\*")
-_FILTERS = re.compile(r"\basset_filter_kwargs[ \t]*=\s*(?:\Z|([^\W\d]\w*)\s*\Z)")
+_FILTERS_GIVEN = re.compile(r"\basset_filter_kwargs[ \t]*=\s*(?:\Z|([^\W\d]\w*)\s*\Z)")
 _NAMED = re.compile(r"([^\W\d]\w*)[ \t]*(?::[^=\r\n]*)?=\s*\Z")
+_GIVEN = re.compile(r"(?<![\w.])([^\W\d]\w*)[ \t]*(?:[:=]|\Z)")
 _FILTERS_NAME = re.compile(r"asset_filter_kwargs[ \t]*=[ \t]*([^\W\d]\w*)[ \t]*(?=[,)\r\n]|\Z)")
 _PROJECT = re.compile(r"(?:\A\s*|\bproject_id[ \t]*=[ \t]*)(\x01+)")
 _BREAK = re.compile(r"[\r\n]")
@@ -62,7 +63,7 @@ class _Finder:
         names: dict[str, str] = {}
         for match in _ARGUMENT.finditer(self.code):  # a pattern that starts with plain letters is found fastest
             name = re.search(r"\w*\Z", self.code[max(0, match.start() - 10) : match.start()])[0] + "category_search"  # type: ignore[index]
-            around = self._argument_of(match.start()) if name in ARGUMENTS else None
+            around = self._argument_of(match.start()) if name in FILTERS else None
             if around is None:
                 continue
             if match["row"]:
@@ -76,15 +77,23 @@ class _Finder:
                 names[match[1]] = "parse"
         for key in KEYS:
             self._keys(key, names)
-        for name, context in names.items():
-            before = len(self.queries)
-            for match in re.finditer(rf"(?<![\w.]){name}[ \t]*(?::[^=\r\n]*)?=(?!=){_OPEN_ROW}", self.code):
-                if not self._argument_of(match.start()):
-                    self._take(match, context)
-            if len(self.queries) == before:
-                self.unchecked.add(-len(self.unchecked) - 1)
+        if names:
+            self._constants(names)
         for mark in self.marks:
             self._marked(mark)
+
+    def _constants(self, names: dict[str, str]) -> None:
+        """The texts that are given to names, each of which stands where a query is expected."""
+        unknown = set(names)
+        for match in re.finditer(rf"=(?!=){_OPEN_ROW}", self.code):
+            if self.code[match.start() - 1] in "=!<>":
+                continue
+            start = max(self.code.rfind("\n", 0, match.start()) + 1, match.start() - 200)
+            for named in _GIVEN.finditer(self.code, start, match.start()):
+                if named[1] in names and not self._argument_of(named.start()):
+                    unknown.discard(named[1])
+                    self._take(match, names[named[1]])
+        self.unchecked.update(-1 - number for number in range(len(unknown)))
 
     def _masked(self) -> str:
         """The source with every literal and comment replaced by characters of its kind, one for one."""
@@ -185,7 +194,7 @@ class _Finder:
                 if value and opening is not None and self.code[opening] == "{":
                     before = self.code[max(0, opening - 200) : opening]
                     named = _NAMED.search(before)
-                    if _FILTERS.search(before) or (named and named[1] in filters):
+                    if _FILTERS_GIVEN.search(before) or (named and named[1] in filters):
                         if value["row"]:
                             self._take(value, key)
                         elif value["constant"] != "None":

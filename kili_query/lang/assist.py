@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from kili_query.lang.outline import symbols as symbols
     from kili_query.lang.tokens import Role as Role
     from kili_query.lang.tokens import Word as Word
+    from kili_query.lang.tokens import comments as comments
     from kili_query.lang.tokens import key_from_text as key_from_text
     from kili_query.lang.tokens import words as words
     from kili_query.model.ontology import Ontology
@@ -42,7 +43,7 @@ _HOMES = {
     "fixes": ("QuickFix", "diagnose", "fix_all", "format_text", "quick_fixes"),
     "hover": ("Hover", "hover"),
     "outline": ("Hint", "Name", "Symbol", "hints", "name_at", "renames", "symbols"),
-    "tokens": ("Role", "Word", "key_from_text", "words"),
+    "tokens": ("Role", "Word", "comments", "key_from_text", "words"),
 }
 
 

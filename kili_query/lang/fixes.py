@@ -10,7 +10,7 @@ from kili_query.lang.assist import nearest
 from kili_query.lang.checker import check_tree
 from kili_query.lang.parser import parse_tree
 from kili_query.lang.printer import name_to_text, to_lines
-from kili_query.lang.tokens import Operand, Role, operands, words
+from kili_query.lang.tokens import Operand, comments, operands
 from kili_query.model.ontology import Ontology
 
 _MAX_ROUNDS = 50
@@ -82,8 +82,7 @@ def format_text(text: str, width: int = 88) -> str | None:
         tree = parse_tree(text)
     except QuerySyntaxError:
         return None
-    comments = [word.text.rstrip() for word in words(text) if word.role is Role.COMMENT]
-    return "\n".join([*comments, to_lines(tree, width)])
+    return "\n".join([*comments(text), to_lines(tree, width)])
 
 
 def _applied(text: str, fixes: Iterable[Fix]) -> str:

@@ -118,6 +118,15 @@ def words(text: str) -> Iterator[Word]:
         position = end
 
 
+def comments(text: str) -> list[str]:
+    """The comments of a text, in order.
+
+    >>> comments('A."#".count > 1 # one')
+    ['# one']
+    """
+    return [word.text.rstrip() for word in words(text) if word.role is Role.COMMENT]
+
+
 def _next(text: str, position: int) -> re.Match[str] | None:
     """The next piece that is not white space."""
     space = _SPACE.match(text, position)

@@ -15,14 +15,16 @@ from graphql import GraphQLError, OperationType
 from sqlalchemy import select
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.requests import Request as HttpRequest
 from starlette.responses import FileResponse, Response
 from starlette.routing import Route
 
+from kili_query.errors import DataError
 from kili_query.server import tables as t
 from kili_query.server.kinds import KINDS
 from kili_query.server.media import STORED
-from kili_query.server.problems import error_body, errors_body
+from kili_query.server.problems import STORAGE_FAILED, error_body, errors_body, storage_failed
 from kili_query.server.reading import Reader
 from kili_query.server.resolvers import make_documents
 from kili_query.server.store import FILES, Account, Store
@@ -46,7 +48,9 @@ class Api:
         self._store = store
         self._response_urls = response_urls
         self._documents = make_documents()
-        self._threads = ThreadPoolExecutor(max_workers=8, thread_name_prefix="local-kili")
+        # more would only make all answers late at once: it is one interpreter, and a second thread keeps short
+        # questions from waiting behind a long one
+        self._threads = ThreadPoolExecutor(max_workers=2, thread_name_prefix="local-kili")
         self._secret = (store.setting("secret") or "").encode()
         routes = [
             route
@@ -70,7 +74,10 @@ class Api:
         kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
         if kind != "application/json":
             raise HTTPException(415, f"the content type is `application/json`, and this is `{kind}`")
-        body = await _body(request)
+        try:
+            body = await _body(request)
+        except ClientDisconnect:
+            return Response()  # nobody reads it
         key = request.headers.get("authorization", "").removeprefix("X-API-Key:").strip()
         base = str(request.base_url).rstrip("/") + request.url.path.removesuffix("/graphql")
         loop = asyncio.get_running_loop()
@@ -119,6 +126,8 @@ class Api:
             return errors_body(failed.errors, "BAD_USER_INPUT", request_id)
         except GraphQLError as error:
             return errors_body([error], "BAD_USER_INPUT", request_id)
+        except DataError as error:
+            return errors_body([storage_failed(error)], STORAGE_FAILED, request_id)
         return {"data": data}
 
     # -- other routes ----------------------------------------------------------------------------------------------
@@ -201,12 +210,12 @@ def _json(value: object, request_id: str, status: int = 200) -> Response:
 def _refusal(_: HttpRequest, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     code = {404: "NOT_FOUND", 405: "METHOD_NOT_ALLOWED", 413: "PAYLOAD_TOO_LARGE"}.get(error.status_code, "BAD_REQUEST")
-    detail = {404: "there is nothing at this address", 405: "the method does not fit this address"}
-    message = (
-        detail.get(error.status_code, error.detail)
-        if error.detail in ("Not Found", "Method Not Allowed")
-        else error.detail
-    )
+    message = error.detail
+    if message in ("Not Found", "Method Not Allowed"):  # words of the framework
+        what = (
+            "there is nothing at this address" if error.status_code == 404 else "the method does not fit this address"
+        )
+        message = f"{what}; queries are sent to {PREFIXES[0]}/graphql with POST"
     return _json(error_body(message, code), uuid4().hex, error.status_code)
 
 

@@ -261,13 +261,13 @@ def _asset_label(_: str, where: Where, scope: Scope, assets: Any, projects: Sequ
         return []
     labels = scope.alias(t.labels)
     inner = _own_label_conditions(given, scope, labels, projects)
-    for key, conditions in (("project", _in_projects), ("asset", None)):
-        if key in given and conditions:
-            inner.append(conditions(labels.c.project_id, project_ids(given[key], scope)))
+    if "project" in given:
+        inner.append(_in_projects(labels.c.project_id, project_ids(given["project"], scope)))
     if "asset" in given:
-        rows = scope.alias(t.assets)
-        also = _own_asset_conditions(given["asset"], scope, rows, projects)
-        inner.append(labels.c.asset_id.in_(select(rows.c.id).where(_in_projects(rows.c.project_id, projects), *also)))
+        rows, of = scope.alias(t.assets), given["asset"]
+        within = _in_projects(rows.c.project_id, project_ids(of.get("project"), scope))
+        also = _own_asset_conditions(of, scope, rows, projects)
+        inner.append(labels.c.asset_id.in_(select(rows.c.id).where(within, *also)))
     if "search" in given:  # found through the counts, once for all assets
         inner.append(_in_projects(labels.c.project_id, projects))
         return [assets.c.id.in_(select(labels.c.asset_id).where(*inner))]
@@ -297,18 +297,23 @@ def _metadata(metadata: ColumnElement[Any], key: str, value: object) -> Conditio
         case bool():
             passes: Condition = entry.c.type == ("true" if value else "false")
         case int() | float():
-            passes = and_(number, entry.c.value == value)
+            passes = and_(number, entry.c.value == _number(value))
         case str():
             passes = and_(entry.c.type == "text", entry.c.value == value)
         case [bool(), _] | [_, bool()]:
             raise _bad_metadata(key)
         case [int() | float() as low, int() | float() as high]:
-            passes = and_(number, entry.c.value >= low, entry.c.value <= high)
+            passes = and_(number, entry.c.value >= _number(low), entry.c.value <= _number(high))
         case list() if all(isinstance(item, str) for item in value):
             passes = and_(entry.c.type == "text", one_of(entry.c.value, value))
         case _:
             raise _bad_metadata(key)
     return exists(select(literal_column("1")).select_from(entry).where(entry.c.key == key, passes))
+
+
+def _number(value: float) -> float:
+    """A number as SQLite reads it in JSON: a whole one beyond 64 bits is one with a fraction."""
+    return value if -(2**63) <= value < 2**63 else float(value)
 
 
 def _bad_metadata(key: str) -> Exception:

@@ -132,7 +132,7 @@ def _chosen(scope: Scope, where: Arguments) -> tuple[list[Any], list[str]]:
 
 
 def _exists(scope: Scope, uid: str) -> bool:
-    return scope.connection.scalar(select(t.assets.c.id).where(t.assets.c.uid == uid)) is not None
+    return scope.connection.scalar(select(t.assets.c.id).where(*asset_conditions({"id": uid}, scope))) is not None
 
 
 def _reference(row: Any) -> dict[str, Any]:

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import msgspec
 from sqlalchemy import delete, select, update
 
 from kili_query.errors import DataError
+from kili_query.model.conversations import CONVERSATIONS, to_annotations
 from kili_query.model.counts import Counts, count_categories
+from kili_query.model.decoding import decode_json
 from kili_query.model.ontology import Ontology
 from kili_query.server import tables as t
 from kili_query.server.filters import Scope, asset_conditions, label_conditions, one_of
@@ -54,7 +57,7 @@ def update_label(scope: Scope, arguments: Mapping[str, Any]) -> Written:
     if not where.get("id"):
         raise refused("`where.id` is needed: the id of the label", argument="where")
     label = scope.connection.execute(
-        select(t.labels.c.id, t.labels.c.project_id).where(*label_conditions(where, scope))
+        select(t.labels.c.id, t.labels.c.uid, t.labels.c.project_id).where(*label_conditions(where, scope))
     ).first()
     if label is None:
         raise not_found("label", [where["id"]])
@@ -65,11 +68,13 @@ def update_label(scope: Scope, arguments: Mapping[str, Any]) -> Written:
     }
     values = {names[name]: value for name, value in data.items() if name in names}
     if "jsonResponse" in data:
-        counts = _counted(data["jsonResponse"], _ontology(scope, label.project_id), 0)
+        ontology = _ontology(scope, label.project_id)
+        counts = _counted(data["jsonResponse"], ontology, 0)
+        annotations = _annotations(data["jsonResponse"], ontology, label.uid)
         values["number_of_annotations"] = sum(counts.values())
         scope.connection.execute(delete(t.counts).where(t.counts.c.label_id == label.id))
         content = update(t.responses).where(t.responses.c.label_id == label.id)
-        scope.connection.execute(content.values(json=data["jsonResponse"]))
+        scope.connection.execute(content.values(json=data["jsonResponse"], annotations=annotations))
         rows = Rows(scope.connection, label.project_id)
         rows.count(label.id, counts)
         rows.flush()
@@ -125,7 +130,9 @@ def _append(
             }  # fmt: skip
             counts = _counted(entry["jsonResponse"], ontology, position)
             response = entry["jsonResponse"].strip() or "{}"
-            keys[position] = rows.add_label(new_id(), asset, values, response, counts)
+            uid = new_id()
+            annotations = _annotations(response, ontology, uid)
+            keys[position] = rows.add_label(uid, asset, values, response, counts, annotations)
         rows.flush()
     assets = {asset for (asset, _), _ in entries}
     settle_assets(scope.connection, assets)
@@ -152,6 +159,13 @@ def _counted(response: str, ontology: Ontology, position: int) -> Counts:
         return count_categories(response, ontology)
     except DataError as error:
         raise refused(f"label {position}: {error}", index=position) from None
+
+
+def _annotations(response: str, ontology: Ontology, label_id: str) -> str | None:
+    """What is kept of a label beside its `jsonResponse` in projects of conversations."""
+    if ontology.input_type not in CONVERSATIONS:
+        return None
+    return msgspec.json.encode(to_annotations(decode_json(response), label_id)).decode()
 
 
 def _assets(scope: Scope, where: Entry, ids: Sequence[str]) -> dict[str, tuple[int, str]]:

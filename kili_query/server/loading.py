@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid5
@@ -15,6 +15,7 @@ from sqlalchemy import Connection, insert, select, update
 from kili_query.errors import DataError
 from kili_query.formats.kili import decode_record, plan
 from kili_query.formats.records import Problem
+from kili_query.model.conversations import CONVERSATIONS, from_annotations, to_annotations
 from kili_query.model.counts import count_label
 from kili_query.model.decoding import decode_json
 from kili_query.model.labels import LABEL_KEYS, LABEL_TYPES, Label, labels_of
@@ -149,6 +150,7 @@ class _Loading:
         self._account = account
         self._project_id = project_id
         self._ontology = ontology
+        self._converses = ontology.input_type in CONVERSATIONS
         self._rows = Rows(connection, project_id)
         self._people = People(connection, account.organization_id)
         self._roles: dict[str, str] = {account.user_id: "ADMIN"}
@@ -230,8 +232,11 @@ class _Loading:
         return values
 
     def _label(self, asset: int, label: Label) -> None:
-        counts = count_label(label, self._ontology)
         record: Mapping[str, Any] = label.record if isinstance(label.record, Mapping) and not label.by_level else {}
+        annotations = _annotations(record)
+        if annotations and label.problem and self._converses:  # its answers stand there alone
+            label = replace(label, response=from_annotations(annotations), problem=None)
+        counts = count_label(label, self._ontology)
         self._positions += 1
         uid = _text(record.get("id")) if label.key or "labelOf" in record or "assetId" in record else None
         owner = self._rows.owner(t.labels, uid) if uid else None
@@ -263,7 +268,10 @@ class _Loading:
             values["number_of_annotations"] = int(total)
         values |= {name: _number(record.get(key)) for key, name in _MARKS.items()}
         values |= {name: record[key] for key, name in _LABEL_FLAGS.items() if isinstance(record.get(key), bool)}
-        self._rows.add_label(uid, asset, values, _response(label.response), counts, _annotations(record))
+        response = _response(label.response)
+        if self._converses and not annotations:
+            annotations = to_annotations(decode_json(response), uid, by_level=label.by_level)
+        self._rows.add_label(uid, asset, values, response, counts, _as_text(annotations or None))
         self.done.labels += 1
 
     def _step(self, name: str, group: str | None, kind: str | None) -> str:
@@ -349,10 +357,11 @@ def _response(value: object) -> str:
     return "{}" if value is None else msgspec.json.encode(value).decode()
 
 
-def _annotations(record: Mapping[str, Any]) -> str | None:
-    """The annotation objects of an LLM label, as far as the schema knows their types."""
-    known = [a for a in record.get("annotations") or () if isinstance(a, dict) and a.get("__typename") in _ANNOTATIONS]
-    return msgspec.json.encode(known).decode() if known else None
+def _annotations(record: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The annotation objects of a label, if the schema knows the types of all."""
+    found = record.get("annotations") or []
+    known = all(isinstance(item, dict) and item.get("__typename") in _ANNOTATIONS for item in found)
+    return found if known else []
 
 
 _ANNOTATIONS = ("ClassificationAnnotation", "ComparisonAnnotation", "TranscriptionAnnotation")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import socket as sockets
 import tempfile
@@ -213,7 +214,8 @@ def _listening(host: str, port: int) -> sockets.socket:
     DataError: the port is in use or forbidden, or the host is none of this machine.
     """
     family = sockets.AF_INET6 if ":" in host else sockets.AF_INET
-    listening = sockets.socket(family, sockets.SOCK_STREAM)
+    # asyncio sends small answers at once only over sockets that say they are TCP; others wait 40 ms for the client
+    listening = sockets.socket(family, sockets.SOCK_STREAM, sockets.IPPROTO_TCP)
     try:
         if os.name != "nt":  # there it would let two servers share a port
             listening.setsockopt(sockets.SOL_SOCKET, sockets.SO_REUSEADDR, 1)
@@ -222,7 +224,9 @@ def _listening(host: str, port: int) -> sockets.socket:
     except (OSError, OverflowError) as error:
         listening.close()
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        message = f"cannot listen there: {reason}; another port, or port 0 for a free one, works"
+        no_host = isinstance(error, sockets.gaierror) or getattr(error, "errno", 0) == errno.EADDRNOTAVAIL
+        works = "127.0.0.1 works" if no_host else "another port, or port 0 for a free one, works"
+        message = f"cannot listen there: {reason}; {works}"
         raise DataError(message, code="KQ503", where=f"{host}:{port}") from None
     return listening
 
@@ -232,7 +236,7 @@ def _serve(app: Any, listening: sockets.socket) -> Callable[[], object]:
     import uvicorn
 
     config = uvicorn.Config(
-        app, http="h11", ws="none", lifespan="off", log_config=None, access_log=False, timeout_graceful_shutdown=1
+        app, http="httptools", ws="none", lifespan="off", log_config=None, access_log=False, timeout_graceful_shutdown=1
     )
     server = uvicorn.Server(config)
     thread = threading.Thread(target=lambda: asyncio.run(server.serve([listening])), name="local-kili", daemon=True)

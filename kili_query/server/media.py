@@ -7,11 +7,13 @@ import os
 import secrets
 import shutil
 import zipfile
+import zlib
 from pathlib import Path, PurePosixPath
 from typing import IO
 
 from sqlalchemy import Connection, insert, select
 
+from kili_query.errors import DataError
 from kili_query.server import tables as t
 
 STORED = "kili-file:"
@@ -24,6 +26,7 @@ class Media:
     def __init__(self, connection: Connection, folder: Path, export: str, project_id: str) -> None:
         self._connection = connection
         self._folder = folder
+        self._export = export
         self._project_id = project_id
         self._written: list[Path] = []
         self._archive: zipfile.ZipFile | None = None
@@ -34,7 +37,12 @@ class Media:
             self._archive = zipfile.ZipFile(export)
 
     def stored(self, content: str) -> str:
-        """The content with its file copied into the data folder; as it is, if the export holds no such file."""
+        """The content with its file copied into the data folder; as it is, if the export holds no such file.
+
+        Raises
+        ------
+        DataError: the file is damaged, or the disk is full.
+        """
         file = self._open(content) if content and "://" not in content else None
         if file is None:
             return content
@@ -42,8 +50,12 @@ class Media:
         self._folder.mkdir(exist_ok=True)
         path = self._folder / file_id
         self._written.append(path)
-        with file, path.open("wb") as copy:
-            shutil.copyfileobj(file, copy)
+        try:
+            with file, path.open("wb") as copy:
+                shutil.copyfileobj(file, copy)
+        except (OSError, EOFError, zlib.error, zipfile.BadZipFile) as error:
+            reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+            raise DataError(f"`{content}` cannot be copied: {reason}", code="KQ503", where=self._export) from None
         kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
         row = {"id": file_id, "project_id": self._project_id, "content_type": kind, "name": name}
         self._connection.execute(insert(t.files), row)

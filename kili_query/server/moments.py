@@ -40,6 +40,8 @@ def span(text: str) -> tuple[str, str]:
     if _DAY.fullmatch(text):
         date.fromisoformat(text)
         return f"{text}T00:00:00.000Z", f"{text}T23:59:59.999Z"
+    if not _DAY.match(text):
+        raise ValueError(text)
     exact = moment(text)
     return exact, exact
 

@@ -8,6 +8,11 @@ from typing import Any
 
 from graphql import GraphQLError, GraphQLSyntaxError
 
+from kili_query.errors import DataError
+from kili_query.server.store import storage_problem
+
+STORAGE_FAILED = "STORAGE_FAILED"
+
 logger = logging.getLogger("kili_query.server")
 
 
@@ -34,6 +39,11 @@ def error_body(message: str, code: str, **context: object) -> dict[str, object]:
     return {"errors": [{"message": message, "extensions": {"code": code, "context": context}}], "data": None}
 
 
+def storage_failed(error: DataError) -> GraphQLError:
+    """The disk is full or fails, or the database is damaged."""
+    return GraphQLError(error.message, extensions={"code": STORAGE_FAILED, "context": {}})
+
+
 def errors_body(errors: Iterable[GraphQLError], code: str, request_id: str) -> dict[str, object]:
     """A whole answer that is errors; `code` is for those that have none of their own."""
     return {"errors": [_formatted(error, code, request_id) for error in errors], "data": None}
@@ -41,6 +51,9 @@ def errors_body(errors: Iterable[GraphQLError], code: str, request_id: str) -> d
 
 def _formatted(error: GraphQLError, code: str, request_id: str) -> dict[str, Any]:
     cause = error.original_error
+    if cause is not None and (problem := storage_problem(cause)):
+        logger.error("request %s failed: %s", request_id, problem)
+        return {"message": problem, "path": error.path, "extensions": {"code": STORAGE_FAILED, "context": {}}}
     if cause is not None and not isinstance(cause, GraphQLError):  # a bug: the log has it, the answer its number
         logger.error("request %s failed", request_id, exc_info=cause)
         message = f"local Kili failed on this request: {type(cause).__name__}; its log tells more under {request_id}"

@@ -65,16 +65,31 @@ class Store:
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """One state of the data, for several reads."""
-        with self.engine.connect() as connection, connection.begin():
+        with self._told(), self.engine.connect() as connection, connection.begin():
             yield connection
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
-        """One change of the data: all of it, or nothing if it fails."""
-        with self._writing, self.engine.connect() as connection:
+        """One change of the data: all of it, or nothing if it fails.
+
+        Raises
+        ------
+        DataError: the disk is full or fails, or the database is damaged; so does `reading`.
+        """
+        with self._told(), self._writing, self.engine.connect() as connection:
             connection = connection.execution_options(kili_begin="BEGIN IMMEDIATE")
             with connection.begin():
                 yield connection
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """Failures of the disk and of the file, in words."""
+        try:
+            yield
+        except (DBAPIError, sqlite3.Error) as error:
+            if (problem := storage_problem(error)) is None:
+                raise
+            raise DataError(problem, code="KQ503", where=str(self.folder / DATABASE)) from None
 
     # -- accounts --------------------------------------------------------------------------------------------------
 
@@ -161,10 +176,9 @@ class Store:
                 if not new:
                     _check(driver, path)
                 driver.execute("PRAGMA journal_mode = WAL")
-        except DBAPIError as error:
-            raise _damaged(path, error.orig or error) from None
-        except sqlite3.DatabaseError as error:
-            raise _damaged(path, error) from None
+        except (DBAPIError, sqlite3.DatabaseError) as error:
+            problem = storage_problem(error) or f"the database is damaged: {error}"
+            raise DataError(problem, code="KQ503", where=str(path)) from None
         if not self._made():
             self._make()
         with self.reading() as connection:
@@ -181,6 +195,17 @@ class Store:
             connection.execute(insert(tables.settings), {"name": "secret", "value": secrets.token_hex(32)})
             connection.exec_driver_sql(f"PRAGMA application_id = {tables.APPLICATION_ID}")
             connection.exec_driver_sql(f"PRAGMA user_version = {tables.SCHEMA_VERSION}")
+
+
+def storage_problem(error: BaseException) -> str | None:
+    """What is wrong with the disk or the file of the database; None if SQLite failed for another reason."""
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    code = (getattr(cause, "sqlite_errorcode", None) or 0) & 0xFF  # the higher bits tell more than is needed
+    if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+        return f"the database is damaged: {cause}"
+    if code in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY):
+        return f"the database cannot be read or written: {cause}"
+    return None
 
 
 def new_id() -> str:
@@ -257,7 +282,8 @@ def _check(driver: sqlite3.Connection, path: Path) -> None:
 
     Raises
     ------
-    DataError: another program's database, a newer one, or a damaged one.
+    DataError: another program's database, or a newer one.
+    sqlite3.DatabaseError: a damaged one.
     """
     application = driver.execute("PRAGMA application_id").fetchone()[0]
     version = driver.execute("PRAGMA user_version").fetchone()[0]
@@ -274,14 +300,10 @@ def _check(driver: sqlite3.Connection, path: Path) -> None:
         )
     found = driver.execute("PRAGMA quick_check(1)").fetchone()[0] if path.stat().st_size < _QUICK else "ok"
     if found != "ok":
-        raise _damaged(path, sqlite3.DatabaseError(str(found).splitlines()[-1]))
+        raise sqlite3.DatabaseError(str(found).splitlines()[-1])
 
 
 _QUICK = 64 << 20  # larger databases are checked as they are read: a check of all pages would delay the start
-
-
-def _damaged(path: Path, error: BaseException) -> DataError:
-    return DataError(f"the database is damaged: {error}", code="KQ503", where=str(path))
 
 
 def _unusable(folder: Path, what: str) -> DataError:

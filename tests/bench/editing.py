@@ -98,13 +98,14 @@ def _report(text: str, path: str, rounds: int) -> None:
         document = Document("file:///a.py", path, "python", 1, source_text)
         server.documents = {document.uri: document}
         inside = source_text.rindex("OBJECTS.CA") + len("OBJECTS.CA")
-        states = [0]
+        typed: set[int] = set()
 
-        def press(offset: int, document: Document = document, states: list[int] = states) -> None:
+        def press(offset: int, document: Document = document, typed: set[int] = typed) -> None:
             """Type a letter, or take it back."""
-            states[0] += 1
-            start, end = (Position(*document.lines.position(o)) for o in (offset, offset + (states[0] % 2 == 0)))
-            document.change([Change("X" * (states[0] % 2), start, end)], states[0])
+            typed.symmetric_difference_update([offset])
+            letter = offset in typed
+            start, end = (Position(*document.lines.position(o)) for o in (offset, offset + (not letter)))
+            document.change([Change("X" * letter, start, end)], 1)
 
         def diagnosed(offset: int, document: Document = document, press: Callable[[int], None] = press) -> object:
             press(offset)

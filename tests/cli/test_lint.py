@@ -52,6 +52,13 @@ def test_what_is_fine_prints_nothing(lint: Lint, tmp_path: Path) -> None:
     assert lint(".", "--quiet") == (0, "", "")
 
 
+def test_an_empty_filter_asks_for_all_and_is_no_mistake(lint: Lint, tmp_path: Path) -> None:
+    (tmp_path / "a.py").write_text('f(category_search="", asset_filter_kwargs={"label_category_search": ""})\n')
+    assert lint("a.py") == (0, "", "1 file, 2 queries, 0 findings\n")
+    (tmp_path / "a.kq").write_text("")
+    assert "error[KQ103]" in lint("a.kq").out
+
+
 def test_warnings_fail_only_if_strict(lint: Lint, tmp_path: Path) -> None:
     (tmp_path / "a.kq").write_text("BOATS.FERRY.count > 3 AND BOATS.FERRY.count > 2")
     assert lint(".").code == 0
@@ -155,6 +162,11 @@ def test_nothing_readable_is_bad_input(lint: Lint) -> None:
 def test_a_file_without_the_words_is_not_even_parsed(lint: Lint, tmp_path: Path) -> None:
     (tmp_path / "a.py").write_text("does not parse (")
     assert lint(".") == (0, "", "1 file, 0 queries, 0 findings\n")
+
+
+def test_a_notebook_that_is_nested_too_deep_is_told_in_plain_words(lint: Lint, tmp_path: Path) -> None:
+    (tmp_path / "a.ipynb").write_text("[" * 100_000 + '"category_search"')
+    assert lint("a.ipynb").err.startswith("problem[KQ503]: a.ipynb: is no notebook: nested too deep\n")
 
 
 def test_without_its_ontology_the_syntax_is_still_checked(lint: Lint, tmp_path: Path) -> None:

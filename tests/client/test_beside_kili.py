@@ -14,6 +14,8 @@ import pytest
 from kili_query import Kili
 from kili_query.server import LocalKili
 from tests.client.conftest import INTERFACE, make_assets
+from tests.server.asking import INTERFACE as STEPS_INTERFACE
+from tests.server.records import make_records
 from tests.server.test_real_kili import with_pandas as with_pandas
 from tests.test_oracle_kili import oracle as oracle
 
@@ -75,18 +77,77 @@ CALLS: list[tuple[str, dict[str, Any]]] = [
     ("count_assets", {"label_category_search": SEARCH, "skipped": True}),
     ("export_labels_as_df", {}),
     ("export_labels_as_df", {"fields": ["id", "jsonResponse"], "asset_fields": ["externalId", "id"]}),
+    ("labels", {"fields": ["id"], "user_id": "", "first": 5}),
+    *(("assets", {"project_id": "steps", **arguments}) for arguments in (
+        {}, {"fields": ["id"], "step_name_in": ["Label"]}, {"fields": ["id"], "step_name_not_in": ["Label"]},
+        {"fields": ["id"], "step_status_in": ["DONE"]}, {"fields": ["id"], "step_status_not_in": ["DONE"]},
+        {"fields": ["id"], "group_name_in": ["G1"], "step_name_in": ["Label"]}, {"fields": ["id"], "group_name_not_in": ["G1"]},
+        {"fields": ["id"], "label_labeler_in": ["u-ann"]}, {"fields": ["id"], "label_reviewer_not_in": ["bob@x.invalid"]},
+        {"fields": ["id"], "metadata_where": {"n": True}}, {"fields": ["id"], "metadata_where": {"n": 1.5, "split": ["val"]}},
+        {"fields": ["id"], "honeypot_mark_gte": 0.5, "label_honeypot_mark_lte": 0.5},
+        {"fields": ["id"], "updated_at_gte": "2024-01-02T12:30:00Z", "external_id_in": ["%"]},
+    )),
+    ("labels", {"project_id": "steps", "fields": ["id", "jsonResponse"], "asset_step_name_in": ["Review"]}),
+    ("count_labels", {"project_id": "steps", "asset_group_name_in": ["G2"], "asset_step_status_in": ["DONE"]}),
+    ("labels", {"project_id": "talks", "fields": OF_26}),
+    ("labels", {"project_id": "talks", "fields": ["id"], "category_search": "WHY.SHORT.count == 1"}),
+    ("assets", {"project_id": "talks"}),
+    ("assets", {"project_id": "talks", "fields": ["latestLabel.jsonResponse", "latestLabels.id", "latestLabels.jsonResponse"]}),
+    ("export_labels_as_df", {"project_id": "talks", "fields": ["id", "jsonResponse"]}),
 ]  # fmt: skip
+
+TALKS_INTERFACE = {
+    "jobs": {
+        job: {"mlTask": "CLASSIFICATION", "content": {"categories": {name: {"name": name} for name in names}, "input": "checkbox"}}
+        for job, names in (("LENGTH", ("LONG", "FINE")), ("WHY", ("SHORT", "VAGUE")))
+    } | {"REMARK": {"mlTask": "TRANSCRIPTION", "content": {"input": "textField"}}}
+}  # fmt: skip
+
+
+def talks() -> list[dict[str, Any]]:
+    """Conversations: one label with annotations alone, one with a response alone, one with nothing."""
+
+    def said(id: str, job: str, path: Any = (), **value: Any) -> dict[str, Any]:
+        kind = "TranscriptionAnnotation" if "text" in value else "ClassificationAnnotation"
+        return {
+            "__typename": kind,
+            "id": id,
+            "job": job,
+            "path": path,
+            "labelId": "t1",
+            "chatItemId": id,
+            "annotationValue": value,
+        }
+
+    annotations = [
+        said("n1", "LENGTH", categories=["LONG", "FINE"]),
+        said("n2", "WHY", [["n1", "LONG"]], categories=["SHORT"]),
+        said("n3", "REMARK", [["n1", "LONG"], ["n2", "SHORT"]], text="so"),
+        said("n4", "LENGTH", categories=["LONG"]),
+        said("n5", "REMARK", text="first"),
+        said("n6", "REMARK", text="second"),
+    ]
+    response = {"LENGTH": {"categories": [{"name": "FINE", "children": {"WHY": {"categories": [{"name": "VAGUE"}]}}}]}}
+    labels: list[dict[str, Any]] = [
+        {"jsonResponse": {}, "annotations": annotations},
+        {"jsonResponse": response},
+        {"jsonResponse": {}},
+    ]
+    return [
+        {"id": "talk", "externalId": "talk", "labels": [{"id": f"t{i}", **label} for i, label in enumerate(labels, 1)]}
+    ]
+
 
 THEIRS = """
 import json, os, sys, warnings
 warnings.simplefilter("ignore")
 from kili.client import Kili
 
-calls, project = json.load(sys.stdin)
+calls = json.load(sys.stdin)
 kili = Kili(api_key=os.environ["KEY"], api_endpoint=os.environ["ENDPOINT"], disable_tqdm=True)
 results = []
 for method, arguments in calls:
-    result = getattr(kili, method)(project_id=project, **arguments)
+    result = getattr(kili, method)(**arguments)
     if hasattr(result, "to_dict"):
         result = result.to_dict("records")
     results.append(result if isinstance(result, int) else list(result))
@@ -100,21 +161,32 @@ json.dump(results, sys.stdout)
 def answers(with_pandas: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[list[Any], list[Any]]:
     """What both give for all calls: theirs, ours."""
     folder = tmp_path_factory.mktemp("beside-kili")
-    export = folder / "export.json"
-    export.write_text(json.dumps(make_assets(240)), "utf-8")
+    worlds: dict[str, tuple[Any, Any, str]] = {
+        "World": (make_assets(240), INTERFACE, "IMAGE"),
+        "steps": (make_records(120), STEPS_INTERFACE, "VIDEO"),
+        "talks": (talks(), TALKS_INTERFACE, "LLM_STATIC"),
+    }
     with LocalKili() as server:
-        project = server.load(export, interface=INTERFACE, input_type="IMAGE", title="World")
+        projects = {}
+        for title, (records, interface, input_type) in worlds.items():
+            export = folder / f"{title}.json"
+            export.write_text(json.dumps(records), "utf-8")
+            projects[title] = server.load(export, interface=interface, input_type=input_type, title=title)
+        calls: list[tuple[str, dict[str, Any]]] = [
+            (method, {**arguments, "project_id": projects[arguments.get("project_id", "World")]})
+            for method, arguments in CALLS
+        ]
         plain = {"PATH": os.environ["PATH"], "HOME": str(folder), "KEY": server.api_key, "ENDPOINT": server.endpoint}
         done = subprocess.run(
-            [with_pandas, "-I", "-c", THEIRS], input=json.dumps([CALLS, project]), capture_output=True, text=True,
+            [with_pandas, "-I", "-c", THEIRS], input=json.dumps(calls), capture_output=True, text=True,
             env=plain, cwd=folder, check=False, timeout=300,
         )  # fmt: skip
         assert done.returncode == 0, done.stderr
         ours: list[Any] = []
         with Kili(server.api_key, server.endpoint, disable_tqdm=True) as kili, warnings.catch_warnings():
             warnings.simplefilter("error")
-            for method, arguments in CALLS:
-                result = getattr(kili, method)(project_id=project, **arguments)
+            for method, arguments in calls:
+                result = getattr(kili, method)(**arguments)
                 if hasattr(result, "to_dict"):
                     result = result.to_dict("records")
                 ours.append(result if isinstance(result, int) else list(result))

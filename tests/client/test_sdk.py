@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import warnings
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -23,6 +25,7 @@ from kili_query import (
     count,
     parse,
 )
+from kili_query.server import LocalKili
 from tests.client.conftest import INTERFACE, World
 
 QUERIES = [
@@ -289,6 +292,11 @@ def test_projects_are_made_listed_counted_and_deleted(world: World) -> None:
     assert [project["title"] for project in kili.projects(as_generator=True)] == ["World"]
 
 
+def test_a_project_needs_an_input_type(world: World) -> None:
+    with pytest.raises(ArgumentError, match=r"`input_type` is not given; it takes what is labelled"):
+        world.kili().create_project("Sky", json_interface=INTERFACE)
+
+
 # -- bad input ---------------------------------------------------------------------------------------------------------
 
 BAD: list[tuple[str, dict[str, Any], str]] = [
@@ -296,7 +304,7 @@ BAD: list[tuple[str, dict[str, Any], str]] = [
     ("labels", {"type_in": "DEFAULT"}, r"`type_in` is `'DEFAULT'`; it takes a list of"),
     ("labels", {"created_at": "2024-13-01"}, r"`created_at` is `'2024-13-01'`; it takes a day such as `2024-02-29`"),
     ("labels", {"created_at_gte": "yesterday"}, r"`created_at_gte` .* a day"),
-    ("labels", {"first": -1}, r"`first` is `-1`; it takes a whole number, 0 or more or None"),
+    ("labels", {"first": -1}, r"`first` is `-1`; it takes a whole number from 0 or None"),
     ("labels", {"first": "10"}, r"`first` is `'10'`; it takes a whole number"),
     ("labels", {"skip": -3}, r"`skip` is `-3`"),
     ("labels", {"honeypot_mark_gte": float("nan")}, r"`honeypot_mark_gte` is `nan`; it takes a number"),
@@ -311,7 +319,11 @@ BAD: list[tuple[str, dict[str, Any], str]] = [
     ("labels", {"asset_step_name_in": ["Review"]}, r"this project has none"),
     ("assets", {"status_in": ["TO_DO"]}, r"`status_in` holds `'TO_DO'`.*`TODO` is near"),
     ("assets", {"metadata_where": {"a": {1, 2}}}, r"`metadata_where` cannot be sent as JSON"),
-    ("assets", {"metadata_where": [1]}, r"`metadata_where` is `\[1\]` \(list\); it takes a dict or None"),
+    ("assets", {"metadata_where": [1]}, r"`metadata_where` is `\[1\]` \(list\); it takes a dict with texts as keys or None"),
+    ("assets", {"metadata_where": {1: "x"}}, r"it takes a dict with texts as keys or None"),
+    ("assets", {"format": "csv"}, r"`format` is `'csv'`; it takes one of `pandas` or None"),
+    ("labels", {"created_at": "20240229"}, r"`created_at` is `'20240229'`; it takes a day"),
+    ("labels", {"category_search": 5}, r"`category_search` is `5`; it takes text, a Query or None"),
     ("assets", {"format": "pandas", "as_generator": True}, r"`as_generator` gives assets one by one"),
     ("assets", {"download_media": True}, r"`download_media` is not there yet"),
     ("assets", {"matching_labels_only": True}, r"`label_category_search`, which is not given"),
@@ -394,3 +406,37 @@ def test_clients_have_no_key_in_their_repr(world: World) -> None:
     assert world.server.api_key not in repr(world.kili())
     assert issubclass(ArgumentError, ValueError)
     assert issubclass(ApiError, KiliQueryError)
+
+
+def test_metadata_of_scans_are_decoded_wherever_they_lie(tmp_path: Path) -> None:
+    with LocalKili(socket=False) as server:
+        address = server.endpoint.replace("/graphql", "/version")
+        read = {"far": address, "here": '{"page": 1}', "none": None}
+        records: list[Any] = [{"externalId": name, "ocrMetadata": value, "labels": []} for name, value in read.items()]
+        (tmp_path / "export.json").write_text(json.dumps(records), "utf-8")
+        project = server.load(tmp_path / "export.json", interface=INTERFACE, input_type="PDF")
+        kili = Kili(server.api_key, server.endpoint, transport=server.transport)
+        rows = kili.assets(project, fields=["externalId", "ocrMetadata"], disable_tqdm=True)
+        found = {row["externalId"]: row["ocrMetadata"] for row in rows}
+    assert found.pop("far")["version"].startswith("local-")
+    assert found == {"here": {"page": 1}, "none": None}
+
+
+def test_a_filter_by_steps_names_what_works_without_them(world: World) -> None:
+    with pytest.raises(ArgumentError, match=r"`asset_step_status_in` .* `asset_status_in` filters here"):
+        world.kili().labels(world.project, asset_step_status_in=["DONE"])
+    with pytest.raises(ArgumentError, match=r"`step_name_in` .* `status_in` filters here"):
+        world.kili().assets(world.project, step_name_in=["Label"])
+
+
+@pytest.mark.parametrize("client", [Kili, AsyncKili])
+def test_clients_are_made_as_those_of_kili_are(client: type[Kili | AsyncKili], world: World) -> None:
+    caching = {"enable_schema_caching": False, "graphql_cache_dir": None}
+    positional = client(world.server.api_key, world.server.endpoint, True, "python-cli", caching, True, False)
+    by_name = client(
+        api_key=world.server.api_key, api_endpoint=world.server.endpoint, verify=True, client_name="python-sdk",
+        graphql_client_params=caching, disable_tqdm=True, disable_request_compression=False,
+    )  # fmt: skip
+    assert repr(positional) == repr(by_name) == f"{client.__name__}({world.server.endpoint!r})"
+    assert positional._settings == by_name._settings
+    assert positional._settings.disable_tqdm is True

@@ -116,6 +116,27 @@ def test_both_sides_of_a_choice_are_queries() -> None:
     assert texts("if x:\n    q = 'A'\nelse:\n    q = 'B'\nf(category_search=q)") == ["A", "B"]
 
 
+def test_a_name_that_is_given_many_texts_stands_for_each_of_them_once() -> None:
+    source = "".join(f"Q = '{n}'\nf('p', category_search=Q)\ng('r', category_search=Q)\n" for n in range(30))
+    found = find_queries("a.py", source)
+    assert sorted((query.text, query.project or "") for query in found.queries) == sorted(
+        (str(n), project) for n in range(30) for project in "pr"
+    )
+
+
+def test_each_use_of_an_unknown_name_is_counted() -> None:
+    assert find_queries("a.py", "def h(q):\n    f(category_search=q)\n    f(category_search=q)\n").unchecked == 2
+
+
+def test_statements_between_those_that_matter_are_no_hindrance() -> None:
+    filler = "x = 1; y = 2\nif x:\n    pass\nelse:\n    z = [\n        3,\n    ]\n"
+    source = f"{filler}@f(\n  category_search='A')\ndef g():\n    x = 1\n    return 2; f(category_search='B')\n{filler}"
+    source += (
+        f"x = 1; f(category_search=Q); y = 2; Q = 'C'\n{filler}try:\n    x\nexcept E:\n    f(category_search='D')\n"
+    )
+    assert texts(source) == ["A", "B", "C", "D"]
+
+
 def test_queries_that_are_built_are_not_texts() -> None:
     source = "import kili_query as k\nf(category_search=k.parse('A') & ~k.parse('B'))\nf(category_search=k.count('A', 'B') > 2)"
     found = find_queries("a.py", source)
@@ -441,6 +462,12 @@ TYPED = {
     "import kili_query as k\nk.parse('A": ("A", False),
     "from kili_query import (parse as p)\np(\n'A": ("A", False),
     "Q = 'A'\nf(category_search=Q": ("A", True),
+    "if x: Q = 'A'\nf(category_search=Q": ("A", True),
+    "Q: str = (\n  'A' 'B')\nf(category_search=Q": ("AB", True),
+    "P = Q = 'A'\nf(category_search=Q": ("A", True),
+    "self.Q = 'A'\nf(category_search=Q": None,
+    "x = Q == 'A'\nf(category_search=Q": None,
+    "g(Q='A')\nf(category_search=Q": None,
     "F = {'label_category_search': 'A'}\nf(asset_filter_kwargs=F": ("A", True),
     "x = 'A  # kili-query\n(": None,
     "x = 'A' # kili-query\n(": ("A", True),

@@ -9,8 +9,8 @@ import shutil
 import socket
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -113,8 +113,42 @@ async def until(value: Callable[[], T], wanted: Callable[[T], bool] = bool) -> T
         return found
 
 
+RUNNER: asyncio.Runner
+SHARED: dict[str, Editor] = {}
+"""One server for each encoding: to start one takes longer than most tests."""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def servers() -> Iterator[None]:
+    """The event loop of all tests of the module, and the servers that they share."""
+    global RUNNER
+    stack = AsyncExitStack()
+
+    async def start(encoding: str) -> None:
+        SHARED[encoding] = await stack.enter_async_context(own_server(encoding))
+
+    with asyncio.Runner() as RUNNER:
+        for encoding in ENCODINGS:
+            RUNNER.run(start(encoding))
+        yield
+        RUNNER.run(stack.aclose())
+
+
 @asynccontextmanager
-async def editing(encoding: str = "utf-16", *arguments: str, **capabilities: Any) -> AsyncIterator[Editor]:
+async def editing(encoding: str = "utf-16") -> AsyncIterator[Editor]:
+    """A server that other tests use too; the documents of each are its own."""
+    editor = SHARED[encoding]
+    editor.diagnostics, editor.told, editor.refreshed = {}, [], 0
+    try:
+        yield editor
+    finally:
+        for uri in editor.texts:
+            editor.client.text_document_did_close(types.DidCloseTextDocumentParams(types.TextDocumentIdentifier(uri)))
+        editor.texts.clear()
+
+
+@asynccontextmanager
+async def own_server(encoding: str = "utf-16", **capabilities: Any) -> AsyncIterator[Editor]:
     client = client_module.LanguageClient("tests", "1")
     editor = Editor(client, encoding)
 
@@ -137,7 +171,7 @@ async def editing(encoding: str = "utf-16", *arguments: str, **capabilities: Any
     def refresh(_: Any) -> None:
         editor.refreshed += 1
 
-    await client.start_io(*COMMAND, *arguments)
+    await client.start_io(*COMMAND)
     general = types.GeneralClientCapabilities(position_encodings=[types.PositionEncodingKind(encoding)])
     lens = types.CodeLensWorkspaceClientCapabilities(refresh_support=True)
     wishes = types.ClientCapabilities(
@@ -157,7 +191,7 @@ async def editing(encoding: str = "utf-16", *arguments: str, **capabilities: Any
 
 
 def run(work: Callable[[], Awaitable[None]]) -> None:
-    asyncio.run(asyncio.wait_for(work(), 60))
+    RUNNER.run(asyncio.wait_for(work(), 60))
 
 
 def marked(text: str) -> tuple[str, int]:
@@ -278,7 +312,7 @@ def test_typing_inside_a_query_agrees_with_reading_the_document_anew(folder: Pat
 def test_diagnostics_can_be_asked_for_and_taken_back(folder: Path) -> None:
     async def work() -> None:
         pulls = types.TextDocumentClientCapabilities(diagnostic=types.DiagnosticClientCapabilities())
-        async with editing(text_document=pulls) as editor:
+        async with own_server(text_document=pulls) as editor:
             uri = editor.open(folder / "a.kq", "OBJECTS.CAR.count = 1", "kili-query")
             params = types.DocumentDiagnosticParams(types.TextDocumentIdentifier(uri))
             ask = editor.client.protocol.send_request_async(types.TEXT_DOCUMENT_DIAGNOSTIC, params, msg_id="stale")
@@ -342,27 +376,32 @@ def test_tokens_symbols_and_hints_of_a_query_in_two_literals(folder: Path) -> No
 
 
 def test_the_number_of_matching_labels_stands_above_a_query(tmp_path: Path) -> None:
-    export = ROOT / "tests" / "data" / "coco.zip"
-    shutil.copy(ROOT / "tests" / "data" / "coco.interface.json", tmp_path / "kili-ontology.json")
-    (tmp_path / "pyproject.toml").write_text(f"[tool.kili-query]\nexport = {json.dumps(str(export))}\n")
-    ontology = json.loads((tmp_path / "kili-ontology.json").read_text("utf-8"))
-    ontology = ontology.get("jsonInterface", ontology)
-    job = next(key for key, job in ontology["jobs"].items() if job["content"].get("categories"))
-    category = next(iter(ontology["jobs"][job]["content"]["categories"]))
-    text = f"{job}.{category}.count >= 0"
+    """Two folders with an export each, and no ontology."""
+    text = "OBJECT_DETECTION_JOB.person.count > 0"
+    data = ROOT / "tests" / "data"
+    for name, export in (("one", data / "coco.zip"), ("two", data / "gone.zip")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "pyproject.toml").write_text(f"[tool.kili-query]\nexport = {json.dumps(str(export))}\n")
     counted = subprocess.run(
-        [*COMMAND[:-1], "filter", str(export), text, "--labels", "--count"], capture_output=True, text=True, check=True
-    )
+        [*COMMAND[:-1], "filter", str(data / "coco.zip"), text, "--labels", "--count"],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
 
     async def work() -> None:
         async with editing() as editor:
-            uri = editor.open(tmp_path / "a.kq", text, "kili-query")
-            params = types.CodeLensParams(types.TextDocumentIdentifier(uri))
-            assert not await editor.client.text_document_code_lens_async(params)
-            await until(lambda: editor.refreshed)
-            (lens,) = await editor.client.text_document_code_lens_async(params)
-            assert lens.command.title.startswith(f"{int(counted.stdout):,} of ")
-            assert lens.command.title in await editor.hover(uri, 1)
+            uris = [editor.open(tmp_path / name / "a.kq", text, "kili-query") for name in ("two", "one")]
+            ask = editor.client.text_document_code_lens_async
+            params = [types.CodeLensParams(types.TextDocumentIdentifier(uri)) for uri in uris]
+            assert not any(await asyncio.gather(*map(ask, params)))
+            await until(lambda: editor.refreshed == 2)
+            (gone,), (lens,) = [await ask(one) for one in params]
+            assert lens.command.title == f"{int(counted.stdout):,} of 3 labels match"
+            assert lens.command.title in await editor.hover(uris[1], 1)
+            assert "gone.zip: cannot be read" in gone.command.title
+            document = types.VersionedTextDocumentIdentifier(2, uris[1])
+            change = types.TextDocumentContentChangeWholeDocument("")
+            editor.client.text_document_did_change(types.DidChangeTextDocumentParams(document, [change]))
+            assert not await ask(params[1])
 
     run(work)
 
@@ -452,7 +491,7 @@ def test_a_notebook_is_read_as_a_file_and_by_its_cells(folder: Path) -> None:
 
     async def work() -> None:
         sync = types.NotebookDocumentClientCapabilities(types.NotebookDocumentSyncClientCapabilities())
-        async with editing(notebook_document=sync) as editor:
+        async with own_server(notebook_document=sync) as editor:
             file = editor.open(folder / "a.ipynb", json.dumps(notebook, indent=1), "json")
             assert await editor.codes(file) == ["KQ202"]
             assert editor.part(file, editor.diagnostics[file][0].range) == "CARR"

@@ -164,6 +164,43 @@ def test_problems_are_errors_of_the_tree(tmp_path: Path) -> None:
     assert [type(error) for error in ontologies.problems()] == [DataError]
 
 
+def test_what_is_wrong_is_known_until_it_is_mended(tmp_path: Path) -> None:
+    ontologies, file = Ontologies(), tmp_path / "a.py"
+    configure(tmp_path, '[tool.kili-query]\nontology = "o.json"\n')
+    assert ontologies.problem(file) is None  # nobody has asked for it yet
+    for _ in range(2):
+        assert jobs(ontologies, file) is None
+        assert "o.json: the ontology cannot be read" in str(ontologies.problem(file))
+    write(tmp_path / "o.json", "J")
+    assert jobs(ontologies, file) == ["J"]
+    assert ontologies.problem(file) is None
+    configure(tmp_path, "[tool.kili-query]\nontology = 3\n")
+    assert jobs(ontologies, file) is None
+    assert "`ontology` must be a text" in str(ontologies.problem(file))
+
+
+def test_all_that_may_count_for_a_file_is_known(tmp_path: Path) -> None:
+    configure(tmp_path, ROWS)
+    write(tmp_path / "train" / BESIDE, "BESIDE")
+    found = [(Path(entry.file).name, entry.project) for entry in Ontologies().entries(tmp_path / "train" / "a.py")]
+    assert found[0] == (BESIDE, None)
+    assert ("train.json", None) in found
+    assert ("rest.json", None) in found
+
+
+def test_an_export_needs_no_ontology_and_the_nearest_counts(tmp_path: Path) -> None:
+    ontologies = Ontologies()
+    configure(tmp_path, '[tool.kili-query]\nexport = "data/labels.zip"\n')
+    configure(tmp_path / "deep", "[tool.other]\n")
+    assert ontologies.export(tmp_path / "deep" / "a.py") == str(tmp_path / "data" / "labels.zip")
+    assert ontologies.get(tmp_path / "deep" / "a.py") is None
+    configure(tmp_path / "deep", '[tool.kili-query]\nexport = "near.zip"\n')
+    assert ontologies.export(tmp_path / "deep" / "a.py") == str(tmp_path / "deep" / "near.zip")
+    configure(tmp_path / "deep", '[tool.kili-query]\nexport = "a\\u0000"\n')
+    assert ontologies.export(tmp_path / "deep" / "a.py") == str(tmp_path / "data" / "labels.zip")
+    assert "`export` must be the name of a file" in told(ontologies)[0]
+
+
 @pytest.mark.parametrize(
     ("pattern", "path", "expected"),
     [

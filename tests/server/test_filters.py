@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from kili_query.server import LocalKili
 from tests.server.asking import INTERFACE, Asking
+from tests.server.conftest import Load
 from tests.server.records import PEOPLE, STATUSES, STEP_STATUSES, TYPES, asset_passes, label_passes, make_records
 
 RECORDS = make_records()
@@ -255,3 +256,16 @@ def test_what_kilis_own_language_lacks_is_refused(world: tuple[Asking, str], tex
         assert error["extensions"]["code"] == "BAD_USER_INPUT"
         assert error["extensions"]["context"]["search"] == text
         assert error["extensions"]["context"]["code"].startswith("KQ")
+
+
+def test_metadata_beyond_64_bits_are_compared_as_they_are_read(asking: Asking, load: Load) -> None:
+    load({"externalId": "big", "jsonMetadata": {"n": 2**70}, "labels": []}, {"externalId": "small", "jsonMetadata": {"n": 7}, "labels": []})  # fmt: skip
+    for value, expected in ((2**70, ["big"]), ([0, 2**80], ["big", "small"]), ([-(2**80), 8], ["small"])):
+        found = asking.assets({"metadata": {"n": value}}, "externalId")
+        assert sorted(row["externalId"] for row in found) == expected
+
+
+@pytest.mark.parametrize("date", ["20240102", "2024-W01-2", "2024-1-2", "2024-02-30", "2024-01-02T25:00", "soon"])
+def test_what_is_no_date_is_refused(asking: Asking, date: str) -> None:
+    error = asking.error("query ($w: LabelWhere!) { countLabels(where: $w) }", w={"createdAt": date})
+    assert "a date is `YYYY-MM-DD`" in error["message"]

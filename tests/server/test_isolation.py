@@ -53,6 +53,9 @@ def test_each_sees_its_own(two: tuple[Asking, Asking, str, str]) -> None:
         lambda project, label, asset: ("Asset", {"id": asset}),
         lambda project, label, asset: ("Asset", {"label": {"id": label}}),
         lambda project, label, asset: ("Asset", {"project": {"id": project}}),
+        lambda project, label, asset: ("Asset", {"label": {"project": {"id": project}}}),
+        lambda project, label, asset: ("Asset", {"label": {"asset": {"project": {"id": project}}}}),
+        lambda project, label, asset: ("Label", {"asset": {"label": {"asset": {"project": {"id": project}}}}}),
         lambda project, label, asset: ("Project", {"id": project}),
     ],
 )
@@ -105,6 +108,7 @@ def test_mutations_of_what_others_have_find_nothing(
 def test_deletions_of_what_others_have_delete_nothing(two: tuple[Asking, Asking, str, str]) -> None:
     me, them, _, _ = two
     assert them.ask('mutation { deleteLabels(ids: ["l1"]) }') == []
-    outcome = them.ask('mutation { deleteAssets(where: {idIn: ["a1"]}) { succeeded { assetId } } }')
-    assert outcome == {"succeeded": []}
+    outcome = them.ask('mutation { deleteAssets(where: {idIn: ["a1", "nowhere"]}) { succeeded { assetId } } }')
+    # both count as gone: what others have is not told apart from what nobody has
+    assert outcome == {"succeeded": [{"assetId": "a1"}, {"assetId": "nowhere"}]}
     assert me.count("Label", {}) == me.count("Asset", {}) == 1

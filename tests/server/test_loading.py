@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import zipfile
 from pathlib import Path
 
 import httpx
@@ -175,6 +176,56 @@ def test_media_of_an_export_are_served(server: LocalKili, asking: Asking, tmp_pa
     assert (head.status_code, head.headers["content-type"]) == (200, "image/png")
     for wrong in ("x", "", "../kili.db", ".."):
         assert stranger.get(f"{server.url}/files", params={"id": wrong}).status_code == 404
+
+
+def test_a_damaged_file_of_an_export_is_told_and_leaves_nothing(
+    server: LocalKili, asking: Asking, tmp_path: Path
+) -> None:
+    export = tmp_path / "export.zip"
+    record = {"externalId": "x", "content": "assets/x.png", "labels": [{"jsonResponse": {}}]}
+    with zipfile.ZipFile(export, "w") as archive:
+        archive.writestr("data.json", json.dumps([record]))
+        archive.writestr("assets/x.png", b"a picture")
+    export.write_bytes(export.read_bytes().replace(b"a picture", b"a PICTURE"))
+    with pytest.raises(DataError, match=r"`assets/x\.png` cannot be copied"):
+        server.load(export, interface=INTERFACE)
+    assert asking.count("Project", {}) == 0
+    assert list((server._running.folder / "files").iterdir()) == []
+
+
+ANNOTATION = {
+    "__typename": "ClassificationAnnotation", "id": "n1", "job": "CLS", "path": [], "labelId": "l1", "chatItemId": "m1",
+    "annotationValue": {"categories": ["SUN", "SUN"]},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "label",
+    [
+        {"id": "l1", "jsonResponse": {}, "annotations": [ANNOTATION]},
+        {"id": "l1", "jsonResponse": {"CLS": {"categories": [{"name": "SUN"}, {"name": "SUN"}]}}},
+    ],
+)
+def test_labels_of_conversations_are_counted_and_have_annotations(
+    load: Load, asking: Asking, label: dict[str, object]
+) -> None:
+    load({"externalId": "talk", "labels": [label]}, input_type="LLM_STATIC")
+    assert asking.count("Label", {"search": "CLS.SUN.count == 2"}) == 1
+    fields = (
+        "jsonResponse annotations { job labelId ... on ClassificationAnnotation { annotationValue { categories } } }"
+    )
+    (found,) = asking.labels({}, fields)
+    assert found["annotations"] == [{key: ANNOTATION[key] for key in ("job", "labelId", "annotationValue")}]
+    assert json.loads(found["jsonResponse"]) == {"CLS": {"categories": [{"name": "SUN"}, {"name": "SUN"}]}}
+
+
+def test_annotations_of_unknown_types_are_reported(server: LocalKili, tmp_path: Path) -> None:
+    path = tmp_path / "records.json"
+    ranked = {**ANNOTATION, "__typename": "RankingAnnotation"}
+    labels = [{"jsonResponse": {}}, {"jsonResponse": {}, "annotations": [ANNOTATION, ranked]}]
+    path.write_text(json.dumps([{"externalId": "talk", "labels": labels}]))
+    report = server.load_report(path, interface=INTERFACE, input_type="LLM_STATIC")
+    assert (report.labels, report.unreadable) == (1, 1)
 
 
 SAMPLES = ("archives/video.latest.single-file.zip", "archives/pdf.latest.subfolder.zip", "archives/llm-rlhf.normal.zip",

@@ -51,6 +51,11 @@ def test_a_port_in_use_is_told() -> None:
         pass
 
 
+def test_a_host_of_another_machine_is_told() -> None:
+    with pytest.raises(DataError, match=r"cannot listen there: .*; 127\.0\.0\.1 works"), LocalKili(host="192.0.2.1"):
+        pass
+
+
 def test_it_needs_no_port() -> None:
     with LocalKili(socket=False) as server:
         with httpx.Client(transport=server.transport, headers=headers(server)) as client:

@@ -259,3 +259,22 @@ def test_mutations_that_are_not_served_say_so(asking: Asking) -> None:
         "deleteManyFromDataset", "addAllLabeledAssetsToReview", "sendBackAssetsToQueue",
     }  # fmt: skip
     assert asking.error("mutation { deleteManyFromDataset(where: {}) { id } }")["extensions"]["code"] == "NOT_BUILT"
+
+
+def test_labels_of_conversations_keep_their_annotations_in_step(asking: Asking) -> None:
+    data = {"title": "talks", "inputType": "LLM_STATIC", "jsonInterface": INTERFACE}
+    project = asking.ask(CREATE, data=data)["id"]
+    asking.ask(IMPORT, data={"idArray": ["talk"], "externalIDArray": ["talk"]}, where={"id": project})
+
+    def chosen() -> list[object]:
+        fields = "annotations { labelId ... on ClassificationAnnotation { annotationValue { categories } } }"
+        (label,) = asking.labels({}, f"id {fields}")
+        assert {annotation["labelId"] for annotation in label["annotations"]} <= {label["id"]}
+        return [annotation["annotationValue"]["categories"] for annotation in label["annotations"]]
+
+    [made] = append(asking, ("talk", {"CLS": {"categories": [{"name": "SUN"}]}}))
+    assert chosen() == [["SUN"]]
+    changed = json.dumps({"CLS": {"categories": [{"name": "RAIN"}, {"name": "SUN"}]}})
+    document = "mutation ($w: LabelWhere!, $d: LabelData!) { updatePropertiesInLabel(data: $d, where: $w) { id } }"
+    asking.ask(document, w=made, d={"jsonResponse": changed})
+    assert chosen() == [["RAIN", "SUN"]]

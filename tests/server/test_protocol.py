@@ -105,7 +105,9 @@ def test_an_oversize_body_is_refused(asking: Asking, monkeypatch: pytest.MonkeyP
 
 def test_unknown_addresses_and_methods_are_told(asking: Asking, server: LocalKili) -> None:
     assert asking.http.get(f"{server.url}/nothing").json()["errors"][0]["extensions"]["code"] == "NOT_FOUND"
-    assert asking.http.get(asking.endpoint).status_code == 405
+    asked = asking.http.get(asking.endpoint)  # as a browser does
+    assert asked.status_code == 405
+    assert asked.json()["errors"][0]["message"].endswith("queries are sent to /api/label/v2/graphql with POST")
 
 
 def test_the_schema_is_given_whole(asking: Asking) -> None:

@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from sqlalchemy import event
 
 from kili_query import DataError
 from kili_query.server import LocalKili
@@ -171,3 +172,26 @@ def test_a_loading_that_was_killed_leaves_nothing(tmp_path: Path) -> None:
     with start(folder) as server:
         assert server.projects() == []
         assert server.load(DATA / "coco.zip", interface=INTERFACE)
+
+
+def test_a_full_disk_is_told_and_what_was_there_stays(tmp_path: Path) -> None:
+    records = tmp_path / "records.json"
+    labels = [{"jsonResponse": {**response(3), "note": {"text": "x" * 5000}}} for _ in range(100)]
+    records.write_text(json.dumps([{"externalId": "x", "labels": labels}]))
+    with start(tmp_path / "kili") as server:
+        asking = Asking(server)
+        server.load(DATA / "coco.zip", interface=DATA / "coco.interface.json")
+        engine = server._running.engine
+        engine.dispose()
+        pages = os.path.getsize(tmp_path / "kili" / "kili.db") // 4096
+
+        @event.listens_for(engine, "connect")
+        def connected(connection: sqlite3.Connection, _: object) -> None:
+            connection.execute(f"PRAGMA max_page_count = {pages + 8}")  # SQLite says the same when a disk is full
+
+        with pytest.raises(DataError, match=r"kili\.db: the database cannot be read or written: .* full"):
+            server.load(records, interface=INTERFACE)
+        document = "mutation ($d: CreateProjectData!) { createProject(data: $d) { id } }"
+        made = {"title": "x" * 100_000, "inputType": "TEXT", "jsonInterface": INTERFACE}
+        assert asking.error(document, d=made)["extensions"]["code"] == "STORAGE_FAILED"
+        assert asking.count("Label", {}) == 3

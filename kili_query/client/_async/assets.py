@@ -9,7 +9,7 @@ from kili_query.client._async.session import AsyncSession, Listing
 from kili_query.client.arguments import check_arguments, refuse_parsed_labels
 from kili_query.client.calls import Call
 from kili_query.client.dataframes import to_dataframe
-from kili_query.client.decoding import decode_metadata, labels_in
+from kili_query.client.decoding import labels_in, metadata, responses
 from kili_query.client.filters import Decide, Filter, decision
 from kili_query.client.operations import assets as wire
 from kili_query.client.operations import labels as label_wire
@@ -56,7 +56,7 @@ class AsyncAssets(AsyncSession):
         disable_tqdm: bool | None = None,
         external_id_contains: Texts | None = None,
         first: Natural | None = None,
-        format: str | None = None,
+        format: Literal["pandas"] | None = None,
         honeypot_mark_gt: Mark | None = None,
         honeypot_mark_lt: Mark | None = None,
         label_author_in: Texts | None = None,
@@ -321,7 +321,7 @@ class AsyncAssets(AsyncSession):
         decide = decision(query, project.ontology)
 
         async def decode(rows: list[Row], call: Call) -> list[Row]:
-            await self._decode_responses(rows, project.input_type, call)
+            await self._fetch(responses(rows, project.input_type), call)
             return [row for row in rows if decide(row["jsonResponse"])]
 
         listing = Listing(
@@ -356,11 +356,12 @@ class AsyncAssets(AsyncSession):
             annotations = await self._execute(wire.COUNT_ANNOTATIONS, {"where": where}, call)
 
         async def decode(rows: list[Row], call: Call) -> list[Row]:
-            decode_metadata(rows)
             if chosen is not None:
                 rows = [row for row in rows if row["id"] in chosen]
+            behind = list(metadata(rows))
             if wire.has_responses(asked):
-                await self._decode_responses(labels_in(rows), input_type, call)
+                behind += responses(labels_in(rows), input_type)
+            await self._fetch(behind, call)
             if matching is not None:
                 keep_labels(rows, matching)
             return rows if len(asked) == len(fields) else without_unasked(rows, wire.given_fields(fields))

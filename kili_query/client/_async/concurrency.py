@@ -36,19 +36,25 @@ def give_up(clients: Mapping[Place, Any]) -> None:
 
 
 async def in_order(calls: Iterable[Callable[[], Awaitable[T]]], ahead: int) -> AsyncGenerator[T]:
-    """The results of calls in their order, with up to `ahead` of them under way at once.
+    """The results of calls in their order, with up to `ahead` of them under way at once, or one less and one looked at.
 
-    When the consumer stops, or a call fails, those under way are cancelled and the rest are not begun.
+    The first goes alone, since somebody waits for it; the next are begun before it is given. When the consumer stops,
+    or a call fails, those under way are cancelled and the rest are not begun.
     """
     remaining = iter(calls)
     under_way: deque[asyncio.Future[T]] = deque()
+
+    def begin(most: int) -> None:
+        while len(under_way) < most and (call := next(remaining, None)) is not None:
+            under_way.append(asyncio.ensure_future(call()))
+
+    begin(1)
     try:
-        while True:
-            while len(under_way) < ahead and (call := next(remaining, None)) is not None:
-                under_way.append(asyncio.ensure_future(call()))
-            if not under_way:
-                return
-            yield await under_way.popleft()
+        while under_way:
+            result = await under_way.popleft()
+            begin(ahead - 1)
+            yield result
+            begin(ahead)
     finally:
         for task in under_way:
             task.cancel()

@@ -8,6 +8,7 @@ from typing import Any, Literal
 from kili_query.client._async.session import AsyncSession, Listing
 from kili_query.client.arguments import check_arguments, refuse_parsed_labels
 from kili_query.client.calls import Call
+from kili_query.client.decoding import responses
 from kili_query.client.filters import Filter, decision
 from kili_query.client.operations import labels as wire
 from kili_query.client.operations.labels import DEFAULT_FIELDS, PREDICTION_FIELDS
@@ -265,7 +266,7 @@ class AsyncLabels(AsyncSession):
 
         async def decode(rows: list[Row], call: Call) -> list[Row]:
             if "jsonResponse" in asked:
-                await self._decode_responses(rows, input_type, call)
+                await self._fetch(responses(rows, input_type), call)
             if keep is None:
                 return rows
             kept = [row for row in rows if keep(row["jsonResponse"])]

@@ -21,7 +21,7 @@ from kili_query.client._async.concurrency import Place, give_up, here, is_gone, 
 from kili_query.client.answers import read_answer, request_id, retry_after
 from kili_query.client.calls import Call, client_headers
 from kili_query.client.documents import Operation
-from kili_query.client.limits import RateLimit
+from kili_query.client.limits import RateLimit, tell_wait
 from kili_query.client.retries import UNKNOWN_OUTCOME, Failure, Kind, kind_of_status, tell, wait_before_next
 from kili_query.client.settings import Settings
 from kili_query.errors import (
@@ -123,6 +123,7 @@ class AsyncTransport:
         """Wait until the limit allows a call; gives the seconds."""
         wait = self._limit.reserve() if self._limit else 0.0
         if wait:
+            tell_wait(wait)
             await sleep(wait)
         return wait
 
@@ -155,7 +156,7 @@ class AsyncTransport:
     async def _request(
         self, method: str, url: str, content: bytes | None, headers: Mapping[str, str], call: Call, operation: Operation
     ) -> Any:
-        sent = {**client_headers(), **call.headers(), **headers}
+        sent = {**call.headers(), **headers}
         with_key = self._add_key if url == self._settings.endpoint or self._settings.is_own(url) else None
         timeout = TIMEOUT + len(content or b"") / UPLOAD_SPEED
         until = monotonic() + LONGEST_ANSWER
@@ -199,7 +200,11 @@ class AsyncTransport:
             for place in filter(is_gone, list(self._clients)):
                 self._users.pop(self._clients.pop(place), None)
             client = self._clients[here()] = httpx.AsyncClient(
-                transport=self._transport, verify=self._verify, limits=POOL, follow_redirects=False
+                transport=self._transport,
+                verify=self._verify,
+                limits=POOL,
+                headers=client_headers(),
+                follow_redirects=False,
             )
         return client
 

@@ -10,7 +10,7 @@ from kili_query.client._sync.session import Listing, Session
 from kili_query.client.arguments import check_arguments, refuse_parsed_labels
 from kili_query.client.calls import Call
 from kili_query.client.dataframes import to_dataframe
-from kili_query.client.decoding import decode_metadata, labels_in
+from kili_query.client.decoding import labels_in, metadata, responses
 from kili_query.client.filters import Decide, Filter, decision
 from kili_query.client.operations import assets as wire
 from kili_query.client.operations import labels as label_wire
@@ -57,7 +57,7 @@ class Assets(Session):
         disable_tqdm: bool | None = None,
         external_id_contains: Texts | None = None,
         first: Natural | None = None,
-        format: str | None = None,
+        format: Literal["pandas"] | None = None,
         honeypot_mark_gt: Mark | None = None,
         honeypot_mark_lt: Mark | None = None,
         label_author_in: Texts | None = None,
@@ -320,7 +320,7 @@ class Assets(Session):
         decide = decision(query, project.ontology)
 
         def decode(rows: list[Row], call: Call) -> list[Row]:
-            self._decode_responses(rows, project.input_type, call)
+            self._fetch(responses(rows, project.input_type), call)
             return [row for row in rows if decide(row["jsonResponse"])]
 
         listing = Listing(
@@ -355,11 +355,12 @@ class Assets(Session):
             annotations = self._execute(wire.COUNT_ANNOTATIONS, {"where": where}, call)
 
         def decode(rows: list[Row], call: Call) -> list[Row]:
-            decode_metadata(rows)
             if chosen is not None:
                 rows = [row for row in rows if row["id"] in chosen]
+            behind = list(metadata(rows))
             if wire.has_responses(asked):
-                self._decode_responses(labels_in(rows), input_type, call)
+                behind += responses(labels_in(rows), input_type)
+            self._fetch(behind, call)
             if matching is not None:
                 keep_labels(rows, matching)
             return rows if len(asked) == len(fields) else without_unasked(rows, wire.given_fields(fields))

@@ -53,24 +53,30 @@ def give_up(clients: Mapping[Place, Any]) -> None:
 
 
 def in_order(calls: Iterable[Callable[[], T]], ahead: int) -> Generator[T]:
-    """The results of calls in their order, with up to `ahead` of them under way at once.
+    """The results of calls in their order, with up to `ahead` of them under way at once, or one less and one looked at.
 
-    When the consumer stops, or a call fails, the rest are not begun, and those under way are not sent again. Threads
-    are daemons, because one that waits for a slow server must not keep the program from ending after Ctrl-C.
+    The first goes alone, since somebody waits for it; the next are begun before it is given. When the consumer stops,
+    or a call fails, the rest are not begun, and those under way are not sent again. Threads are daemons, because one
+    that waits for a slow server must not keep the program from ending after Ctrl-C.
     """
     remaining = iter(calls)
     under_way: deque[Future[T]] = deque()
     outer = _given_up()
     given_up = outer or threading.Event()
+
+    def begin(most: int) -> None:
+        while len(under_way) < most and (call := next(remaining, None)) is not None:
+            if given_up.is_set():
+                raise GivenUp
+            under_way.append(_started(call, given_up))
+
     try:
-        while True:
-            while len(under_way) < ahead and (call := next(remaining, None)) is not None:
-                if given_up.is_set():
-                    raise GivenUp
-                under_way.append(_started(call, given_up))
-            if not under_way:
-                return
-            yield under_way.popleft().result()
+        begin(1)
+        while under_way:
+            result = under_way.popleft().result()
+            begin(ahead - 1)
+            yield result
+            begin(ahead)
     finally:
         if outer is None:
             given_up.set()

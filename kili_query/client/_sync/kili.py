@@ -28,6 +28,8 @@ class Kili(Labels, Assets, Projects):
     api_key: the key; without one, and none in the environment or the file, an error.
     api_endpoint: the address of Kili's API; by default the cloud's.
     verify: False does not check certificates; a path names certificates to trust.
+    client_name, graphql_client_params: of `kili`, taken so that its scripts run, and without effect: here nothing of
+        the schema is cached.
     disable_tqdm: True hides all progress bars.
     disable_request_compression: True never compresses requests.
     check_queries: what becomes of a category query that does not fit the ontology: "error" raises, "warn" warns and
@@ -47,15 +49,17 @@ class Kili(Labels, Assets, Projects):
         api_key: str | None = None,
         api_endpoint: str | None = None,
         verify: bool | str | None = None,
-        *,
+        client_name: Any = None,
+        graphql_client_params: Any = None,
         disable_tqdm: bool | None = None,
         disable_request_compression: bool | None = None,
+        *,
         check_queries: CheckQueries = "error",
         local_filter: bool = False,
         transport: Any = None,
     ) -> None:
         # the key is checked with the settings: what is said of arguments shows them
-        unchecked = ("api_key", "transport")
+        unchecked = ("api_key", "transport", "client_name", "graphql_client_params")
         arguments = check_arguments(
             Kili.__init__, {name: value for name, value in locals().items() if name not in unchecked}
         )

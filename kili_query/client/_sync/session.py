@@ -12,9 +12,10 @@ from typing import Any, NamedTuple
 from kili_query.client._sync.concurrency import in_order
 from kili_query.client._sync.transport import Transport
 from kili_query.client.calls import Call
-from kili_query.client.decoding import put_response, responses
+from kili_query.client.decoding import Behind
 from kili_query.client.documents import Operation
 from kili_query.client.filters import Filter, compile_search, fits
+from kili_query.client.garbage import few_full_collections
 from kili_query.client.operations.projects import FACTS, Project, facts_variables, read_facts
 from kili_query.client.progress import progress_bar
 from kili_query.client.settings import Settings
@@ -183,19 +184,20 @@ class Session:
     def _listed(self, listing: Listing, call: Call, disable_tqdm: bool | None) -> list[Row]:
         """The rows of a listing, all."""
         found: list[Row] = []
-        with closing(self._pages(listing, call, disable_tqdm)) as pages:
-            for rows in pages:
-                found += rows
+        with few_full_collections():
+            with closing(self._pages(listing, call, disable_tqdm)) as pages:
+                for rows in pages:
+                    found += rows
         return found
 
-    def _decode_responses(self, labels: Iterable[Row], input_type: str | None, call: Call) -> None:
-        """Decode the answers of labels in place, fetching those that lie behind addresses."""
-        behind = list(responses(labels, input_type))
-        calls = [partial(self._transport.download, url, call) for _, url in behind]
-        contents = iter(behind)
+    def _fetch(self, contents: Iterable[Behind], call: Call) -> None:
+        """Fetch what lies behind addresses, and put it in its place."""
+        behind = list(contents)
+        calls = [partial(self._transport.download, item.url, call) for item in behind]
+        waiting = iter(behind)
         with closing(in_order(calls, DOWNLOADS_AHEAD)) as downloads:
             for content in downloads:
-                put_response(next(contents)[0], content)
+                next(waiting).put(content)
 
     def _bar(self, disable_tqdm: bool | None) -> bool | None:
         """Whether the bar is hidden: as the method says, else as the client says."""

@@ -22,7 +22,7 @@ from kili_query.client._sync.concurrency import Place, give_up, here, is_gone, s
 from kili_query.client.answers import read_answer, request_id, retry_after
 from kili_query.client.calls import Call, client_headers
 from kili_query.client.documents import Operation
-from kili_query.client.limits import RateLimit
+from kili_query.client.limits import RateLimit, tell_wait
 from kili_query.client.retries import UNKNOWN_OUTCOME, Failure, Kind, kind_of_status, tell, wait_before_next
 from kili_query.client.settings import Settings
 from kili_query.errors import (
@@ -124,6 +124,7 @@ class Transport:
         """Wait until the limit allows a call; gives the seconds."""
         wait = self._limit.reserve() if self._limit else 0.0
         if wait:
+            tell_wait(wait)
             sleep(wait)
         return wait
 
@@ -156,7 +157,7 @@ class Transport:
     def _request(
         self, method: str, url: str, content: bytes | None, headers: Mapping[str, str], call: Call, operation: Operation
     ) -> Any:
-        sent = {**client_headers(), **call.headers(), **headers}
+        sent = {**call.headers(), **headers}
         with_key = self._add_key if url == self._settings.endpoint or self._settings.is_own(url) else None
         timeout = TIMEOUT + len(content or b"") / UPLOAD_SPEED
         until = monotonic() + LONGEST_ANSWER
@@ -200,7 +201,11 @@ class Transport:
             for place in filter(is_gone, list(self._clients)):
                 self._users.pop(self._clients.pop(place), None)
             client = self._clients[here()] = httpx.Client(
-                transport=self._transport, verify=self._verify, limits=POOL, follow_redirects=False
+                transport=self._transport,
+                verify=self._verify,
+                limits=POOL,
+                headers=client_headers(),
+                follow_redirects=False,
             )
         return client
 

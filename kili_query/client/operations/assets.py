@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from kili_query.client.decoding import ANNOTATIONS, CONVERSATIONS
+from kili_query.client.decoding import ANNOTATIONS
 from kili_query.client.documents import Operation, count_query, page_query, selection
 from kili_query.client.telling import warn
 from kili_query.client.types import Row
+from kili_query.model.conversations import CONVERSATIONS
 
 DEFAULT_FIELDS = (
     "content", "createdAt", "externalId", "id", "isHoneypot", "jsonMetadata", "labels.author.id", "labels.author.email",

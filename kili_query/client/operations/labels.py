@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from kili_query.client.decoding import ANNOTATIONS, CONVERSATIONS
+from kili_query.client.decoding import ANNOTATIONS
 from kili_query.client.documents import Operation, count_query, page_query, selection
+from kili_query.model.conversations import CONVERSATIONS
 
 DEFAULT_FIELDS: list[str] = ["author.email", "author.id", "id", "jsonResponse", "labelType", "secondsToLabel"]
 """The fields of `labels`, unless others are asked for."""
