@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-def to_dataframe(rows: list[Row]) -> pd.DataFrame:
-    """A table with a row per dict and a column per name.
+def to_dataframe(rows: list[Row], asked_by: str) -> pd.DataFrame:
+    """A table with a row per dict and a column per name; `asked_by` names the argument or method for an error.
 
     Raises
     ------
@@ -21,5 +21,5 @@ def to_dataframe(rows: list[Row]) -> pd.DataFrame:
     try:
         import pandas as pd
     except ImportError:
-        raise ArgumentError("format", 'needs pandas: `pip install "kili_query[pandas]"`') from None
+        raise ArgumentError(asked_by, 'needs pandas: `pip install "kili_query[pandas]"`') from None
     return pd.DataFrame(rows)

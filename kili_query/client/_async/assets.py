@@ -164,9 +164,9 @@ class AsyncAssets(AsyncSession):
         if arguments["as_generator"]:
             return self._generated_assets(arguments, call)
         if arguments["format"] == "pandas":
-            to_dataframe([])  # a missing pandas is told before anything is fetched
+            to_dataframe([], "format")  # a missing pandas is told before anything is fetched
         found = await self._listed(await self._asked_assets(arguments, call), call, self._bar(disable_tqdm))
-        return to_dataframe(found) if arguments["format"] == "pandas" else found
+        return to_dataframe(found, "format") if arguments["format"] == "pandas" else found
 
     async def count_assets(
         self,
@@ -276,11 +276,11 @@ class AsyncAssets(AsyncSession):
         2   DEFAULT       coco_3.jpg
         """
         check_arguments(AsyncAssets.export_labels_as_df, locals())
-        to_dataframe([])  # a missing pandas is told before anything is fetched
+        to_dataframe([], "export_labels_as_df")  # a missing pandas is told before anything is fetched
         call = Call.of("export_labels_as_df")
         asked = [*asset_fields, *(f"labels.{field}" for field in fields)]
         listing = await self._asset_listing(project_id, asset_where({"project_id": project_id}), asked, call)
-        return to_dataframe(wire.by_label(await self._listed(listing, call, self._bar(None))))
+        return to_dataframe(wire.by_label(await self._listed(listing, call, self._bar(None))), "export_labels_as_df")
 
     async def _generated_assets(self, arguments: dict[str, Any], call: Call) -> AsyncIterator[Row]:
         """Assets one by one. Nothing is sent before the first is asked for."""

@@ -165,9 +165,9 @@ class Assets(Session):
         if arguments["as_generator"]:
             return self._generated_assets(arguments, call)
         if arguments["format"] == "pandas":
-            to_dataframe([])  # a missing pandas is told before anything is fetched
+            to_dataframe([], "format")  # a missing pandas is told before anything is fetched
         found = self._listed(self._asked_assets(arguments, call), call, self._bar(disable_tqdm))
-        return to_dataframe(found) if arguments["format"] == "pandas" else found
+        return to_dataframe(found, "format") if arguments["format"] == "pandas" else found
 
     def count_assets(
         self,
@@ -277,11 +277,11 @@ class Assets(Session):
         2   DEFAULT       coco_3.jpg
         """
         check_arguments(Assets.export_labels_as_df, locals())
-        to_dataframe([])  # a missing pandas is told before anything is fetched
+        to_dataframe([], "export_labels_as_df")  # a missing pandas is told before anything is fetched
         call = Call.of("export_labels_as_df")
         asked = [*asset_fields, *(f"labels.{field}" for field in fields)]
         listing = self._asset_listing(project_id, asset_where({"project_id": project_id}), asked, call)
-        return to_dataframe(wire.by_label(self._listed(listing, call, self._bar(None))))
+        return to_dataframe(wire.by_label(self._listed(listing, call, self._bar(None))), "export_labels_as_df")
 
     def _generated_assets(self, arguments: dict[str, Any], call: Call) -> Iterator[Row]:
         """Assets one by one. Nothing is sent before the first is asked for."""
