@@ -24,7 +24,7 @@ from kili_query.lang.json_form import tree_from_json, tree_to_json
 from kili_query.lang.operators import Operator
 from kili_query.lang.parser import parse_tree
 from kili_query.lang.printer import to_lines, to_text
-from kili_query.lang.rewrites import push_not, to_portable
+from kili_query.lang.rewrites import portable_superset, push_not, to_portable
 from kili_query.lang.simplifier import simplify
 from kili_query.model.counts import count_label, find_objects
 from kili_query.model.labels import Label
@@ -165,6 +165,16 @@ def test_portable_form_keeps_the_meaning_and_needs_no_extension(tree: Node, data
     assert naive.truth(portable, counts) is naive.truth(tree, counts)
     for node in walk(portable):
         assert isinstance(node, (And, Or)) or (isinstance(node, Comparison) and node.operator is not Operator.NE)
+
+
+@given(trees(), st.data())
+def test_the_portable_superset_holds_wherever_the_query_does(tree: Node, data: st.DataObject) -> None:
+    superset = portable_superset(tree)
+    keys = [leaf.operand.key for leaf in leaves(tree)]
+    found = data.draw(st.dictionaries(st.sampled_from(keys), st.integers(0, 9)))
+    if superset is not None:
+        assert to_text(to_portable(superset)) == to_text(superset)
+        assert compile_predicate(superset)(found) or not compile_predicate(tree)(found)
 
 
 @given(trees())

@@ -34,10 +34,6 @@ class Settings(BaseModel):
     check_queries: CheckQueries = "error"
     local_filter: bool = False
 
-    def beside(self, name: str) -> str:
-        """The address of another service of the server: its `version` or its `files` (wire.md 1)."""
-        return self.endpoint.replace("/graphql", f"/{name}")
-
     def is_own(self, url: str) -> bool:
         """True if an address belongs to the server, so that the key may be sent there."""
         try:

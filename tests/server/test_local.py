@@ -15,6 +15,7 @@ import pytest
 
 from kili_query import DataError
 from kili_query.server import LocalKili
+from kili_query.server.local import _listening
 
 pytest_plugins = ["pytester"]
 
@@ -149,3 +150,8 @@ def test_the_plugin_loads_nothing_heavy(pytester: pytest.Pytester) -> None:
         """
     )
     pytester.runpytest_subprocess().assert_outcomes(passed=1)
+
+
+def test_small_answers_leave_at_once() -> None:
+    with _listening("127.0.0.1", 0) as listening:
+        assert listening.proto == socket.IPPROTO_TCP  # asyncio turns Nagle's algorithm off for these only

@@ -139,3 +139,11 @@ def test_a_missing_extra_is_named() -> None:
     assert end.returncode == 2
     assert end.stderr.startswith("error: ")
     assert 'pip install "kili_query[server]"' in end.stderr
+
+
+def test_the_sample_comes_along() -> None:
+    with serving("--sample") as (_, shown):
+        assert "coco (3 labels)" in shown
+    done = kili_query_process("serve", "--sample", "--load", "x.zip", "--interface", "x.json")
+    assert done.code == 2
+    assert "--sample is an export of its own" in done.err
