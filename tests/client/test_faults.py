@@ -682,7 +682,7 @@ def test_what_is_no_address_is_told(place: Place, proxy: Proxy, clock: Clock, ki
 
 @KINDS
 def test_connections_are_used_again_and_pages_in_flight_are_few(place: Place, proxy: Proxy, kind: str) -> None:
-    proxy.on("query labels(", then=f.late(0.002))
+    proxy.on("query labels(", then=f.late(0.05))
     rows = _client(kind, place, proxy).call("labels", place.project, first=PAGES * PAGE)
     assert rows == place.labels
     assert len(proxy.asked("query labels(")) == PAGES
