@@ -10,7 +10,8 @@ from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 
 REFERENCE = "grammar.md"
-_FENCE = re.compile(r"^(```\w+)[ \t][^\n`]*$", re.MULTILINE)
+_FENCE = re.compile(r"^```(\w+)((?:[ \t][^\n`]*)?)$", re.MULTILINE)
+_CODE = re.compile(r"error=(KQ\d+)")
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
@@ -22,10 +23,22 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 
 def on_page_markdown(markdown: str, *, page: Page, config: MkDocsConfig, files: Files) -> str:
-    """Lead links to the reference to its page, and leave out the tags that tests read after a fence."""
+    """Lead links to the reference to its page, and leave out the tags that tests read after a fence.
+
+    Pages of codes show queries with a mistake and queries without: there each has a title that tells which it is.
+    """
     up = "../" * page.file.src_uri.count("/")
     markdown = markdown.replace(f"]({up}../grammar/README.md", f"]({up}{REFERENCE}")
-    return _FENCE.sub(r"\1", markdown)
+    titled = page.file.src_uri.startswith("errors/KQ")
+
+    def fence(match: re.Match[str]) -> str:
+        language, tags = match.groups()
+        if not (titled and language == "query"):
+            return f"```{language}"
+        code = _CODE.search(tags)
+        return f'```{language} title="{code[1] if code else "fine"}"'
+
+    return _FENCE.sub(fence, markdown)
 
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:

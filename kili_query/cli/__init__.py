@@ -66,6 +66,8 @@ def app() -> None:
     kili-query check "JOB.CATEGORY.count > 2" --ontology interface.json
     kili-query filter export.zip "CARS.TRUCK.count >= 2" -o trucks.zip
     kili-query stats export.zip
+    kili-query lint src
+    kili-query serve --sample
 
     \b
     Exit codes: 0 fine; 1 the query has errors; 2 bad usage or unreadable input;

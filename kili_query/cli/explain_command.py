@@ -13,6 +13,7 @@ from kili_query.cli.options import (
     load_ontology,
     ontology_options,
     ready_query,
+    refuse_source,
     tell_problems,
     type_options,
 )
@@ -45,6 +46,9 @@ def command(
 ) -> int:
     """Say what a query means in words; with SOURCEs, why each label satisfies it or not.
 
+    The QUERY comes first. A SOURCE is what `filter` reads: an export archive, a folder, a file of labels, or - for
+    standard input.
+
     \b
     kili-query explain "JOB.CATEGORY.count > 2" --ontology interface.json
     kili-query explain "JOB.CATEGORY.count > 2" export.zip --asset car_1.jpg
@@ -54,6 +58,7 @@ def command(
     from kili_query.errors import DataError
     from kili_query.formats.kili import read_labels
 
+    refuse_source(query, "first")
     ontology = load_ontology(ontology_file, input_type)
     asked = ready_query(given_queries((query,))[0].text, ontology)
     if not sources:

@@ -19,6 +19,7 @@ from kili_query.cli.options import (
     ontology_options,
     progress,
     ready_query,
+    refuse_source,
     tell_problems,
     type_options,
     workers_option,
@@ -78,8 +79,7 @@ def command(
     if len(arguments) < 2:
         raise click.UsageError("give at least one SOURCE, and the QUERY last")
     *sources, query_text = arguments
-    if os.path.splitext(query_text)[1].lower() in (".zip", ".json", ".jsonl", ".ndjson", ".gz"):
-        raise click.UsageError(f"the QUERY comes last, and {query_text} looks like a source")
+    refuse_source(query_text, "last")
     if count and (ids or output or format_):
         raise click.UsageError("--count prints a number; it goes with neither --ids nor --output nor --format")
     suffix = SUFFIXES.get(os.path.splitext(output)[1].lower()) if output else None

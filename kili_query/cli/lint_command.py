@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import gc
 import sys
 from typing import TYPE_CHECKING
 
 import click
 
 from kili_query.cli import BAD_INPUT, FINE, QUERY_ERROR, SOME_UNREADABLE, colored
-from kili_query.cli.options import counted
+from kili_query.cli.options import counted, workers_option
 
 if TYPE_CHECKING:
     from kili_query.editor.linting import FileReport
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
 @click.option("--format", "form", type=click.Choice(["text", "json", "github", "sarif"]), default="text",
               show_default=True, help="Output format.")  # fmt: skip
 @click.option("--strict", is_flag=True, help="Warnings count as errors.")
+@workers_option
 @click.option("-q", "--quiet", is_flag=True, help="No summary.")
 def command(
     paths: tuple[str, ...],
@@ -35,6 +35,7 @@ def command(
     fix: bool,
     form: str,
     strict: bool,
+    workers: int | None,
     quiet: bool,
 ) -> int:
     """Check the queries in Python files, notebooks and query files, and in all of them below folders.
@@ -45,37 +46,25 @@ def command(
     kili-query lint . --format sarif > queries.sarif
     """
     from kili_query.editor import reports
-    from kili_query.editor.linting import files_below, lint_file
+    from kili_query.editor.linting import few_collections, files_below, lint_files
     from kili_query.editor.ontologies import Ontologies
-    from kili_query.errors import DataError
 
     if input_type and ontology_file is None:
         raise click.UsageError("--input-type goes with --ontology")
-    gc.set_threshold(100_000)  # syntax trees are many objects and no rings: looking for some costs a third of the time
+    few_collections()
     ontologies, color = Ontologies(ontology_file, input_type), colored(sys.stdout)
     done: list[FileReport] = []
     problems: list[DataError] = []
-
-    def tell(*found: DataError | None) -> None:
-        for problem in (*found, *ontologies.problems()):
-            if problem is not None:
-                problems.append(problem)
-                if form == "text":
-                    click.echo(_printable(f"problem[{problem.code}]: {problem}", sys.stderr), err=True)
-
-    for file in files_below(paths, exclude):
-        if isinstance(file, DataError):
-            tell(file)
-            continue
-        try:
-            report = lint_file(file, ontologies, fix=fix)
-        except DataError as error:  # not written; what is wrong is still told
-            tell(error)
-            report = lint_file(file, ontologies)
-        tell(report.problem)
-        done.append(report)
+    for linted in lint_files(files_below(paths, exclude), ontologies, fix=fix, workers=workers):
+        problems += linted.problems
         if form == "text":
-            for finding in report.findings:
+            for problem in linted.problems:
+                click.echo(_printable(f"problem[{problem.code}]: {problem}", sys.stderr), err=True)
+        if linted.report is None:
+            continue
+        done.append(linted.report)
+        if form == "text":
+            for finding in linted.report.findings:
                 click.echo(_printable(reports.as_text(finding, color=color), sys.stdout), color=color)
     if form != "text":
         write = {"json": reports.as_json, "github": reports.as_github, "sarif": reports.as_sarif}[form]

@@ -20,7 +20,11 @@ def command() -> None:
 @click.option("--api-key", metavar="KEY", help="Default: KILI_API_KEY, then kili-sdk-config.json.")
 @click.option("--api-endpoint", metavar="URL", help="Default: KILI_API_ENDPOINT, then the file, then Kili's cloud.")
 def pull(project_id: str, output: str | None, api_key: str | None, api_endpoint: str | None) -> None:
-    """Fetch the ontology of a project, with its id, title and input type."""
+    """Fetch the ontology of a project, with its id, title and input type.
+
+    \b
+    kili-query ontology pull clx1 -o kili-ontology.json
+    """
     import json
 
     from kili_query.client import Kili

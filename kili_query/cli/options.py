@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -22,6 +23,15 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 MAX_SHOWN = 20
 """How many unreadable labels are named on the screen."""
+
+
+_SOURCES = (".zip", ".json", ".jsonl", ".ndjson", ".gz")
+
+
+def refuse_source(query: str, place: str) -> None:
+    """Tell that a source stands where the query belongs, by its suffix: `first` or `last`."""
+    if os.path.splitext(query)[1].lower() in _SOURCES:
+        raise click.UsageError(f"the QUERY comes {place}, and {query} looks like a source")
 
 
 def ontology_options(command: F) -> F:

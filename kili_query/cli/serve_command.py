@@ -46,12 +46,10 @@ PORT = 8787
     type=click.Path(),
     help="Make a project of an export: .zip, folder, .json, .jsonl, .ndjson.",
 )
-@click.option(
-    "--interface", metavar="FILE", type=click.Path(), help="The ontology of that project (its jsonInterface)."
-)
+@click.option("--interface", metavar="FILE", type=click.Path(), help="The ontology of the export (its jsonInterface).")
 @click.option("--sample", is_flag=True, help="Load the sample that comes along: three labelled images of COCO.")
-@click.option("--input-type", metavar="TYPE", help="The type of its assets, such as IMAGE or VIDEO.")
-@click.option("--title", metavar="TITLE", help="Its title. Default: the name of the export.")
+@click.option("--input-type", metavar="TYPE", help="The type of the export's assets, such as IMAGE or VIDEO.")
+@click.option("--title", metavar="TITLE", help="The title of the project. Default: the name of the export.")
 @click.option("-q", "--quiet", is_flag=True, help="No progress bar.")
 def command(
     data_dir: str | None,

@@ -55,7 +55,8 @@ def command(
 ) -> int:
     """Count objects per job and category: labels that have any, objects, how many per label.
 
-    With --ontology also the categories that no label uses, and the names in labels that the ontology lacks.
+    A SOURCE is what `filter` reads: an export archive, a folder, a file of labels, or - for standard input. With
+    --ontology also the categories that no label uses, and the names in labels that the ontology lacks.
 
     \b
     kili-query stats export.zip

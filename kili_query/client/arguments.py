@@ -14,7 +14,8 @@ from kili_query.errors import ArgumentError
 from kili_query.lang.assist import nearest
 from kili_query.query import CategoryQuery, Query
 
-_STRICT = ConfigDict(strict=True, arbitrary_types_allowed=True)
+# a limit, whatever it is, lets pydantic look into texts, where it finds surrogates that stand alone: they cannot be sent
+_STRICT = ConfigDict(strict=True, arbitrary_types_allowed=True, str_max_length=2**31)
 
 
 def check_arguments(method: Callable[..., Any], values: Mapping[str, Any]) -> dict[str, Any]:
@@ -60,10 +61,14 @@ def _problem(value: object, annotation: Any, error: ValidationError) -> str:
     complaints = error.errors(include_url=False, include_input=True)
     deepest = max(complaints, key=lambda complaint: len(_indices(complaint["loc"])))
     indices = _indices(deepest["loc"])
+    if deepest["type"] == "missing":
+        indices.pop()  # what lacks it is shown
     if indices and isinstance(value, (list, tuple)):
         place = "".join(f"[{index}]" for index in indices)
         found = deepest["input"]
-    said = f"is {_shown(found)}" if not place else f"holds {_shown(found)} at {place}"
+    said = f"is {shown(found)}" if not place else f"holds {shown(found)} at {place}"
+    if deepest["type"] == "string_unicode":
+        return f"{said}, which cannot be sent: half a character (a surrogate) is no text"
     hint = ""
     choices = [str(choice) for choice in _choices(annotation)]
     if (
@@ -79,10 +84,11 @@ def _indices(location: tuple[int | str, ...]) -> list[int]:
     return [part for part in location if isinstance(part, int)]
 
 
-def _shown(value: object) -> str:
+def shown(value: object) -> str:
+    """A value as messages show it: on one line, cut where it is long, with its type where that is not plain."""
     if value is None:
         return "None"
-    text = repr(value)
+    text = " ".join(repr(value).split()) if not isinstance(value, str) else repr(value)
     short = text if len(text) <= 60 else text[:57] + "..."
     return f"`{short}`" if isinstance(value, (str, int, float)) else f"`{short}` ({type(value).__name__})"
 
@@ -126,7 +132,7 @@ def in_words(annotation: Any) -> str:
         told = [in_words(part) for part in parts if get_origin(part) is not tuple or get_args(part)[0] not in listed]
         return ", ".join(told[:-1]) + " or " + told[-1] if len(told) > 1 else told[0]
     if origin is Literal:
-        return "one of " + ", ".join(f"`{choice}`" for choice in parts)
+        return ("one of " if len(parts) > 1 else "") + ", ".join(f"`{choice}`" for choice in parts)
     if origin in (list, tuple):
         if origin is tuple and Ellipsis not in parts:
             return "a tuple of " + " and ".join(map(in_words, parts))

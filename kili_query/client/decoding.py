@@ -69,8 +69,9 @@ class Behind(NamedTuple):
 
 def responses(labels: Iterable[Row], input_type: str | None) -> Iterator[Behind]:
     """Decode the `jsonResponse` of labels in place; those that lie behind an address are given with it."""
+    talks = input_type in CONVERSATIONS
     for label in labels:
-        if input_type in CONVERSATIONS:
+        if talks:
             if "annotations" in label:
                 built = from_annotations(label.pop("annotations") or ())
                 label["jsonResponse"] = built or decoded(label.get("jsonResponse"))

@@ -10,8 +10,8 @@ from kili_query.errors import ArgumentError
 
 _PATH = re.compile(r"[_A-Za-z][_0-9A-Za-z]*(\.[_A-Za-z][_0-9A-Za-z]*)*")
 
-_FRAGMENT = re.compile(r"((?:[_A-Za-z][_0-9A-Za-z]*\.(?!\.))*)(.+)", re.DOTALL)
-"""Names that lead to it, and a text that holds a fragment (`... on Type`)."""
+_FRAGMENT = re.compile(r"((?:[_A-Za-z][_0-9A-Za-z]*\.(?=[^.]|\.\.\.))*)(.+)", re.DOTALL)
+"""Names that lead to it, and a text that holds a fragment (`... on Type`); of four dots, the first ends a name."""
 
 Tree = dict[str, "Tree"]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import warnings
 from typing import Any
@@ -23,7 +24,8 @@ def progress_bar(total: int, noun: str, disable: bool | None) -> Any:
             from tqdm.autonotebook import tqdm
     else:
         from tqdm.std import tqdm
-    return tqdm(total=total, desc=noun, unit="", unit_scale=False, disable=disable, dynamic_ncols=True)
+    size: dict[str, Any] = {"ncols": 80, "nrows": 24} if _sizeless() else {"dynamic_ncols": True}
+    return tqdm(total=total, desc=noun, unit="", disable=disable, **size)
 
 
 class _NoBar:
@@ -37,6 +39,14 @@ class _NoBar:
 
     def update(self, number: int) -> None:
         """Nothing."""
+
+
+def _sizeless() -> bool:
+    """True on terminals that say they have no columns and lines, as in some containers: no bar would fit."""
+    try:
+        return os.get_terminal_size(sys.stderr.fileno()).columns == 0
+    except (OSError, ValueError, AttributeError):  # no terminal
+        return False
 
 
 def _in_notebook() -> bool:

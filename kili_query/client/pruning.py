@@ -13,11 +13,15 @@ Tree = dict[str, "Tree"]
 def without_unasked(rows: Iterable[Row], fields: Iterable[str]) -> list[Row]:
     """The rows with nothing but the fields asked for; what lies under `jsonResponse` and the like is left whole.
 
+    With a fragment (`... on Type`) among the fields, rows stay as they are.
+
     >>> without_unasked([{"id": "l1", "author": {"id": "u", "email": "e"}, "jsonResponse": {}}], ["author.email"])
     [{'author': {'email': 'e'}}]
     """
     tree: Tree = {}
     for field in fields:
+        if "..." in field:  # which fields a fragment gives is the server's business
+            return list(rows)
         node = tree
         for part in field.split("."):
             node = node.setdefault(part, {})

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 from urllib.parse import urlsplit
@@ -15,6 +17,8 @@ from kili_query.errors import ArgumentError, AuthenticationError, DataError
 
 DEFAULT_ENDPOINT = "https://cloud.kili-technology.com/api/label/v2/graphql"
 CONFIG_FILE = "kili-sdk-config.json"
+CERTIFICATES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
+"""Variables that name certificates to trust: those of requests, which the `kili` package is built upon."""
 
 _YES, _NO = frozenset(("1", "true", "yes", "on")), frozenset(("0", "false", "no", "off", ""))
 
@@ -47,8 +51,13 @@ class Settings(BaseModel):
         raise TypeError("settings hold the API key and are not pickled; each process makes a client of its own")
 
 
+def hidden(key: Any) -> Any:
+    """A key in a wrapper that does not show it: tracebacks may come with local variables. What is no text stays."""
+    return SecretStr(key) if isinstance(key, str) else key
+
+
 def find_settings(
-    api_key: str | None = None,
+    api_key: str | SecretStr | None = None,
     api_endpoint: str | None = None,
     verify: bool | str | None = None,
     disable_tqdm: bool | None = None,
@@ -64,35 +73,45 @@ def find_settings(
     ArgumentError: the endpoint is no address, or a key is empty or holds what no header can.
     DataError: the configuration file cannot be read (KQ503).
     """
+    key, api_key = hidden(api_key), None
     file = _config_file()
 
-    def first(argument: T | None, variable: str, *keys: str) -> Any:
+    def setting(argument: Any, convert: Callable[[Any], T], variable: str, *keys: str, last: Sequence[str] = ()) -> T:
+        """What a setting is; an error about what was not given as an argument says where it comes from."""
         if argument is not None:
-            return argument
-        if variable in os.environ:
-            return os.environ[variable]
-        return next((file[key] for key in keys if file.get(key) is not None), None)
+            return convert(argument)
+        value, origin = _found(variable, keys, file, last)
+        try:
+            return convert(value)
+        except ArgumentError as error:
+            raise ArgumentError(error.argument, f"{error.message} ({origin})") from None
 
-    key = first(api_key, "KILI_API_KEY", "api_key")
-    if key is None:
-        raise AuthenticationError(
-            "no API key: give `Kili(api_key=...)`, set the environment variable KILI_API_KEY, "
-            f"or put `api_key` into {CONFIG_FILE}; without an account, `kili-query serve` starts a server and prints a key"
-        )
-    compression = _flag(
-        first(disable_request_compression, "KILI_DISABLE_REQUEST_COMPRESSION", "disable_request_compression"),
-        "disable_request_compression",
-    )
-    verification = first(verify, "KILI_VERIFY", "verify", "verify_ssl")
+    switched_off = partial(_flag, name="disable_request_compression")
     return Settings(
-        api_key=SecretStr(_key(key)),
-        endpoint=_endpoint(first(api_endpoint, "KILI_API_ENDPOINT", "api_endpoint") or DEFAULT_ENDPOINT),
-        verify=_verification(verification),
-        disable_tqdm=_flag(first(disable_tqdm, "KILI_DISABLE_TQDM", "disable_tqdm"), "disable_tqdm"),
-        compress=not compression,
+        api_key=setting(key, _key, "KILI_API_KEY", "api_key"),
+        endpoint=setting(api_endpoint, _endpoint, "KILI_API_ENDPOINT", "api_endpoint"),
+        verify=setting(verify, _verification, "KILI_VERIFY", "verify", "verify_ssl", last=CERTIFICATES),
+        disable_tqdm=setting(disable_tqdm, partial(_flag, name="disable_tqdm"), "KILI_DISABLE_TQDM", "disable_tqdm"),
+        compress=not setting(
+            disable_request_compression, switched_off, "KILI_DISABLE_REQUEST_COMPRESSION", "disable_request_compression"
+        ),
         check_queries=check_queries,
         local_filter=local_filter,
     )
+
+
+def _found(variable: str, keys: Sequence[str], file: Mapping[str, Any], last: Sequence[str]) -> tuple[Any, str]:
+    """A value that was not given as an argument, and where it was found; None from nowhere if it was not."""
+    if variable in os.environ:
+        secret = variable == "KILI_API_KEY"
+        return hidden(os.environ[variable]) if secret else os.environ[variable], f"environment variable {variable}"
+    for key in keys:
+        if file.get(key) is not None:
+            return file[key], f"`{key}` in {CONFIG_FILE}"
+    for name in last:
+        if os.environ.get(name):
+            return os.environ[name], f"environment variable {name}"
+    return None, ""
 
 
 def _config_file() -> dict[str, Any]:
@@ -100,31 +119,41 @@ def _config_file() -> dict[str, Any]:
     for folder in (Path.cwd, Path.home):
         try:
             path = folder() / CONFIG_FILE
-            content = path.read_bytes()
+            settings = msgspec.json.decode(path.read_bytes(), type=dict[str, Any])
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+            raise DataError(f"is not a JSON object: {error}", code="KQ503", where=str(path)) from None
         except (FileNotFoundError, NotADirectoryError, RuntimeError):  # RuntimeError: there is no home
             continue
         except OSError as error:
             raise DataError(f"cannot be read: {error.strerror}", code="KQ503", where=str(path)) from None
-        try:
-            return msgspec.json.decode(content, type=dict[str, Any])
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-            raise DataError(f"is not a JSON object: {error}", code="KQ503", where=str(path)) from None
+        return settings | {"api_key": hidden(settings.get("api_key"))}
     return {}
 
 
-def _key(key: Any) -> str:
-    if not isinstance(key, str):
+def _key(key: Any) -> SecretStr:
+    if key is None:
+        raise AuthenticationError(
+            "no API key: give `Kili(api_key=...)`, set the environment variable KILI_API_KEY, "
+            f"or put `api_key` into {CONFIG_FILE}; without an account, `kili-query serve` starts a server and prints a key"
+        )
+    if not isinstance(key, SecretStr):
         raise ArgumentError("api_key", f"is no text but {type(key).__name__}; it takes the key as text")
-    text = key.strip()
-    if not text:
+    stripped = SecretStr(key.get_secret_value().strip())
+    if not stripped:
         raise ArgumentError("api_key", "is empty; it takes the key that Kili shows under My profile, API keys")
-    if not text.isascii() or not text.isprintable():
+    if not _fits_header(stripped.get_secret_value()):
         raise ArgumentError("api_key", "holds characters that a key cannot have; a line break copied along, perhaps")
-    return text
+    return stripped
+
+
+def _fits_header(text: str) -> bool:
+    return text.isascii() and text.isprintable()
 
 
 def _endpoint(endpoint: Any) -> str:
     takes = "it takes an address such as `https://cloud.kili-technology.com/api/label/v2/graphql`"
+    if endpoint is None or endpoint == "":
+        return DEFAULT_ENDPOINT
     text = endpoint.strip() if isinstance(endpoint, str) else ""
     try:
         parts = urlsplit(text)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import operator
 import re
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic_core import PydanticCustomError
 
 from kili_query.query import CategoryQuery, Query
@@ -41,6 +42,14 @@ def _a_day(value: str) -> str:
     return value
 
 
+def _whole(value: Any) -> Any:
+    """The whole number that a value is, if it is one: those of numpy and pandas are no `int`."""
+    try:
+        return value if isinstance(value, bool) else operator.index(value)
+    except TypeError:
+        return value
+
+
 def _not_negative(value: int) -> int:
     if value < 0:
         raise PydanticCustomError("natural", "natural")
@@ -60,5 +69,5 @@ StepsWithStatus = list[tuple[str, StatusInStep]] | tuple[tuple[str, StatusInStep
 
 Mark = Annotated[float, Field(allow_inf_nan=False)]
 Day = Annotated[str, AfterValidator(_a_day)]
-Natural = Annotated[int, AfterValidator(_not_negative)]
+Natural = Annotated[int, BeforeValidator(_whole), AfterValidator(_not_negative)]
 Id = Annotated[str, AfterValidator(_not_empty)]

@@ -1,4 +1,4 @@
-"""Write `_sync` from `_async`: `python -m kili_query.client.unasync`; with `--check`, only tell what is stale.
+"""Write `_sync` from `_async`, and the overloads of both: `python -m kili_query.client.unasync`; with `--check`, only tell what is stale.
 
 Words are replaced, one by one; what truly differs between the two is `concurrency.py`, which has two versions.
 """
@@ -10,9 +10,13 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from kili_query.client.overloads import stub
+
 HERE = Path(__file__).parent
 BY_HAND = {"__init__.py", "concurrency.py"}
 HEADER = "# Generated from kili_query/client/_async/{name} by kili_query.client.unasync. Do not edit.\n"
+STUB = "typed.pyi"
+STUB_HEADER = "# Generated from kili_query/client/_async by kili_query.client.unasync (overloads.py). Do not edit.\n"
 
 WORDS = {
     "AsyncKili": "Kili",
@@ -32,6 +36,7 @@ WORDS = {
     "aclose": "close",
     "aclosing": "closing",
     "aiter_bytes": "iter_bytes",
+    "handle_async_request": "handle_request",
     "_async": "_sync",
     "asynchronous": "synchronous",
     "Asynchronous": "Synchronous",
@@ -60,15 +65,18 @@ def generated() -> Iterator[tuple[Path, str]]:
         if source.name not in BY_HAND:
             text = to_sync(source.read_text("utf-8"))
             yield HERE / "_sync" / source.name, _formatted(HEADER.format(name=source.name) + text)
+    text = stub()
+    yield HERE / "_async" / STUB, _formatted(STUB_HEADER + text, "x.pyi")
+    yield HERE / "_sync" / STUB, _formatted(STUB_HEADER + to_sync(text), "x.pyi")
 
 
-def _formatted(text: str) -> str:
+def _formatted(text: str, name: str = "x.py") -> str:
     """The text as ruff has it, since shorter words change where lines break and how imports are sorted."""
     import subprocess
 
     for command in (["check", "--fix", "--quiet", "--select", "I,F401"], ["format", "--quiet"]):
         text = subprocess.run(
-            [sys.executable, "-m", "ruff", *command, "--stdin-filename", str(HERE / "_sync" / "x.py"), "-"],
+            [sys.executable, "-m", "ruff", *command, "--stdin-filename", str(HERE / "_sync" / name), "-"],
             input=text, capture_output=True, text=True, encoding="utf-8", check=True,
         ).stdout  # fmt: skip
     return text

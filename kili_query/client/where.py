@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from kili_query.client.arguments import shown
 from kili_query.client.telling import warn
 from kili_query.errors import ArgumentError
 
@@ -69,8 +70,8 @@ _LABEL_OF_ASSET = {
 }
 """Parameter of the asset methods: field of the LabelWhere that one label of the asset must satisfy as a whole."""
 
+_LABEL_UNLESS_EMPTY = {"label_id": "id", "id_contains": "idIn"}
 _LABEL = {
-    "label_id": "id",
     "author_in": "authorIn",
     "created_at": "createdAt",
     "created_at_gte": "createdAtGte",
@@ -81,8 +82,8 @@ _LABEL = {
 }
 """Parameter of the label methods: field of LabelWhere."""
 
+_PROJECT_UNLESS_EMPTY = {"project_id": "id", "tags_in": "tagIds"}
 _PROJECT = {
-    "project_id": "id",
     "search_query": "searchQuery",
     "should_relaunch_kpi_computation": "shouldRelaunchKpiComputation",
     "updated_at_gte": "updatedAtGte",
@@ -91,7 +92,6 @@ _PROJECT = {
     "deleted": "deleted",
     "starred": "starred",
     "organization_id": "organizationId",
-    "tags_in": "tagIds",
 }
 """Parameter of the project methods: field of ProjectWhere."""
 
@@ -142,7 +142,7 @@ def label_where(arguments: Arguments, search: str | None = None) -> Where:
     }
     where: Where = {"asset": asset_where(asset), "project": {"id": arguments["project_id"]}}
     _fill(where, arguments, _LABEL)
-    _fill(where, arguments, {"id_contains": "idIn"}, empty=False)
+    _fill(where, arguments, _LABEL_UNLESS_EMPTY, empty=False)
     if search is not None:
         where["search"] = search
     if arguments.get("user_id"):
@@ -165,7 +165,7 @@ def labels_of_assets_where(arguments: Arguments, search: str | None) -> Where:
 
 def project_where(arguments: Arguments) -> Where:
     """The ProjectWhere of the arguments of `projects` and `count_projects`."""
-    return _fill({}, arguments, _PROJECT)
+    return _fill(_fill({}, arguments, _PROJECT_UNLESS_EMPTY, empty=False), arguments, _PROJECT)
 
 
 def without_aliases(arguments: Arguments) -> dict[str, Any]:
@@ -205,7 +205,14 @@ def _fill(where: Where, arguments: Arguments, names: Mapping[str, str], *, empty
 
 
 def _require_json(value: Any, argument: str) -> None:
+    """Refuse what JSON cannot express."""
+
+    def refuse(part: object) -> None:
+        raise TypeError(f"it holds {shown(part)}")
+
     try:
-        json.dumps(value, allow_nan=False)
-    except (TypeError, ValueError) as error:
-        raise ArgumentError(argument, f"cannot be sent as JSON: {error}") from None
+        json.dumps(value, allow_nan=False, ensure_ascii=False, default=refuse).encode()
+    except (TypeError, ValueError, RecursionError) as error:
+        raise ArgumentError(
+            argument, f"cannot be sent as JSON: {error}; it takes texts, numbers, True, False, None, and lists of them"
+        ) from None

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from html import escape
 
 from kili_query.errors import Diagnostic, Severity, render_all
+from kili_query.lang.html import FONT
 
 _COLORS = {
     Severity.ERROR: "var(--jp-error-color1, #d0433f)",
@@ -54,7 +55,7 @@ def _to_html(diagnostic: Diagnostic, source: str) -> str:
     head = f"{diagnostic.severity}[{diagnostic.code}]"
     body = escape(diagnostic.render(source).removeprefix(head))
     body = _CARETS.sub(lambda carets: f"<span {color}>{carets[0]}</span>", body)
-    return f'<pre class="kili-query kq-{diagnostic.severity}"><span {color}>{head}</span>{body}</pre>'
+    return f'<pre class="kili-query kq-{diagnostic.severity}" {FONT}><span {color}>{head}</span>{body}</pre>'
 
 
 @dataclass(frozen=True, slots=True)

@@ -123,7 +123,7 @@ class Passage:
 
     def moved(self, by: int) -> Passage:
         """The same passage, of a document that starts elsewhere."""
-        parts = tuple(part._replace(at=part.at + by) for part in self.parts)
+        parts = tuple([Part(span, at + by, body, notation) for span, at, body, notation in self.parts])
         return Passage(self.text, shifted(self.offsets, by), shifted(self.ends, by), parts)
 
     def _part_at(self, place: Span) -> Part | None:
@@ -178,6 +178,16 @@ class EmbeddedQuery:
     def diagnose(self, ontology: Ontology | None) -> list[Diagnostic]:
         """What can be said against the query. Nothing is said against an empty filter, which the SDK takes for none."""
         return diagnose(self.text, ontology) if self.text or self.context not in FILTERS else []
+
+    def moved(self, by: int) -> EmbeddedQuery:
+        """The same query, of a document that starts elsewhere."""
+        if not by:
+            return self
+        passage = self.passage.moved(by)
+        return EmbeddedQuery(
+            self.text, passage.offsets, self.context, self.start + by, self.end + by, passage, self.cell, self.project,
+            self.closed,
+        )  # fmt: skip
 
     def locate(self, span: Span) -> Span:
         """Where a part of the query stands in the document; an empty one stays empty."""

@@ -9,12 +9,19 @@ import re
 import shlex
 import sys
 import time
+import warnings
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from kili_query.editor.ontologies import Ontologies
-from kili_query.errors import KiliQueryError, Severity
+from kili_query.errors import (
+    KiliQueryError,
+    QueryCheckError,
+    QueryWarning,
+    Severity,
+    UnsupportedQueryError,
+)
 
 if TYPE_CHECKING:
     from kili_query.editor.matches import Matches
@@ -72,15 +79,19 @@ class QueryMagic:
         --source    an export (file, folder, archive), or a variable: a client, a list of labels, a DataFrame
         --project   the id of the project, where the source is a client
         --ontology  a file with the project's jsonInterface, or a variable that holds it: names are checked; without
-                    it, the one that is configured for the folder, as for `kili-query lint`
+                    it, that of the client's project, or the one that is configured for the folder, as for
+                    `kili-query lint`
         --limit     how many of the matching labels the table holds (20); --all for each of them
         --into      a variable for the table; without it, it is the value of the cell, and `_`
 
-        With options and no query, `%kili_query` keeps the options for the cells that follow.
+        With options and no query, `%kili_query` keeps the options for the cells that follow. A cell with a source of
+        its own does not take over a project.
         Without a source, the query is only checked.
         """
         head, rest = _divided(line)
-        options = _OPTIONS.parse_args([*self._defaults, *head])
+        options, own = (_OPTIONS.parse_args(words) for words in ([*self._defaults, *head], head))
+        if own.source is not None:
+            options.project = own.project
         if cell is not None and rest:
             raise Stopped(f"the query stands below the first line of the cell, and `{rest}` is no option")
         text = cell if cell is not None else rest
@@ -91,6 +102,11 @@ class QueryMagic:
             return None
         try:
             return self._answer(text.rstrip("\n"), options)
+        except (QueryCheckError, UnsupportedQueryError) as error:  # only the client has found it
+            from kili_query.editor.display import Findings
+
+            _display(Findings(error.source, error.diagnostics))
+            raise Stopped("the query was not run") from None
         except KiliQueryError as error:
             code = getattr(error, "code", None)
             raise Stopped(f"error[{code}]: {error}" if code else str(error)) from None
@@ -99,7 +115,10 @@ class QueryMagic:
         from kili_query.editor.display import Findings, Table
         from kili_query.query import check, parse
 
-        ontology = self._ontology(options.ontology, options.project)
+        try:
+            ontology = self._ontology(options)
+        except KeyboardInterrupt:
+            raise Interrupted("interrupted before a label was read") from None
         diagnostics = check(text, ontology)
         if diagnostics:
             _display(Findings(text, diagnostics))
@@ -135,7 +154,9 @@ class QueryMagic:
                 raise Stopped(f"`{name}` answers asynchronously; a `Kili` in place of the `AsyncKili` would work")
             if options.project is None:
                 raise Stopped(f"`{name}` is a client; `--project ID` says which project to ask for")
-            found.from_client(source, options.project)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", QueryWarning)  # the cell has shown what is questionable
+                found.from_client(source, options.project)
         elif options.project is not None:
             raise Stopped(f"`--project` goes with a client, and `{name}` is none")
         elif isinstance(source, (str, os.PathLike)):
@@ -149,10 +170,16 @@ class QueryMagic:
                 f"`{name}` is {type(source).__name__}; a source is a client, labels, or the name of an export"
             )
 
-    def _ontology(self, name: str | None, project: str | None) -> Ontology | None:
+    def _ontology(self, options: argparse.Namespace) -> Ontology | None:
         from kili_query.model.ontology import Ontology, as_ontology
 
+        name, project = options.ontology, options.project
         if name is None:
+            if options.source is not None and project is not None:
+                from kili_query.client import Kili
+
+                if isinstance(client := self._value(options.source), Kili):
+                    return client.ontology(project)
             configured = self._ontologies.get("notebook.ipynb", project)
             for problem in self._ontologies.problems():
                 print(f"{problem.code}: {problem}", file=sys.stderr)  # noqa: T201

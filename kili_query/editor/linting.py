@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import os
 import re
+import signal
 import stat
 import tokenize
 from bisect import bisect, insort
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import chain, groupby, islice
 from pathlib import Path, PurePath
 from typing import NamedTuple
 
@@ -18,13 +20,20 @@ from kili_query.editor.embedded import Edit, EmbeddedQuery, Found, apply_edits, 
 from kili_query.editor.finding import SUFFIXES, find_queries
 from kili_query.editor.ontologies import Ontologies
 from kili_query.editor.patterns import matches, shown_path
-from kili_query.errors import DataError, Diagnostic, Severity, Span, line_and_column
+from kili_query.editor.positions import UTF_32, Lines
+from kili_query.errors import DataError, Diagnostic, Severity, Span
+from kili_query.model.ontology import Ontology
 
 MAX_SIZE = 5_000_000
 """The largest file that is read, in bytes."""
+MAX_NOTEBOOK = 100_000_000
+"""The largest notebook: most of it are pictures, which cost little."""
 
 _SKIPPED = ("node_modules", "__pycache__")
 _GUESSES = ("KQ111", "KQ112", "KQ201", "KQ202", "KQ203", "KQ204")  # where a parenthesis goes, which name was meant
+_BEGIN = 1 << 20  # characters that one process parses before others start, which takes a tenth of a second
+_FEW = 64  # files that are left; for fewer no others start
+_CHUNK = 8  # files that are handed to a process at a time
 _ROUNDS = 50  # a repair can uncover the next mistake: of a text that is no query, only the first is known
 _WORDS = re.compile(rb"category_search|kili-query|kili_query")
 
@@ -38,7 +47,7 @@ class Place(NamedTuple):
     end_column: int
     cell: int | None
     source_line: str
-    """The line that holds its start."""
+    """The line that holds its start; empty if nobody is to see it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +76,8 @@ class FileReport:
     findings: tuple[Finding, ...] = ()
     problem: DataError | None = None
     fixed: int = 0
+    parsed: int = 0
+    """How many characters were looked at closely; none in a file that can hold no query."""
 
     def fails(self, *, strict: bool = False) -> bool:
         """True if a finding is an error; `strict`: or a warning."""
@@ -141,6 +152,117 @@ def _unreadable(path: str, error: OSError | ValueError) -> DataError:
     return DataError(f"cannot be read: {reason}", code="KQ503", where=path)
 
 
+# -- many files --------------------------------------------------------------------------------------------------------
+
+
+class Linted(NamedTuple):
+    """What came of one path: the report of its file, if it is one that can be checked, and what is wrong with it."""
+
+    report: FileReport | None
+    problems: tuple[DataError, ...]
+    """What could not be read or written: the file, or the ontology and the configuration that it needs."""
+
+
+def lint_files(
+    files: Iterable[str | DataError], ontologies: Ontologies, *, fix: bool = False, workers: int | None = None
+) -> Iterator[Linted]:
+    """Check all queries in files, in the order of the files; problems of ontologies are told once.
+
+    Parameters
+    ----------
+    files: what `files_below` gives.
+    fix: first write the safe fixes into the files.
+    workers: number of processes; None: as many as cores, one as long as there is little to parse.
+
+    Raises
+    ------
+    DataError: a worker process was killed.
+    """
+    files, told = iter(files), set[tuple[str, str]]()
+    here = _here(files, ontologies, fix, 1 if workers else _BEGIN)  # what the first file needs, the others find ready
+    there = (
+        _there(files, ontologies, fix, workers) if workers != 1 else (_linted(file, ontologies, fix) for file in files)
+    )
+    for report, problems in chain(here, there):
+        new = {(problem.where, problem.message): problem for problem in problems}
+        yield Linted(report, tuple(problem for key, problem in new.items() if key not in told))
+        told.update(new)
+
+
+def _here(files: Iterator[str | DataError], ontologies: Ontologies, fix: bool, enough: int) -> Iterator[Linted]:
+    """The first files, until it is worth while to start other processes."""
+    parsed = 0
+    for file in files:
+        linted = _linted(file, ontologies, fix)
+        yield linted
+        parsed += linted.report.parsed if linted.report else 0
+        if parsed >= enough:
+            return
+
+
+def _there(
+    files: Iterator[str | DataError], ontologies: Ontologies, fix: bool, workers: int | None
+) -> Iterator[Linted]:
+    """The other files, on several processes if they are many."""
+    some = list(islice(files, _FEW))
+    if workers is None:
+        from kili_query.offline.run import default_workers
+
+        workers = default_workers() if len(some) == _FEW else 1
+    if workers == 1:
+        yield from (_linted(file, ontologies, fix) for file in chain(some, files))
+        return
+    import sys
+    import threading
+    from concurrent.futures import ProcessPoolExecutor
+    from concurrent.futures.process import BrokenProcessPool
+    from multiprocessing import get_context
+
+    # Forking is fast, and safe as long as there is no other thread, whose locks a child would inherit.
+    fork = sys.platform == "linux" and threading.active_count() == 1
+    rest = [*some, *files]
+    chunks = [rest[at : at + _CHUNK] for at in range(0, len(rest), _CHUNK)]
+    try:
+        with ProcessPoolExecutor(
+            workers, get_context("fork" if fork else "spawn"), _start_worker, (ontologies, fix)
+        ) as pool:
+            yield from chain.from_iterable(pool.map(_linted_there, chunks))
+    except BrokenProcessPool:
+        raise DataError("a worker process was killed, perhaps for lack of memory", code="KQ503") from None
+
+
+_work: tuple[Ontologies, bool] | None = None
+
+
+def _start_worker(ontologies: Ontologies, fix: bool) -> None:
+    global _work
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent ends the pool
+    few_collections()
+    _work = ontologies, fix
+
+
+def _linted_there(files: list[str | DataError]) -> list[Linted]:
+    assert _work is not None
+    return [_linted(file, *_work) for file in files]
+
+
+def few_collections() -> None:
+    """Let Python look for rings of objects less often: syntax trees are many objects, and hold none."""
+    gc.set_threshold(100_000)  # else it costs a third of the time
+
+
+def _linted(file: str | DataError, ontologies: Ontologies, fix: bool) -> Linted:
+    if isinstance(file, DataError):
+        return Linted(None, (file,))
+    unwritten: DataError | None = None
+    try:
+        report = lint_file(file, ontologies, fix=fix)
+    except DataError as error:  # not written; what is wrong is still told
+        unwritten, report = error, lint_file(file, ontologies)
+    problems = (unwritten, report.problem, *ontologies.problems())
+    return Linted(report, tuple(problem for problem in problems if problem is not None))
+
+
 # -- one file ----------------------------------------------------------------------------------------------------------
 
 
@@ -171,60 +293,75 @@ def lint_file(path: str, ontologies: Ontologies, *, fix: bool = False) -> FileRe
         if fixed:
             from kili_query.offline.write import whole_file
 
+            if not os.access(path, os.W_OK):  # a rename would not mind
+                raise DataError("cannot be written: it is read-only", code="KQ503", where=path)
             with whole_file(path) as file:
                 file.write(source.encode(document.encoding))
-    findings = [finding for query in found.queries for finding in _findings(path, source, query, ontologies)]
+    chosen = dict[str | None, Ontology | None]()
+    for query in found.queries:
+        if query.project not in chosen:
+            chosen[query.project] = ontologies.get(path, query.project)
+    lines = Lines(source, UTF_32)
+    findings = [finding for query in found.queries for finding in _findings(path, lines, query, chosen[query.project])]
     once = {(finding.span, finding.diagnostic.code, finding.diagnostic.message): finding for finding in findings}
     problem = DataError(found.problem, code="KQ503", where=path) if found.problem else None
     queries = len({query.start for query in found.queries})
-    return FileReport(path, queries, found.unchecked, tuple(once.values()), problem, fixed)
+    return FileReport(path, queries, found.unchecked, tuple(once.values()), problem, fixed, len(source))
 
 
 def _read(path: str) -> _Document | None:
     """The text of a file; None if it can hold no query."""
+    suffix = PurePath(path).suffix.lower()
+    most = MAX_NOTEBOOK if suffix == ".ipynb" else MAX_SIZE
     try:
         status = os.stat(path)
         if not stat.S_ISREG(status.st_mode):
             raise DataError("is no regular file", code="KQ503", where=path)
-        if status.st_size > MAX_SIZE:
-            raise DataError(f"has {status.st_size:,} bytes; at most {MAX_SIZE:,} are read", code="KQ503", where=path)
+        if status.st_size > most:
+            raise DataError(f"has {status.st_size:,} bytes; at most {most:,} are read", code="KQ503", where=path)
         data = Path(path).read_bytes()
     except (OSError, ValueError) as error:
         raise error if isinstance(error, DataError) else _unreadable(path, error) from None
     if b"\0" in data:
         raise DataError("is binary", code="KQ503", where=path)
-    suffix = PurePath(path).suffix.lower()
     if suffix != ".kq" and _WORDS.search(data) is None:
         return None
     try:
         encoding = "utf-8" if suffix in (".kq", ".ipynb") else tokenize.detect_encoding(io.BytesIO(data).readline)[0]
         encoding = encoding.replace("utf-8-sig", "utf-8")  # a byte order mark stays a character
         source = data.decode(encoding)
-    except UnicodeDecodeError as error:
-        raise DataError(f"is not {encoding.upper()} text (byte {error.start})", code="KQ503", where=path) from None
+    except UnicodeError as error:
+        at = f" (byte {error.start})" if isinstance(error, UnicodeDecodeError) else ""
+        raise DataError(f"is not {encoding.upper()} text{at}", code="KQ503", where=path) from None
     except SyntaxError as error:
         raise DataError(f"has no readable encoding: {error.msg}", code="KQ503", where=path) from None
+    except LookupError:  # a codec of bytes, such as base64
+        raise DataError(f"has no readable encoding: {encoding} is none of texts", code="KQ503", where=path) from None
     return _Document(source, encoding, _encodable(source, encoding) and source.encode(encoding) == data)
 
 
-def _findings(path: str, source: str, query: EmbeddedQuery, ontologies: Ontologies) -> Iterator[Finding]:
-    for diagnostic in query.diagnose(ontologies.get(path, query.project)):
+def _findings(path: str, lines: Lines, query: EmbeddedQuery, ontology: Ontology | None) -> Iterator[Finding]:
+    for diagnostic in query.diagnose(ontology):
         span = query.locate(diagnostic.span)
-        lines = _place(source, span, None)
-        place = lines
         if query.cell:
-            place = _place(query.cell.passage.text, query.passage.locate(diagnostic.span), query.cell.number)
+            cell = Lines(query.cell.passage.text, UTF_32)
+            place = _place(cell, query.passage.locate(diagnostic.span), query.cell.number)
+            whole = _place(lines, span, shown=False)  # a notebook can be one line
+        else:
+            place = whole = _place(lines, span)
         edits = query.edits(diagnostic.fix) if diagnostic.fix else ()
-        yield Finding(path, query, diagnostic, place, span, lines, edits)
+        yield Finding(path, query, diagnostic, place, span, whole, edits)
 
 
-def _place(source: str, span: Span, cell: int | None) -> Place:
-    (line, column), (end_line, end_column) = (line_and_column(source, offset) for offset in span)
-    start = span.start - column + 1
-    end = source.find("\n", span.start)
-    mark = source.startswith("\ufeff")  # no column for people
-    column, end_column = column - (mark and line == 1), end_column - (mark and end_line == 1)
-    source_line = source[start : len(source) if end < 0 else end].rstrip("\r").removeprefix("\ufeff")
+def _place(lines: Lines, span: Span, cell: int | None = None, *, shown: bool = True) -> Place:
+    text, starts = lines.text, lines.starts
+    line, end_line = (bisect(starts, offset) for offset in span)
+    mark = text.startswith("\ufeff")  # no column for people
+    column, end_column = (
+        offset - starts[at - 1] + 1 - (mark and at == 1) for offset, at in zip(span, (line, end_line), strict=True)
+    )
+    end = starts[line] if line < len(starts) else len(text)
+    source_line = text[starts[line - 1] : end].rstrip("\r\n").removeprefix("\ufeff") if shown else ""
     return Place(line, column, end_line, end_column, cell, source_line)
 
 
@@ -292,6 +429,6 @@ def _touches(span: Span, taken: list[Span]) -> bool:
 def _encodable(source: str, encoding: str) -> bool:
     try:
         source.encode(encoding)
-    except UnicodeEncodeError:
+    except UnicodeError:
         return False
     return True

@@ -21,6 +21,8 @@ STRING = re.compile(
 
 _QUOTES = {"long_double": '"""', "long_single": "'''", "double": '"', "single": "'"}
 _BETWEEN = re.compile(r"(?:[ \t\f\r\n]|\\\r?\n|\\\r|#[^\r\n]*)*+")  # two literals that Python joins
+_LINE = re.compile(r"(?P<text>[^\r\n]*)(?:\r\n|\r|\n|\Z)")
+_OPEN_END = re.compile(r"[^'\"#]*(?:[(\[{][ \t]*(?:#.*)?|\\)")  # no literal, and something follows on the next line
 _ESCAPE = re.compile(
     r"\\(?:(?P<break>\r\n|\r|\n)|(?P<octal>[0-7]{1,3})|x(?P<x>[0-9A-Fa-f]{2})|u(?P<u>[0-9A-Fa-f]{4})"
     r"|U(?P<U>[0-9A-Fa-f]{8})|N\{(?P<name>[^}]*)\}|(?P<char>[\\'\"abfnrtv]))|(?P<newline>\r\n?)"
@@ -118,6 +120,25 @@ def literals(source: str, start: int, end: int) -> Iterator[re.Match[str]]:
         yield literal
         between = _BETWEEN.match(source, literal.end(), end)
         at = between.end() if between else end
+
+
+def line_of_literals(source: str, mark: int) -> int:
+    """Where the line starts whose literals a comment is for: its own, or a line below.
+
+    That is the next line, if the comment stands alone; and the one below, where a line ends with an open bracket.
+
+    >>> line_of_literals("# kili-query\\nx = (\\n  'A'\\n)", 0)
+    19
+    """
+    start = max(source.rfind("\n", 0, mark), source.rfind("\r", 0, mark)) + 1
+    before = source[start:mark]
+    if before and not before.isspace() and not _OPEN_END.fullmatch(before):
+        return start
+    while line := _LINE.match(source, _LINE.match(source, start).end()):  # type: ignore[union-attr]
+        start = line.start()
+        if not _OPEN_END.fullmatch(line["text"]):
+            break
+    return start
 
 
 def notation(literal: re.Match[str]) -> tuple[int, str, Quoted]:

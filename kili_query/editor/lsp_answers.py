@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
@@ -44,6 +45,10 @@ _TOKENS = {
     Role.PUNCTUATION: "punctuation",
     Role.COMMENT: "comment",
 }
+_MARKDOWN = re.compile(
+    r"^(?P<fence>`{3,})\w*\n(?P<lines>[\s\S]*?)\n(?P=fence)$|(?P<code>(?P<ticks>`+)[^`\n].*?(?P=ticks))|\\(?P<char>[^\w\s])|\*\*",
+    re.MULTILINE,
+)
 LEGEND = types.SemanticTokensLegend(token_types=list(_TOKENS.values()), token_modifiers=[])
 
 
@@ -61,7 +66,12 @@ class Checked(NamedTuple):
 
     def range(self, span: Span) -> types.Range:
         """A part of the query as a range of the document."""
-        return range_of(self.document, self.query.locate(span))
+        plain = self.document.plain_start(self.query)
+        if plain is None:
+            return range_of(self.document, self.query.locate(span))
+        (line, column), length = plain, len(self.query.text)
+        start, end = (types.Position(line, column + min(max(offset, 0), length)) for offset in span)
+        return types.Range(start, end)
 
     def edit(self, fix: Fix) -> types.TextEdit | None:
         """The edit of the document that makes a fix of the query."""
@@ -176,8 +186,8 @@ def layout(checked: Checked, width: int = 88) -> types.TextEdit | None:
 # -- completion, hover, names ------------------------------------------------------------------------------------------
 
 
-def completions(checked: Checked, offset: int) -> types.CompletionList:
-    """What can be written at an offset of the query."""
+def completions(checked: Checked, offset: int, *, markdown: bool = True) -> types.CompletionList:
+    """What can be written at an offset of the query, for an editor that shows Markdown or does not."""
     items: list[types.CompletionItem] = []
     for order, found in enumerate(assist.complete(checked.query.text, offset, checked.ontology)):
         edit = checked.edit(Fix(found.span, found.text))
@@ -189,9 +199,7 @@ def completions(checked: Checked, offset: int) -> types.CompletionList:
                 label=found.label,
                 kind=_KINDS[found.kind],
                 detail=found.detail or None,
-                documentation=types.MarkupContent(types.MarkupKind.Markdown, found.documentation)
-                if found.documentation
-                else None,
+                documentation=_documentation(found.documentation, markdown) if found.documentation else None,
                 sort_text=f"{order:05}",
                 filter_text=found.label if fits else found.typed,
                 text_edit=edit,
@@ -200,13 +208,28 @@ def completions(checked: Checked, offset: int) -> types.CompletionList:
     return types.CompletionList(is_incomplete=True, items=items)
 
 
-def hover(checked: Checked, offset: int, note: str = "") -> types.Hover | None:
-    """What stands at an offset of the query, and a note on the query."""
+def hover(checked: Checked, offset: int, note: str = "", *, markdown: bool = True) -> types.Hover | None:
+    """What stands at an offset of the query, and a note on the query, for an editor that shows Markdown or does not."""
     found = assist.hover(checked.query.text, offset, checked.ontology)
     if found is None:
         return None
     text = f"{found.markdown}\n\n{note}" if note else found.markdown
-    return types.Hover(types.MarkupContent(types.MarkupKind.Markdown, text), checked.range(found.span))
+    return types.Hover(_markup(text, markdown), checked.range(found.span))
+
+
+def _markup(text: str, markdown: bool) -> types.MarkupContent:
+    if markdown:
+        return types.MarkupContent(types.MarkupKind.Markdown, text)
+    return types.MarkupContent(types.MarkupKind.PlainText, _MARKDOWN.sub(_as_it_is, text))
+
+
+def _documentation(text: str, markdown: bool) -> types.MarkupContent | str:
+    content = _markup(text, markdown)
+    return content if markdown else content.value  # which is for all: an editor may know no kind of content
+
+
+def _as_it_is(mark: re.Match[str]) -> str:
+    return mark["code"] or mark["lines"] or mark["char"] or ""
 
 
 def symbols(checked: Checked) -> types.DocumentSymbol:
@@ -221,7 +244,7 @@ def symbols(checked: Checked) -> types.DocumentSymbol:
             range=checked.range(symbol.span),
             selection_range=checked.range(symbol.selection),
         )
-        for symbol in assist.symbols(text, checked.ontology)
+        for symbol in checked.document.symbols(checked.query, checked.ontology)
     ]
     title = " ".join(text.split()) or "empty query"
     title = title if len(title) <= 60 else title[:59] + "…"
@@ -230,10 +253,12 @@ def symbols(checked: Checked) -> types.DocumentSymbol:
 
 def hints(checked: Checked) -> Iterator[types.InlayHint]:
     """The display names of categories."""
-    for hint in assist.hints(checked.query.text, checked.ontology) if checked.ontology else ():
-        place = checked.query.locate(Span(hint.offset - 1, hint.offset)).end
+    for hint in checked.document.hints(checked.query, checked.ontology) if checked.ontology else ():
         yield types.InlayHint(
-            position=_position(checked.document, place), label=hint.text, tooltip=hint.tooltip, padding_left=True
+            position=checked.range(Span(hint.offset - 1, hint.offset)).end,
+            label=hint.text,
+            tooltip=hint.tooltip,
+            padding_left=True,
         )
 
 
@@ -254,9 +279,9 @@ def _placed(checked: Checked) -> Iterator[tuple[Word, int, int, int]]:
     """The words of a query with line, column and length: once for each literal and each line that a word lies in."""
     document, query = checked.document, checked.query
     lines, text = document.lines, document.text
-    simple = isinstance(query.offsets, range) and query.cell is None and query.text.isascii()
-    if simple and query.text.isprintable():  # one line, and all its characters one unit wide
-        line, column = lines.position(query.offsets[0])
+    plain = document.plain_start(query)
+    if plain is not None:
+        line, column = plain
         for word in document.words(query):
             yield word, line, column + word.span.start, word.span.end - word.span.start
         return

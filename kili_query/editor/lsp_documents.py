@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import PurePath
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
-from kili_query.editor.embedded import Edit, EmbeddedQuery, Found
-from kili_query.editor.finding import SUFFIXES, find_queries
+from kili_query.editor.embedded import EmbeddedQuery, Found
+from kili_query.editor.finding import SUFFIXES, reader_of
 from kili_query.editor.positions import UTF_16, Lines, Position
 from kili_query.errors import Diagnostic, Fix, Span
-from kili_query.lang.assist import Word, words
+from kili_query.lang.assist import Hint, Symbol, Word, hints, symbols, words
 from kili_query.model.ontology import Ontology
 
+T = TypeVar("T")
 MAX_TEXT = 10_000_000
 """Characters of a document past which nobody looks for queries in it: it is data, or generated."""
 
@@ -28,7 +28,7 @@ class Change(NamedTuple):
 
 
 class Document:
-    """An open document. Its queries are found when they are asked for, and follow what is typed inside them.
+    """An open document. Its queries are found when they are asked for; where nothing was typed they are known already.
 
     Parameters
     ----------
@@ -51,11 +51,10 @@ class Document:
             if suffix in SUFFIXES and (suffix == ".ipynb") != (language == "python")
             else _NAMES.get(language, path)
         )
+        self._read = reader_of(self.name)
         self._found: Found | None = None
-        # while nobody has looked anew since something was typed elsewhere: where the queries are, as far as is known
-        self._likely: Found | None = None
-        self._words: dict[str, tuple[Word, ...]] = {}
-        self._diagnosed: dict[tuple[str, str], tuple[Ontology | None, list[Diagnostic]]] = {}
+        self._starts: dict[int, Position | None] = {}
+        self._known: dict[tuple[str, str], dict[str, tuple[Ontology | None, list[Any]]]] = {}
 
     @property
     def text(self) -> str:
@@ -74,51 +73,61 @@ class Document:
             if len(self.text) > MAX_TEXT:
                 self._found = Found(problem=f"is longer than {MAX_TEXT:,} characters: not searched for queries")
             else:
-                self._found = find_queries(self.name, self.text, tolerant=True)
+                self._found = self._read(self.text)
         return self._found
 
     def change(self, changes: Sequence[Change], version: int | None) -> None:
         """Take over what was typed."""
         self.version = version
+        self._found = None
+        self._starts.clear()
         for text, start, end in changes:
             old = self.lines
             if start is None or end is None:
-                self.lines, self._found, self._likely = Lines(text, old.encoding), None, None
+                self.lines = Lines(text, old.encoding)
                 continue
             first, last = old.offset(start), old.offset(end)
-            edit = Edit(Span(first, max(first, last)), text)
-            self.lines = Lines(old.text[:first] + text + old.text[edit.span.end :], old.encoding)
-            followed = _followed(self._found or self._likely, old.text, edit)
-            inside = followed is not None and followed.inside
-            self._found = followed.found if followed and inside and self._found else None
-            self._likely = followed.found if followed else None
+            self.lines = Lines(old.text[:first] + text + old.text[max(first, last) :], old.encoding)
 
     def diagnose(self, query: EmbeddedQuery, ontology: Ontology | None) -> list[Diagnostic]:
-        """What can be said against one of the queries; kept for as long as text and ontology are the same."""
-        key = query.text, query.context
-        known = self._diagnosed.get(key)
+        """What can be said against one of the queries."""
+        return self._kept(("diagnose", query.context), query.text, ontology, lambda: query.diagnose(ontology))
+
+    def words(self, query: EmbeddedQuery) -> list[Word]:
+        """The words of one of the queries."""
+        return self._kept(("words", ""), query.text, None, lambda: list(words(query.text)))
+
+    def symbols(self, query: EmbeddedQuery, ontology: Ontology | None) -> list[Symbol]:
+        """The comparisons of one of the queries."""
+        return self._kept(("symbols", ""), query.text, ontology, lambda: list(symbols(query.text, ontology)))
+
+    def hints(self, query: EmbeddedQuery, ontology: Ontology) -> list[Hint]:
+        """The display names for one of the queries."""
+        return self._kept(("hints", ""), query.text, ontology, lambda: list(hints(query.text, ontology)))
+
+    def _kept(
+        self, kind: tuple[str, str], text: str, ontology: Ontology | None, make: Callable[[], list[T]]
+    ) -> list[T]:
+        """What the language says of a text, made once for as long as the ontology is the same."""
+        rows = self._known.setdefault(kind, {})
+        known = rows.get(text)
         if known is None or known[0] is not ontology:
-            if len(self._diagnosed) > 2 * len(self.found.queries) + 100:
-                self._diagnosed.clear()  # texts that were typed and are no more
-            known = self._diagnosed[key] = (ontology, query.diagnose(ontology))
+            if len(rows) > 2 * len(self.found.queries) + 100:
+                rows.clear()  # texts that were typed and are no more
+            known = rows[text] = (ontology, make())
         return known[1]
 
-    def words(self, query: EmbeddedQuery) -> tuple[Word, ...]:
-        """The words of one of the queries; kept."""
-        known = self._words.get(query.text)
-        if known is None:
-            if len(self._words) > 2 * len(self.found.queries) + 100:
-                self._words.clear()
-            known = self._words[query.text] = tuple(words(query.text))
-        return known
+    def plain_start(self, query: EmbeddedQuery) -> Position | None:
+        """Where a query starts that stands on one line as it is, each character one unit wide; None for any other."""
+        start = query.offsets[0]
+        if start not in self._starts:
+            plain = isinstance(query.offsets, range) and query.cell is None
+            plain = plain and query.text.isascii() and query.text.isprintable()
+            self._starts[start] = self.lines.position(start) if plain else None
+        return self._starts[start]
 
     def query_at(self, offset: int) -> tuple[EmbeddedQuery, int] | None:
         """The query in which an offset of the document lies, and the offset in the text of that query."""
-        if self._found is None and self._likely is not None and not self.is_query_file:
-            hit = _hit(self._likely, offset)
-            line = self.text[self.text.rfind("\n", 0, offset) + 1 : offset]
-            if hit or not ("'" in line or '"' in line):  # a new query begins with a quote; others are found in a moment
-                return hit
         return _hit(self.found, offset)
 
     def queries_within(self, span: Span) -> Iterator[EmbeddedQuery]:
@@ -186,59 +195,3 @@ def smallest_fix(old: str, new: str) -> Fix:
     rest = min(len(old), len(new)) - start
     back = next((i for i in range(rest) if old[-1 - i] != new[-1 - i]), rest)
     return Fix(Span(start, len(old) - back), new[start : len(new) - back])
-
-
-# -- typing inside a query ---------------------------------------------------------------------------------------------
-
-
-class _Followed(NamedTuple):
-    """What was found, after an edit."""
-
-    found: Found
-    inside: bool
-    """True if the edit lies inside one literal and leaves it that kind of literal: then nothing else has changed."""
-
-
-def _followed(found: Found | None, old: str, edit: Edit) -> _Followed | None:
-    """The queries after an edit, without reading the document anew, which is too slow for each letter."""
-    if found is None:
-        return None
-    (first, last), delta = edit.span, len(edit.text) - (edit.span.end - edit.span.start)
-    queries: list[EmbeddedQuery] = []
-    inside = False
-    for query in found.queries:
-        if query.cell is not None:
-            return None
-        if query.end < first + query.closed:  # one that is not closed may go on where it ends
-            queries.append(query)
-        elif query.start >= last:
-            queries.append(_moved(query, delta))
-        elif (grown := _edited(query, old, edit)) is not None:
-            queries.append(grown)
-            inside = True
-    return _Followed(Found(tuple(queries), found.unchecked, found.problem), inside)
-
-
-def _edited(query: EmbeddedQuery, old: str, edit: Edit) -> EmbeddedQuery | None:
-    """A query whose literal is written without escapes, after an edit that brings none."""
-    parts, offsets = query.passage.parts, query.offsets
-    (first, last), text = edit
-    if len(parts) != 1 or not isinstance(offsets, range) or query.start == offsets.start:
-        return None
-    quote, start = old[offsets.start - 1], offsets.start
-    if quote not in "\"'" or not (start <= first and last <= offsets[-1]):
-        return None
-    body = query.text[: first - start] + text + query.text[last - start :]
-    lines = body.replace("\n", "") if old[start - 3 : start] == quote * 3 else body
-    if parts[0].body != query.text or set(body) & {quote, "\\", "#"} or not lines.isprintable():
-        return None
-    delta = len(body) - len(query.text)
-    places = range(start, start + len(body) + 1)
-    part = parts[0]._replace(span=Span(0, len(body)), body=body)
-    passage = replace(query.passage, text=body, offsets=places, ends=places[1:], parts=(part,))
-    return replace(query, text=body, offsets=places, end=query.end + delta, passage=passage)
-
-
-def _moved(query: EmbeddedQuery, delta: int) -> EmbeddedQuery:
-    passage = query.passage.moved(delta)
-    return replace(query, offsets=passage.offsets, start=query.start + delta, end=query.end + delta, passage=passage)

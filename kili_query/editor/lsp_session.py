@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from lsprotocol import converters, types
+from pygls.capabilities import get_capability
 from pygls.exceptions import JsonRpcException, JsonRpcInvalidParams
 from pygls.lsp.server import LanguageServer
 from pygls.protocol import LanguageServerProtocol
@@ -39,6 +40,7 @@ class _Protocol(LanguageServerProtocol):
     """
 
     _server: KiliQueryServer
+    _greeted = False
 
     @lsp_method(types.TEXT_DOCUMENT_DID_OPEN)
     def lsp_text_document__did_open(self, params: types.DidOpenTextDocumentParams) -> None:
@@ -78,7 +80,24 @@ class _Protocol(LanguageServerProtocol):
     @lsp_method(types.EXIT)
     def lsp_exit(self, *args: Any) -> Generator[Any, Any, None]:
         self._server.exit_code = 0 if self._shutdown else 1
-        yield from super().lsp_exit(*args)
+        self._server.over.set()
+        yield from ()
+
+    def handle_message(self, message: Any) -> None:
+        """Handle a message; a request at a time when there can be none gets an error, where pygls gives none."""
+        method = getattr(message, "method", None)
+        greets = method == types.INITIALIZE
+        if method is None or method == types.EXIT or (not self._shutdown and self._greeted != greets):
+            self._greeted = self._greeted or greets
+            super().handle_message(message)
+        elif (asked := getattr(message, "id", None)) is not None:
+            self._send_data({"jsonrpc": "2.0", "id": asked, "error": self._refusal()})
+
+    def _refusal(self) -> dict[str, object]:
+        if not self._greeted:
+            return {"code": types.ErrorCodes.ServerNotInitialized.value, "message": "`initialize` comes first"}
+        said = "nothing comes after `shutdown` but `exit`" if self._shutdown else "`initialize` comes once"
+        return {"code": types.ErrorCodes.InvalidRequest.value, "message": said}
 
     def structure_message(self, data: dict[str, Any]) -> Any:
         """A message; one that is malformed and wants an answer gets an error, where pygls gives none."""
@@ -110,6 +129,8 @@ class KiliQueryServer(LanguageServer):
             notebook_document_sync=types.NotebookDocumentSyncOptions(notebook_selector=[cells]),
         )
         self.exit_code = 0
+        self.over = asyncio.Event()
+        """Is set when the conversation has ended."""
         self.documents: dict[str, Document] = {}
         self._ontologies = Ontologies(ontology, input_type)
         self._counts = LabelCounts(self._counted)
@@ -170,6 +191,11 @@ class KiliQueryServer(LanguageServer):
             return None
         query, offset = found
         return Checked(document, query, self._ontologies.get(document.path, query.project)), offset
+
+    def shows_markdown(self, place: str) -> bool:
+        """True if the editor says that it shows Markdown there, by the name of a list of formats in its capabilities."""
+        formats = get_capability(self.client_capabilities, f"text_document.{place}", ())
+        return types.MarkupKind.Markdown in (formats or ())
 
     # -- diagnostics ---------------------------------------------------------------------------------------------------
 

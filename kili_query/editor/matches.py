@@ -42,7 +42,8 @@ class Matches:
     def __str__(self) -> str:
         """How many match, how many are shown, how many could not be read."""
         of = "" if self.labels is None else f" of {self.labels:,}"
-        text = f"{self.total:,}{of} label{'s' * ((self.labels or self.total) != 1)} match{'es' * (self.total == 1)}"
+        one = 1 in (self.total, self.labels)
+        text = f"{self.total:,}{of} label{'s' * ((self.labels or self.total) != 1)} match{'es' * one}"
         text += f"; the first {len(self.rows):,} shown" if len(self.rows) < self.total else ""
         if self.unreadable:
             text += f"; {self.unreadable:,} could not be read, the first: {self.problems[0]}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import tokenize
+from collections.abc import Iterator
 
 from mypy.nodes import Context, StrExpr
 
@@ -19,10 +20,16 @@ class Literals:
     def __init__(self, source: str) -> None:
         self._source = source
         self._places: dict[tuple[int, str], list[Span]] = {}
+        self._defaults: dict[tuple[int, int], Span] = {}
         lines = Lines(source, 0)
         for node in ast.walk(ast.parse(source)):
             if isinstance(node, ast.Constant) and isinstance(node.value, str):
                 self._places.setdefault((node.lineno, node.value), []).append(Span(*lines.span(node)))
+            for annotation, value in _annotated(node):
+                if isinstance(value, ast.Constant) and isinstance(value.value, str):
+                    names = (part for part in ast.walk(annotation) if isinstance(part, (ast.Name, ast.Attribute)))
+                    span = Span(*lines.span(value))
+                    self._defaults.update(((name.lineno, name.col_offset), span) for name in names)
 
     @classmethod
     def of_file(cls, path: str) -> Literals | None:
@@ -36,8 +43,15 @@ class Literals:
     def locate(self, literal: StrExpr, span: Span) -> Context | None:
         """The place of a part of a literal's text; None if the file is no longer the one that mypy has read."""
         passage = self._passage(literal)
-        if passage is None or passage.text != literal.value:
-            return None
+        return None if passage is None or passage.text != literal.value else self.place(passage, span)
+
+    def default(self, line: int, column: int) -> Passage | None:
+        """The literal that a parameter or variable has from the start, by the place of a name in its annotation."""
+        span = self._defaults.get((line, column))
+        return passage_at(self._source, *span) if span else None
+
+    def place(self, passage: Passage, span: Span) -> Context:
+        """The place of a part of a passage of this file."""
         start, end = passage.locate(span)
         line, column = line_and_column(self._source, start)
         place = Context(line, column - 1)
@@ -53,3 +67,16 @@ class Literals:
         bol = self._source.rfind("\n", 0, places[0].start) + 1
         nearest = min(places, key=lambda place: abs(place.start - bol - literal.column))
         return passage_at(self._source, *nearest)
+
+
+def _annotated(node: ast.AST) -> Iterator[tuple[ast.expr, ast.expr | None]]:
+    """The annotations of a statement, with the values that stand beside them."""
+    if isinstance(node, ast.AnnAssign):
+        yield node.annotation, node.value
+    elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+        given = node.args
+        by_place = [*given.posonlyargs, *given.args]
+        pairs = [*zip(reversed(by_place), reversed(given.defaults), strict=False)]
+        for argument, value in (*pairs, *zip(given.kwonlyargs, given.kw_defaults, strict=True)):
+            if argument.annotation:
+                yield argument.annotation, value

@@ -6,11 +6,12 @@ filters of the SDK. Enabled by `plugins = ["kili_query.editor.mypy_plugin"]` in 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from typing import Any
 
 from mypy.errorcodes import ErrorCode
-from mypy.nodes import Context, Decorator, DictExpr, Expression, StrExpr, SymbolNode, TypeInfo
+from mypy.nodes import Context, Decorator, DictExpr, Expression, RefExpr, StrExpr, SymbolNode, TypeInfo, Var
 from mypy.plugin import AnalyzeTypeContext, FunctionSigContext, MethodSigContext, Plugin, ReportConfigContext
 from mypy.typeops import try_getting_str_literals
 from mypy.types import (
@@ -50,13 +51,14 @@ class QueryPlugin(Plugin):
     def __init__(self, options: Any) -> None:
         super().__init__(options)
         self._settings = Settings()
+        self._last: tuple[str, tuple[int, int], Literals | None] | None = None
 
     def report_config_data(self, ctx: ReportConfigContext) -> object:
         """What the findings of a module depend on beside its source: if it changes, mypy checks the module again."""
         return self._settings.stamp(ctx.path)
 
     def get_type_analyze_hook(self, fullname: str) -> Callable[[AnalyzeTypeContext], Type] | None:
-        """Keeps the alias in signatures, where mypy would write `str` at once."""
+        """Keeps the alias in signatures, where mypy would write `str` at once; checks the literal beside it."""
         return self._alias if fullname == ALIAS else None
 
     def get_function_signature_hook(self, fullname: str) -> Callable[[FunctionSigContext], FunctionLike] | None:
@@ -68,9 +70,39 @@ class QueryPlugin(Plugin):
         return self._check_call if self._takes_query(fullname) else None
 
     def _alias(self, ctx: AnalyzeTypeContext) -> Type:
+        self._check_default(ctx)
         symbol = self.lookup_fully_qualified(ALIAS)
         alias: Any = symbol and symbol.node
         return TypeAliasType(alias, [], ctx.type.line, ctx.type.column)
+
+    def _check_default(self, ctx: AnalyzeTypeContext) -> None:
+        """Mypy shows plugins no defaults of parameters and no annotated variables, only their annotations."""
+        from kili_query.query import check
+
+        api: Any = ctx.api
+        path = getattr(getattr(getattr(api, "api", None), "cur_mod_node", None), "path", "")
+        literals = self._literals(path)
+        passage = literals.default(ctx.type.line, ctx.type.column) if literals else None
+        if literals is None or passage is None or not passage.text:
+            return
+        for diagnostic in check(passage.text, self._settings.get(path, None)):
+            if diagnostic.severity is not Severity.HINT:
+                place = literals.place(passage, diagnostic.span)
+                tell = api.fail if diagnostic.severity is Severity.ERROR else api.note
+                tell(f"{diagnostic.code}: {diagnostic.message}", place, code=CODE)
+                if diagnostic.hint:
+                    api.note(f"hint: {diagnostic.hint}", place, code=CODE)
+
+    def _literals(self, path: str) -> Literals | None:
+        """Those of a file, read once for all annotations in it: mypy goes from file to file."""
+        try:
+            state = os.stat(path)
+        except (OSError, ValueError):
+            return None
+        stamp = state.st_mtime_ns, state.st_size
+        if self._last is None or self._last[:2] != (path, stamp):
+            self._last = path, stamp, Literals.of_file(path)
+        return self._last[2]
 
     def _takes_query(self, fullname: str) -> bool:
         # mypy asks one plugin for each function: to say yes without need would silence the others.
@@ -172,6 +204,8 @@ def _texts(argument: Expression, ctx: Call) -> list[str]:
     """The texts that mypy knows the argument to be: that of a literal, of a constant, of a `Literal` type."""
     if isinstance(argument, StrExpr):
         return [argument.value]
+    if isinstance(argument, RefExpr) and isinstance(argument.node, Var) and isinstance(argument.node.final_value, str):
+        return [argument.node.final_value]
     kind = get_proper_type(ctx.api.get_expression_type(argument))
     items = flatten_nested_unions(kind.items) if isinstance(kind, UnionType) else [kind]
     return [text for item in items for text in try_getting_str_literals(argument, item) or ()]

@@ -11,19 +11,22 @@ from typing import NamedTuple
 from kili_query.editor.embedded import Cell, Decoded, EmbeddedQuery, Found, Passage
 from kili_query.editor.python_source import find_in_python, parse_source
 
-_decode = json.JSONDecoder(strict=False).raw_decode
+_decode = json.JSONDecoder(strict=False, parse_int=float).raw_decode  # of any length
 _SPACE = re.compile(r"[ \t\r\n]*")
 _ESCAPE = re.compile(
     r"\\u(?P<high>[dD][89abAB][0-9A-Fa-f]{2})\\u(?P<low>[dD][c-fC-F][0-9A-Fa-f]{2})"
     r"|\\u(?P<u>[0-9A-Fa-f]{4})|\\(?P<char>[\"\\/bfnrt])"
 )
 _CHARS = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
+_NO_BREAK = re.compile(r"[^\r\n]")
+_CELL_MAGIC = re.compile(r"\s*%%(\w+)[^\n]*")
 _PYTHON_CELLS = ("time", "timeit", "capture", "prun")
 _MAGIC = re.compile(
     r"^(?P<indent>[ \t]*)(?P<magic>[%!?](?:[^\n]*\\\r?\n)*[^\n]*|[^\n#'\"]*[\w.\])]\?{1,2}[ \t]*$)"
     r"|^(?P<assigned>[ \t]*[\w.\[\], \t]+=[ \t]*)(?P<command>[%!](?:[^\n]*\\\r?\n)*[^\n]*)",
     re.MULTILINE,
 )
+_TIMED = re.compile(r"%(?:time|prun|timeit(?:[ \t]+-(?:[nrp][ \t]*\d+|[tcqo]))*)[ \t]+(?=[^\s-])")  # before Python code
 
 
 class JsonString:
@@ -86,13 +89,12 @@ def find_in_notebook(source: str, *, tolerant: bool = False) -> Found:
         return Found(problem=f"is no notebook: {message}")
     text, places, problems, incomplete = "", list[_Place](), list[str](), list[_Place]()
     for cell in cells:
-        code = runnable(cell.passage.text)
-        problem = parse_source(code)
+        code, problem = _readable(cell.passage.text)
         place = _Place(cell, len(text))
-        if isinstance(problem, str):
+        if problem is not None:
             problems.append(f"cell {cell.number} {problem}")
             incomplete.append(place)
-            code = re.sub(r"[^\r\n]", " ", code)
+            code = _NO_BREAK.sub(" ", code)
         places.append(place)
         text += f"{code}\n"
     found = find_in_python(text)
@@ -113,22 +115,43 @@ def find_in_notebook(source: str, *, tolerant: bool = False) -> Found:
 def runnable(code: str) -> str:
     """The code of a cell with magics, shell commands and questions made blank; as long as before.
 
-    >>> runnable("%pip install x\\ny = 1")
-    '0             \\ny = 1'
+    What `%time` and its kin run is Python, and stays.
+
+    >>> runnable("%pip install x\\n%time y = 1")
+    '0             \\n0;    y = 1'
     """
-    cell_magic = re.match(r"\s*%%(\w+)[^\n]*", code)
+    return _readable(code)[0]
+
+
+def _readable(code: str) -> tuple[str, str | None]:
+    """What is Python in a cell, and why it does not parse, if so."""
+    cell_magic = _CELL_MAGIC.match(code)
     if cell_magic:
         if cell_magic[1] not in _PYTHON_CELLS:
-            return re.sub(r"[^\r\n]", " ", code)
+            return _NO_BREAK.sub(" ", code), None
         code = " " * cell_magic.end() + code[cell_magic.end() :]
-    if isinstance(parse_source(code), str):  # else a line such as `% b` is part of an expression
-        code = _MAGIC.sub(_blank, code)
-    return code
+    plain, problem = code, parse_source(code)
+    for blank in (_untimed, _blank):  # only now: a line such as `% b` can be part of an expression
+        if not isinstance(problem, str):
+            break
+        plain = _MAGIC.sub(blank, code)
+        problem = parse_source(plain)
+    return plain, problem if isinstance(problem, str) else None
+
+
+def _untimed(magic: re.Match[str]) -> str:
+    command = magic["magic"] or magic["command"]
+    timed = _TIMED.match(command)
+    if timed is None:
+        return _blank(magic)
+    kept = f"{magic['indent']}0;" if magic["magic"] else magic["assigned"]
+    code = command[timed.end() :]
+    return kept + " " * (len(magic[0]) - len(kept) - len(code)) + code
 
 
 def _blank(magic: re.Match[str]) -> str:
     kept = magic["indent"] if magic["magic"] else magic["assigned"]
-    return kept + "0" + " " * (len(magic[0]) - len(kept) - 1)
+    return f"{kept}0" + _NO_BREAK.sub(" ", magic[0][len(kept) + 1 :])
 
 
 def _place_of(offset: int, places: Sequence[_Place]) -> _Place:
@@ -161,7 +184,9 @@ def _code_cells(source: str) -> Iterator[Cell]:
     if _after(source, end) != len(source):
         raise json.JSONDecodeError("Extra data", source, end)
     if not isinstance(whole, dict) or not isinstance(whole.get("cells"), list):
-        raise ValueError("there is no list `cells`")
+        old = isinstance(whole, dict) and isinstance(whole.get("worksheets"), list)
+        convert = "its format is older than 4; `jupyter nbconvert --to notebook` makes it new"
+        raise ValueError(convert if old else "there is no list `cells`")
     if not _is_python(whole.get("metadata")):
         return
     notation = JsonString(ascii=source.isascii() and re.search(r"\\u(?!00[01])", source) is not None)

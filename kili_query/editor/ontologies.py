@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path, PurePath
 from typing import Generic, NamedTuple, TypeVar
 
@@ -83,7 +84,7 @@ class Ontologies:
         entry = self.entry(file, project)
         if entry is None:
             return None
-        files = self._loaded.setdefault(entry.input_type, _Files(lambda path: self._load(path, entry.input_type)))
+        files = self._loaded.setdefault(entry.input_type, _Files(partial(self._load, input_type=entry.input_type)))
         return files.get(entry.file)
 
     def entry(self, file: str | Path, project: str | None = None) -> Entry | None:
@@ -130,6 +131,8 @@ class Ontologies:
 
     def _load(self, path: str, input_type: str | None) -> Ontology | None:
         try:
+            if self._option is None and os.path.exists(path) and not os.path.isfile(path) and not os.path.isdir(path):
+                raise DataError("is no regular file", code="KQ503", where=path)  # a pipe would be waited for
             found = Ontology.load(path, input_type)
         except DataError as error:
             where = error.where.replace(path, shown_path(path), 1)
@@ -172,8 +175,10 @@ def _read_table(path: Path) -> _Table:
     import tomllib
 
     try:
-        whole = tomllib.loads(data.decode())
-    except ValueError as error:  # of TOML or of UTF-8
+        whole = tomllib.loads(data.decode("utf-8-sig"))
+    except UnicodeDecodeError as error:
+        raise DataError(f"is not UTF-8 text (byte {error.start})", code="KQ503") from None
+    except tomllib.TOMLDecodeError as error:
         raise DataError(f"is not TOML: {error}", code="KQ503") from None
     tool = whole.get("tool", {})
     table = tool.get("kili-query") if isinstance(tool, dict) else None

@@ -6,7 +6,13 @@ import ast
 import re
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from functools import cached_property
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from kili_query.editor.python_source import Reading
+
+PACKAGE = "kili_query"
 
 Scopes = tuple[ast.AST, ...]
 """The module, and the classes and functions around a place, the outermost first."""
@@ -26,11 +32,17 @@ Bound = ast.expr | Import | None
 
 
 class Lines:
-    """Positions of Python's tree, which count bytes of UTF-8 in lines, as offsets in code points."""
+    """Positions of Python's tree, which count bytes of UTF-8 in lines, as offsets in code points.
 
-    def __init__(self, source: str, start: int) -> None:
+    Parameters
+    ----------
+    start: where the first line starts.
+    line: its number in the tree.
+    """
+
+    def __init__(self, source: str, start: int, line: int = 1) -> None:
         self.source = source
-        self.starts = [start, *(match.end() for match in _BREAK.finditer(source))]
+        self.starts = [*[start] * line, *(match.end() for match in _BREAK.finditer(source))]
         self.ascii = source.isascii()
 
     def offset(self, line: int, column: int) -> int:
@@ -52,44 +64,128 @@ class Lines:
         return bisect_left(self.starts, offset + 1)
 
 
-class Names:
-    """The names of one source. Only statements on lines that can matter are visited."""
+class Block:
+    """Statements that were parsed together: those of a whole source, or some that follow each other in it.
 
-    def __init__(self, source: str, tree: ast.Module, lines: Lines) -> None:
-        self.tree = tree
-        self._source = source
-        self._lines = lines
-        self._bound: dict[tuple[ast.AST, str], list[Bound]] = {}
+    Parameters
+    ----------
+    source: the text of the statements, of whole lines.
+    tree: what they are; None if they do not parse.
+    line: the number of the first line in the tree.
+    """
+
+    def __init__(self, source: str, tree: ast.Module | None, line: int = 1) -> None:
+        self.source = source
+        self.tree = tree or ast.Module([], [])
+        self.parses = tree is not None
+        self._line = line
+        self.start = 0
+        """Where the block starts in its document, at the moment."""
+        self.readings: dict[object, Reading] = {}
+        """What was read out of the block, by the question."""
+        self._bound: dict[tuple[ast.AST, str], tuple[Bound, ...]] = {}
         self._words: dict[str, list[int]] = {}
+
+    @cached_property
+    def lines(self) -> Lines:
+        """The lines of the block."""
+        return Lines(self.source, int(self.source.startswith("\ufeff")), self._line)
+
+    @cached_property
+    def imported(self) -> frozenset[str]:
+        """The names that imports of this package, or from it, bind anywhere; `*` among them."""
+        if PACKAGE not in self.source:
+            return frozenset()
+        nodes = (node for node, _ in walk(self.tree, (self.tree,), self.lines_with(PACKAGE)))
+        return frozenset(name for node in nodes for name, target in _imported(node) if target.split(".")[0] == PACKAGE)
 
     def lines_with(self, word: str) -> list[int]:
         """The lines that hold a word, in rising order."""
         if word not in self._words:
-            self._words[word] = sorted({self._lines.of(at) for at in _places(word, self._source)})
+            self._words[word] = sorted({self.lines.of(at) for at in _places(word, self.source)})
         return self._words[word]
 
-    def imported_from(self, package: str) -> set[str]:
-        """The names that imports of a package, or from it, bind anywhere; `*` among them."""
-        nodes = (node for node, _ in walk(self.tree, (self.tree,), self.lines_with(package)))
-        return {name for node in nodes for name, target in _imported(node) if target.split(".")[0] == package}
-
-    def bound(self, scope: ast.AST, name: str) -> list[Bound]:
+    def bound(self, scope: ast.AST, name: str) -> tuple[Bound, ...]:
         """All that a scope gives to a name."""
+        if name not in self.source:
+            return ()
         if (scope, name) not in self._bound:
-            self._bound[scope, name] = list(_bindings(scope, name, self.lines_with(name)))
+            self._bound[scope, name] = tuple(_bindings(scope, name, self.lines_with(name)))
         return self._bound[scope, name]
 
-    def resolve(self, name: str, scopes: Scopes) -> tuple[list[Bound], Scopes]:
-        """All that a name can stand for, and the scopes of the place where it is bound."""
-        for depth in range(len(scopes), 0, -1):
+
+class Given(NamedTuple):
+    """What a name is given, and in which block."""
+
+    bound: Bound
+    block: Block
+
+
+class Names:
+    """The names of a module, in one block or many.
+
+    Parameters
+    ----------
+    blocks: those that parse.
+    before: the names as they were before some of the blocks changed: what cannot have changed is taken over.
+    """
+
+    def __init__(self, blocks: Sequence[Block], before: Names | None = None) -> None:
+        self.blocks = blocks
+        self.imported = frozenset[str]().union(*(block.imported for block in blocks))
+        self._given: dict[str, tuple[Given, ...]] = {}
+        if before is not None:
+            texts = [block.source for block in _changed(before.blocks, blocks)]
+            for name, given in before._given.items():
+                if not any(name in text for text in texts):
+                    self._given[name] = given
+
+    def given(self, name: str) -> tuple[Given, ...]:
+        """All that the module gives to a name."""
+        if name not in self._given:
+            self._given[name] = tuple(
+                Given(bound, block) for block in self.blocks for bound in block.bound(block.tree, name)
+            )
+        return self._given[name]
+
+
+def _changed(old: Sequence[Block], new: Sequence[Block]) -> Sequence[Block]:
+    """The blocks, of both rows, between those that the rows begin and end with in common."""
+    least = min(len(old), len(new))
+    first = next((i for i in range(least) if old[i] is not new[i]), least)
+    rest = least - first
+    last = next((i for i in range(rest) if old[-1 - i] is not new[-1 - i]), rest)
+    return [*old[first : len(old) - last], *new[first : len(new) - last]]
+
+
+class Use(NamedTuple):
+    """An expression, where it stands."""
+
+    value: ast.expr
+    scopes: Scopes
+
+
+class View:
+    """The names of a module as a block sees them. What it asks of the module is kept: as long as the answers are the same,
+    so is all that was made of them.
+    """
+
+    def __init__(self, names: Names) -> None:
+        self.names = names
+        self.asked: dict[str, tuple[Given, ...]] = {}
+
+    def resolve(self, name: str, scopes: Scopes, block: Block) -> tuple[Sequence[Given], Scopes]:
+        """All that a name can stand for, and the scopes of the place where it is bound; none: it is the module's."""
+        for depth in range(len(scopes), 1, -1):
             if isinstance(scopes[depth - 1], ast.ClassDef) and depth < len(scopes):
                 continue  # functions do not see the names of the class around them
-            found = self.bound(scopes[depth - 1], name)
+            found = block.bound(scopes[depth - 1], name)
             if found:
-                return found, scopes[:depth]
-        return [], scopes
+                return [Given(bound, block) for bound in found], scopes[:depth]
+        self.asked[name] = self.names.given(name)
+        return self.asked[name], ()
 
-    def target(self, function: ast.expr, scopes: Scopes) -> str | None:
+    def target(self, function: ast.expr, scopes: Scopes, block: Block) -> str | None:
         """The dotted name of what an expression stands for, if it was imported."""
         attributes: list[str] = []
         while isinstance(function, ast.Attribute):
@@ -97,22 +193,22 @@ class Names:
             function = function.value
         if not isinstance(function, ast.Name):
             return None
-        bound, _ = self.resolve(function.id, scopes)
-        stars = [] if bound else self.bound(self.tree, "*")
+        bound = [given.bound for given in self.resolve(function.id, scopes, block)[0]]
+        stars = [] if bound else [given.bound for given in self.resolve("*", scopes[:1], block)[0]]
         targets = {f"{one.target.removesuffix('*')}{function.id}" for one in stars if isinstance(one, Import)}
         targets |= {one.target if isinstance(one, Import) else "" for one in bound if not _is_none(one)}
         return ".".join([*targets, *reversed(attributes)]) if len(targets) == 1 else None
 
 
 def walk(root: ast.AST, scopes: Scopes, lines: Sequence[int]) -> Iterator[tuple[ast.AST, Scopes]]:
-    """The nodes that touch one of the lines, which are in rising order, each with the scopes around it."""
+    """The nodes that touch one of the lines, which are in rising order, in source order, each with the scopes around it."""
     todo = [(root, scopes)]
     while todo:
         node, scopes = todo.pop()
         yield node, scopes
         if isinstance(node, _SCOPES) and node is not scopes[-1]:
             scopes = (*scopes, node)
-        todo += ((child, scopes) for child in _children(node, lines))
+        todo += ((child, scopes) for child in reversed([*_children(node, lines)]))
 
 
 def _children(node: ast.AST, lines: Sequence[int]) -> Iterator[ast.AST]:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Iterable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -112,10 +114,16 @@ def _escaped(text: str, more: str = "") -> str:
 def as_sarif(reports: Iterable[FileReport], problems: Iterable[DataError]) -> str:
     """A SARIF 2.1.0 log, as code scanning reads it. What could not be read is told as notifications."""
     findings = [finding for report in reports for finding in report.findings]
+    problems = list(problems)
+    driver = {
+        "name": "kili-query",
+        "version": __version__,
+        "semanticVersion": __version__,
+        "rules": [_rule(code) for code in CODES],
+        "notifications": [_rule(code) for code in sorted({error.code for error in problems})],
+    }
     run = {
-        "tool": {
-            "driver": {"name": "kili-query", "version": __version__, "semanticVersion": __version__, "rules": _rules()}
-        },
+        "tool": {"driver": driver},
         "columnKind": "unicodeCodePoints",
         "invocations": [
             {
@@ -128,22 +136,29 @@ def as_sarif(reports: Iterable[FileReport], problems: Iterable[DataError]) -> st
     return json.dumps({"$schema": _SCHEMA, "version": "2.1.0", "runs": [run]}, indent=2)
 
 
-def _rules() -> list[dict[str, object]]:
-    return [
-        {
-            "id": code,
-            "shortDescription": {"text": row.title},
-            "help": {"text": f"docs/errors/{code}.md", "markdown": f"[{code}](docs/errors/{code}.md)"},
-            "defaultConfiguration": {"level": _SARIF_LEVELS[row.severity]},
-        }
-        for code, row in CODES.items()
-    ]
+def _rule(code: str) -> dict[str, object]:
+    """What code scanning says of a code. It asks for a full description too, and filters by the name."""
+    title, severity = CODES[code]
+    sentence = {"text": f"{title[0].upper()}{title[1:]}."}
+    return {
+        "id": code,
+        "name": "".join(word[0].upper() + word[1:] for word in re.findall(r"\w+", title)),
+        "shortDescription": sentence,
+        "fullDescription": sentence,
+        "help": {"text": f"docs/errors/{code}.md", "markdown": f"[{code}](docs/errors/{code}.md)"},
+        "defaultConfiguration": {"level": _SARIF_LEVELS[severity]},
+    }
 
 
 def _notification(error: DataError) -> dict[str, object]:
     problem = _problem(error)
     place = {"physicalLocation": {"artifactLocation": _artifact(problem["file"])}}
-    return {"level": "warning", "message": {"text": problem["message"]}, "locations": [place]}
+    return {
+        "descriptor": {"id": problem["code"]},
+        "level": "warning",
+        "message": {"text": problem["message"]},
+        "locations": [place],
+    }
 
 
 def _result(finding: Finding) -> dict[str, object]:
@@ -184,6 +199,7 @@ def _region(place: Place) -> dict[str, int]:
 
 
 def _artifact(path: str) -> dict[str, str]:
-    shown = shown_path(path).replace(os.sep, "/")
-    address = quote(shown, safe="/", errors="surrogateescape")
-    return {"uri": f"file://{address}" if os.path.isabs(shown) else address}
+    shown = shown_path(path)
+    if os.path.isabs(shown):
+        return {"uri": Path(shown).as_uri()}
+    return {"uri": quote(shown.replace(os.sep, "/"), safe="/", errors="surrogateescape")}

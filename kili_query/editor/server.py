@@ -7,6 +7,7 @@ import contextlib
 import logging
 import os
 import signal
+import socket
 import sys
 
 from lsprotocol import types
@@ -14,6 +15,7 @@ from pygls.exceptions import JsonRpcInvalidParams
 
 from kili_query.editor import lsp_answers as answers
 from kili_query.editor.lsp_session import DELAY, KiliQueryServer
+from kili_query.editor.lsp_wire import converse
 from kili_query.errors import Span
 from kili_query.lang import assist
 
@@ -47,7 +49,8 @@ def make_server(ontology: str | None = None, input_type: str | None = None) -> K
     @feature(types.TEXT_DOCUMENT_COMPLETION, types.CompletionOptions(trigger_characters=TRIGGERS))
     def completion(params: types.CompletionParams) -> types.CompletionList | None:
         found = server.at(params.text_document.uri, params.position)
-        return answers.completions(*found) if found else None
+        markdown = server.shows_markdown("completion.completion_item.documentation_format")
+        return answers.completions(*found, markdown=markdown) if found else None
 
     @feature(types.TEXT_DOCUMENT_HOVER)
     def hover(params: types.HoverParams) -> types.Hover | None:
@@ -55,7 +58,8 @@ def make_server(ontology: str | None = None, input_type: str | None = None) -> K
         if not found:
             return None
         count = server.count(found[0])
-        return answers.hover(*found, note=str(count) if count else "")
+        markdown = server.shows_markdown("hover.content_format")
+        return answers.hover(*found, str(count) if count else "", markdown=markdown)
 
     @feature(
         types.TEXT_DOCUMENT_CODE_ACTION,
@@ -136,7 +140,7 @@ def serve_stdio(server: KiliQueryServer) -> int:
     os.dup2(2, 1)  # whatever prints, prints to standard error: standard output belongs to the protocol
     sys.stdout = sys.stderr
     _prepare()
-    server.start_io(incoming, outgoing)
+    converse(server, incoming, outgoing)
     return server.exit_code
 
 
@@ -148,8 +152,14 @@ def serve_tcp(server: KiliQueryServer, port: int) -> int:
     OSError: the port cannot be had.
     """
     _prepare()
-    with contextlib.suppress(SystemExit):  # which is how pygls leaves
-        server.start_tcp("127.0.0.1", port)
+    with socket.create_server(("127.0.0.1", port)) as waiting:
+        connection, _ = waiting.accept()
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    with contextlib.suppress(OSError), connection:  # it may have been reset
+        try:
+            converse(server, connection.makefile("rb"), connection.makefile("wb"))
+        finally:
+            connection.shutdown(socket.SHUT_RDWR)  # wakes the thread that reads
     return server.exit_code
 
 
@@ -157,6 +167,6 @@ def _prepare() -> None:
     if not os.environ.get("KILI_QUERY_DEBUG"):
         logging.getLogger("pygls").addHandler(logging.NullHandler())
         logging.getLogger("pygls").propagate = False
-    # the thread that waits for input cannot be interrupted, and Python would wait for it
+    # whatever happens at the moment, without a word
     signal.signal(signal.SIGINT, lambda *_: os._exit(130))
     signal.signal(signal.SIGTERM, lambda *_: os._exit(143))

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Mapping
+from types import MappingProxyType
+from typing import NamedTuple
 
 from kili_query.editor.embedded import FILTERS, EmbeddedQuery, Found, Passage
-from kili_query.editor.literals import Quoted, literals, notation
+from kili_query.editor.literals import Quoted, line_of_literals, literals, notation
 from kili_query.editor.python_source import KEYS, MARK
 
 _TOKEN = re.compile(
@@ -35,8 +37,23 @@ _NAMED = re.compile(r"([^\W\d]\w*)[ \t]*(?::[^=\r\n]*)?=\s*\Z")
 _GIVEN = re.compile(r"(?<![\w.])([^\W\d]\w*)[ \t]*(?:[:=]|\Z)")
 _FILTERS_NAME = re.compile(r"asset_filter_kwargs[ \t]*=[ \t]*([^\W\d]\w*)[ \t]*(?=[,)\r\n]|\Z)")
 _PROJECT = re.compile(r"(?:\A\s*|\bproject_id[ \t]*=[ \t]*)(\x01+)")
+_ENTRY = re.compile(r"[ \t]*:[ \t]*[\x01\x02]")
 _BREAK = re.compile(r"[\r\n]")
 _FAR = 5_000  # how far back the bracket around an argument is looked for
+
+
+class Typed(NamedTuple):
+    """What the tokens of a source tell."""
+
+    queries: tuple[EmbeddedQuery, ...]
+    unchecked: frozenset[int]
+    """Where computed texts stand."""
+    wanted: dict[str, tuple[str, int]]
+    """Names that stand where a query is expected: why, and where the first of them stands."""
+    filters: frozenset[str]
+    """Names that stand where a dict with a query is expected."""
+    given: frozenset[str]
+    """The names that are given a text."""
 
 
 def find_by_tokens(source: str) -> Found:
@@ -45,9 +62,40 @@ def find_by_tokens(source: str) -> Found:
     A literal that is not closed ends with its line; one with three quotes ends with the text. Constants are known by
     name, wherever they stand.
     """
+    typed = read_tokens(source)
+    return Found(typed.queries, len(typed.unchecked) + len(typed.wanted.keys() - typed.given))
+
+
+def read_tokens(
+    source: str,
+    parsers: Collection[str] = (),
+    wanted: Mapping[str, str] = MappingProxyType({}),
+    filters: Collection[str] = (),
+) -> Typed:
+    """What the tokens of a part of a source tell, with what is known from its other parts.
+
+    Parameters
+    ----------
+    parsers: patterns of the names of `parse`, as of `parser_patterns`.
+    wanted: names that stand where a query is expected, and why.
+    filters: names that stand where a dict with a query is expected.
+    """
     finder = _Finder(source)
-    finder.run()
-    return Found(tuple(sorted(finder.queries.values(), key=lambda query: query.start)), len(finder.unchecked))
+    finder.run(parsers, wanted, filters)
+    queries = tuple(sorted(finder.queries.values(), key=lambda query: query.start))
+    return Typed(queries, frozenset(finder.unchecked), finder.wanted, finder.filters, frozenset(finder.given))
+
+
+def parser_patterns(source: str) -> frozenset[str]:
+    """Patterns of the names under which `parse` is known, by the imports in a source."""
+    known = set[str]()
+    if "kili_query" in source:
+        code = _Finder(source).code
+        for match in _IMPORT.finditer(code):
+            known |= {alias[1] or "parse" for alias in _ALIAS.finditer(match[1] or match[2] or "")}
+        for match in _MODULE.finditer(code):
+            known.add(rf"{match[1] or 'kili_query'}(?:\.query)?\.parse")
+    return frozenset(known)
 
 
 class _Finder:
@@ -58,9 +106,11 @@ class _Finder:
         self.code = self._masked()
         self.queries: dict[int, EmbeddedQuery] = {}
         self.unchecked: set[int] = set()
+        self.wanted: dict[str, tuple[str, int]] = {}
+        self.filters = frozenset(_FILTERS_NAME.findall(self.code))
+        self.given: set[str] = set()
 
-    def run(self) -> None:
-        names: dict[str, str] = {}
+    def run(self, parsers: Collection[str], wanted: Mapping[str, str], filters: Collection[str]) -> None:
         for match in _ARGUMENT.finditer(self.code):  # a pattern that starts with plain letters is found fastest
             name = re.search(r"\w*\Z", self.code[max(0, match.start() - 10) : match.start()])[0] + "category_search"  # type: ignore[index]
             around = self._argument_of(match.start()) if name in FILTERS else None
@@ -69,31 +119,33 @@ class _Finder:
             if match["row"]:
                 self._take(match, name, self._project(around))
             elif match["constant"] != "None":
-                names[match["constant"]] = name
-        for word in self._parsers():
+                self._want(match["constant"], name, match.start("constant"))
+        for word in sorted({*parsers, *parser_patterns(self.source)}):
             for match in re.finditer(rf"(?<![\w.]){word}[ \t]*\((?:\s*text[ \t]*=)?{_OPEN_ROW}", self.code):
                 self._take(match, "parse")
             for match in re.finditer(rf"(?<![\w.]){word}[ \t]*\([ \t]*([^\W\d]\w*)[ \t]*(?=[,)\r\n]|\Z)", self.code):
-                names[match[1]] = "parse"
+                self._want(match[1], "parse", match.start(1))
         for key in KEYS:
-            self._keys(key, names)
+            self._keys(key, {*self.filters, *filters})
+        names = {**wanted, **{name: context for name, (context, _) in self.wanted.items()}}
         if names:
             self._constants(names)
         for mark in self.marks:
             self._marked(mark)
 
-    def _constants(self, names: dict[str, str]) -> None:
+    def _want(self, name: str, context: str, at: int) -> None:
+        self.wanted[name] = context, self.wanted[name][1] if name in self.wanted else at
+
+    def _constants(self, names: Mapping[str, str]) -> None:
         """The texts that are given to names, each of which stands where a query is expected."""
-        unknown = set(names)
         for match in re.finditer(rf"=(?!=){_OPEN_ROW}", self.code):
             if self.code[match.start() - 1] in "=!<>":
                 continue
             start = max(self.code.rfind("\n", 0, match.start()) + 1, match.start() - 200)
             for named in _GIVEN.finditer(self.code, start, match.start()):
                 if named[1] in names and not self._argument_of(named.start()):
-                    unknown.discard(named[1])
+                    self.given.add(named[1])
                     self._take(match, names[named[1]])
-        self.unchecked.update(-1 - number for number in range(len(unknown)))
 
     def _masked(self) -> str:
         """The source with every literal and comment replaced by characters of its kind, one for one."""
@@ -170,20 +222,8 @@ class _Finder:
             return passage.text if passage else None
         return None
 
-    def _parsers(self) -> Iterator[str]:
-        """Patterns of the names under which `parse` is known."""
-        known = set[str]()
-        if "kili_query" not in self.code:
-            return iter(())
-        for match in _IMPORT.finditer(self.code):
-            known |= {alias[1] or "parse" for alias in _ALIAS.finditer(match[1] or match[2] or "")}
-        for match in _MODULE.finditer(self.code):
-            known.add(rf"{match[1] or 'kili_query'}(?:\.query)?\.parse")
-        return iter(sorted(known))
-
-    def _keys(self, key: str, names: dict[str, str]) -> None:
+    def _keys(self, key: str, filters: Collection[str]) -> None:
         """The values of a key in the dicts that are given as filters."""
-        filters = set(_FILTERS_NAME.findall(self.code))
         for quote in "\"'":
             written = f"{quote}{key}{quote}"
             at = self.source.find(written)
@@ -198,19 +238,22 @@ class _Finder:
                         if value["row"]:
                             self._take(value, key)
                         elif value["constant"] != "None":
-                            names[value["constant"]] = key
+                            self._want(value["constant"], key, value.start("constant"))
                 at = self.source.find(written, end)
 
     def _marked(self, mark: int) -> None:
         """The literals beside a mark; below it, if it stands alone on its line."""
         start, end = self._line(mark)
-        if not self.source[start:mark].strip():
-            start, end = self._line(end + 1) if end < len(self.source) else (end, end)
+        other = line_of_literals(self.source, mark)
+        if other > start:
+            start, end = self._line(other)
         while self.code[start - 1 : start] in (_TEXT, _OTHER):  # a literal of several lines that ends here
             start -= 1
         for row in re.compile(rf"{_ROW}|\x02+").finditer(self.code, start):
             if row.start() >= end:
                 break
+            if _ENTRY.match(self.code, row.end()):
+                continue  # a key, whose value is the query
             if row[0][0] == _OTHER:
                 self.unchecked.add(row.start())
             else:

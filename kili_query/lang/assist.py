@@ -90,16 +90,26 @@ def _folded(name: str) -> str:
     return name.casefold().replace("-", "_").replace(" ", "_")
 
 
-def listed(names: Iterable[str], limit: int = 6) -> str:
-    """Names for a sentence: in backticks, the rest counted.
+def shown(text: str, limit: int = 40) -> str:
+    """A part of a text for a message: its end left out where it is longer, no character that acts on a terminal.
+
+    >>> shown("A.BC\\0.count", limit=6)
+    'A.BC�…'
+    """
+    text = text if len(text) <= limit else text[: limit - 1] + "…"
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
+
+
+def listed(names: Iterable[str], limit: int = 6, *, last: str = "and") -> str:
+    """Names for a sentence: in backticks, `last` before the last one, the rest counted.
 
     >>> listed(["A", "B", "C"], limit=2)
     '`A`, `B` and 1 more'
     """
-    shown = [f"`{name_to_text(name)}`" for name in names]
-    if len(shown) <= limit:
-        return ", ".join(shown[:-1]) + (" and " if len(shown) > 1 else "") + shown[-1] if shown else ""
-    return ", ".join(shown[:limit]) + f" and {len(shown) - limit} more"
+    quoted = [f"`{name_to_text(name)}`" for name in names]
+    if len(quoted) <= limit:
+        return ", ".join(quoted[:-1]) + (f" {last} " if len(quoted) > 1 else "") + quoted[-1] if quoted else ""
+    return ", ".join(quoted[:limit]) + f" {last} {len(quoted) - limit} more"
 
 
 def in_words(root: Node, ontology: Ontology | None = None) -> str:
@@ -147,6 +157,6 @@ def leaf_in_words(
     job_key, category_key = leaf.operand.key
     job = ontology.jobs.get(job_key) if ontology else None
     category = job.categories.get(category_key) if job else None
-    shown = f" ({name(category.name)})" if category and category.name != category_key else ""
+    seen = f" ({name(category.name)})" if category and category.name != category_key else ""
     title = f" ({name(job.title)})" if job and job.title else ""
-    return f"job {key(job_key)}{title} has {how_many} of {key(category_key)}{shown}"
+    return f"job {key(job_key)}{title} has {how_many} of {key(category_key)}{seen}"

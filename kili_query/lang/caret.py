@@ -10,7 +10,7 @@ from kili_query.lang.parser import context_of, grammar
 _END = "\n\0"
 """Ends each token and each comment, and begins none: here the parser stops, and tells what it could go on with."""
 _SKIPPED = re.compile(r'"(?:\\.|[^"\\])*"|(#[^\n]*)')
-_RESTART = re.compile(r'"(?:\\.|[^"\\])*"|((?<![\w*-])(?:AND|OR|NOT|and|or|not)(?![\w*.-])|[(&|])')
+_RESTART = re.compile(r'"(?:\\.|[^"\\])*"|((?<![\w*.-])(?:AND|OR|NOT|and|or|not)(?![\w*.-])|[(&|])')
 _NOT = re.compile(r"(?P<not>(?:NOT)+)\s*\Z")
 _WORD = re.compile(r"[A-Za-z][\w*-]*\Z")
 

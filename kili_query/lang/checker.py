@@ -6,13 +6,16 @@ import re
 from collections.abc import Iterator
 
 from kili_query.errors import Diagnostic, Fix, Span
-from kili_query.lang.assist import listed, nearest
+from kili_query.lang.assist import listed, nearest, shown
 from kili_query.lang.ast import And, Count, InRange, Leaf, Node, Or, leaves, walk
 from kili_query.lang.intervals import ALL, Counts, between
 from kili_query.lang.printer import name_to_text, to_text
 from kili_query.lang.rewrites import push_not
 from kili_query.lang.simplifier import Finding, verdict_or_rest
 from kili_query.model.ontology import Job, Ontology
+
+_SHOWN = 60
+"""Characters of a part of a query that are shown in a message."""
 
 
 def check_tree(root: Node, ontology: Ontology | None = None, text: str | None = None) -> list[Diagnostic]:
@@ -74,7 +77,12 @@ def _unknown_job(operand: Count, ontology: Ontology) -> Diagnostic:
     near = nearest(name, _searchable(ontology)) or nearest(name, ontology.jobs)
     # of jobs that are equally alike, the one that has the category is meant
     near.sort(key=lambda key: operand.category not in ontology.jobs[key].categories)
-    message = f"there is no job `{_shown(name)}`"
+    message = f"there is no job `{shown(name, _SHOWN)}`"
+    swapped = ontology.jobs.get(operand.category)
+    if swapped and name in swapped.categories:
+        written = f"{name_to_text(swapped.key)}.{name_to_text(name)}"
+        swap = Fix(Span(span.start, operand.category_span.end), written)
+        return Diagnostic("KQ201", message, span, f"job and category are swapped: write `{written}.count`", swap)
     if near:
         return _suggested("KQ201", message, span, near)
     holders = [key for key, job in ontology.jobs.items() if operand.category in job.categories]
@@ -104,13 +112,18 @@ def _unknown_category(operand: Count, job: Job, ontology: Ontology) -> Diagnosti
     if holders:
         message = f"category `{name}` belongs to {listed(holders)}, not to job `{job.key}`"
         return _other_job("KQ203", message, operand, holders[0] if len(holders) == 1 else None)
-    message = f"job `{job.key}` has no category `{_shown(name)}`"
-    by_name = {category.name: key for key, category in job.categories.items()}
-    near = nearest(name, [*job.categories, *by_name])
-    keys = list(dict.fromkeys(n if n in job.categories else by_name[n] for n in near))
+    message = f"job `{job.key}` has no category `{shown(name, _SHOWN)}`"
+    keys = near_categories(name, job)
     if keys:
         return _suggested("KQ202", message, span, keys)
     return Diagnostic("KQ202", message, span, f"its categories are {listed(job.categories)}")
+
+
+def near_categories(name: str, job: Job) -> list[str]:
+    """The categories of a job whose key or display name is most like a name, the best first."""
+    by_name = {category.name: key for key, category in job.categories.items()}
+    near = nearest(name, [*job.categories, *by_name])
+    return list(dict.fromkeys(n if n in job.categories else by_name[n] for n in near))
 
 
 def _renamed(code: str, message: str, span: Span, key: str, *, sure: bool = True) -> Diagnostic:
@@ -119,10 +132,8 @@ def _renamed(code: str, message: str, span: Span, key: str, *, sure: bool = True
 
 
 def _suggested(code: str, message: str, span: Span, keys: list[str]) -> Diagnostic:
-    others = f", or {listed(keys[1:])}" if len(keys) > 1 else ""
-    return Diagnostic(
-        code, message, span, f"did you mean {listed(keys[:1])}{others}?", Fix(span, name_to_text(keys[0]))
-    )
+    hint = f"did you mean {listed(keys, last='or')}?"
+    return Diagnostic(code, message, span, hint, Fix(span, name_to_text(keys[0])))
 
 
 def _other_job(code: str, message: str, operand: Count, job: str | None) -> Diagnostic:
@@ -153,10 +164,10 @@ def _check_sense(root: Node, text: str | None) -> list[Diagnostic]:
 
 
 def _senseless(finding: Finding, text: str | None) -> Diagnostic:
-    parts = [_shown(to_text(part)) for part in finding.parts]
+    parts = [shown(to_text(part), _SHOWN) for part in finding.parts]
     if finding.verdict is None:
         if finding.because:
-            others = " and ".join(f"`{_shown(to_text(other))}`" for other in finding.because[:2])
+            others = " and ".join(f"`{shown(to_text(other), _SHOWN)}`" for other in finding.because[:2])
             message = f"`{parts[0]}` adds nothing to {others}"
         else:
             message = f"`{parts[0]}` makes no difference here"
@@ -192,15 +203,11 @@ def _removal(finding: Finding, text: str | None) -> Fix | None:
     index = next((i for i, item in enumerate(group.items) if item is part), None)
     if index is None:
         return None
-    if index:
-        between_, removed = (
-            (group.items[index - 1].span.end, part.span.start),
-            (group.items[index - 1].span.end, part.span.end),
-        )
-    else:
-        between_, removed = (part.span.end, group.items[1].span.start), (part.span.start, group.items[1].span.start)
-    gap = text[slice(*between_)]
-    return None if set(gap) & set("()#") else Fix(Span(*removed), "")
+    before = group.items[index - 1].span.end if index else part.span.end
+    after = part.span.start if index else group.items[1].span.start
+    if set(text[before:after]) & set("()#"):  # parentheses that would lose their other half, or a comment
+        return None
+    return Fix(Span(before, part.span.end) if index else Span(part.span.start, after), "")
 
 
 def _check_mixed(root: Node, text: str) -> Iterator[Diagnostic]:
@@ -218,7 +225,7 @@ def _check_mixed(root: Node, text: str) -> Iterator[Diagnostic]:
                 a, b = item.span.start - start, item.span.end - start
                 written = f"{written[:a]}({written[a:b]}){written[b:]}"
             message = "AND binds tighter than OR; parentheses would say so"
-            hint = f"write `({_shown(text[slice(*bare[0].span)])})`"
+            hint = f"write `({shown(text[slice(*bare[0].span)], _SHOWN)})`"
             yield Diagnostic("KQ305", message, bare[0].span, hint, Fix(node.span, written))
 
 
@@ -226,10 +233,6 @@ def _in_parentheses(node: Or, index: int, text: str) -> bool:
     """True if an opening parenthesis stands just before the item. Those that close before the OR do not count."""
     start = node.items[index - 1].span.end if index else node.span.start
     return "(" in _COMMENT.sub("", text[start : node.items[index].span.start])
-
-
-def _shown(text: str) -> str:
-    return text if len(text) <= 60 else text[:59] + "…"
 
 
 # -- what the ontology allows ------------------------------------------------------------------------------------------
@@ -248,7 +251,7 @@ def _check_bounds(root: Node, ontology: Ontology) -> Iterator[Diagnostic]:
             continue
         word = "always" if passing else "never"
         times = "once" if bound == 1 else f"{bound} times"
-        message = f"`{_shown(to_text(leaf))}` is {word} true for labels that obey the ontology"
+        message = f"`{shown(to_text(leaf), _SHOWN)}` is {word} true for labels that obey the ontology"
         hint = f"job `{job.key}` can choose `{leaf.operand.category}` at most {times} in a label"
         if ontology.input_type is None:
             hint += "; in an LLM project it can do so for each message"

@@ -82,7 +82,10 @@ class _Place:
     def make(
         self, kind: Kind, label: str, typed: str = "", *, text: str = "", detail: str = "", documentation: str = ""
     ) -> Completion:
-        """A proposal in place of what is typed, and of the rest of that word behind the caret."""
+        """A proposal in place of what is typed, and of the rest of that word behind the caret.
+
+        Where nothing is typed yet, a space keeps a word or an operator from a word before it.
+        """
         end = self.offset
         if typed[:1] == '"':
             closing = _MORE_OF_QUOTED.match(self.text, self.offset)
@@ -92,13 +95,16 @@ class _Place:
         elif typed and kind is not Kind.OPERATOR and (more := _MORE_OF_WORD.match(self.text, self.offset)):
             end = more.end()
         span = Span(self.offset - len(typed), end)
-        return Completion(label, kind, span, text or label, detail, documentation, typed)
+        text = text or label
+        if not typed and text[0] not in ".,) " and self.text[self.offset - 1 : self.offset].isalnum():
+            text = f" {text}"
+        return Completion(label, kind, span, text, detail, documentation, typed)
 
     def keyword(self, word: str, typed: str, detail: str) -> Iterator[Completion]:
         """A keyword, if it begins as what is typed; white space keeps it from what is before and behind."""
         if word.casefold().startswith(typed.casefold()):
-            before = self.text[: self.offset - len(typed)]
-            spaced = not before or before[-1] in " \t\r\n(" or (word == "NOT" and not before[-1].isalnum())
+            before = self.text[: self.offset - len(typed)][-1:]
+            spaced = before in " \t\r\n(" or (word == "NOT" and not before.isalnum())
             behind = "" if self.text[self.offset : self.offset + 1].isspace() else " "
             yield self.make(Kind.KEYWORD, word, typed, text=" " * (not spaced) + word + behind, detail=detail)
 
@@ -129,7 +135,6 @@ def _operand(place: _Place, ontology: Ontology | None) -> Iterator[Completion]:
         yield from _jobs(place, typed, ontology)
         if not typed:
             yield from place.keyword("NOT", typed, "what follows must not hold")
-        if not typed:
             yield place.make(Kind.PUNCTUATION, "(", detail="parts that belong together")
     elif len(names) == 1:
         job = ontology.jobs.get(names[0]) if ontology else None
@@ -259,11 +264,10 @@ def _after_count(place: _Place, typed: str, known: _Known) -> Iterator[Completio
         yield from _numbers(place, BY_SYMBOL[half[1]], known, glued=not half[2])
     if half and (half[2] or half[3]):
         return
-    gap = " " * (not typed and place.text[place.offset - 1 : place.offset].isalpha())
     for operator in _OPERATORS:
         if operator.symbol.startswith(typed) and _sensible(operator, known):
-            made = place.make(Kind.OPERATOR, operator.symbol, typed, detail=operator.words)
-            yield replace(made, text=f"{gap}{operator.symbol} ")
+            symbol = operator.symbol
+            yield place.make(Kind.OPERATOR, symbol, typed, text=f"{symbol} ", detail=operator.words)
     yield from place.keyword("IN", typed, "one of several numbers, or a range")
     yield from place.keyword("NOT IN", typed, "none of several numbers, or outside a range")
 
@@ -294,14 +298,11 @@ def _in_set(place: _Place, ontology: Ontology | None) -> Iterator[Completion]:
         if "RANGE" in accepts and typed == ".":
             yield place.make(Kind.PUNCTUATION, "..", typed, detail="to")
         return
-    before = place.text[: place.offset].rstrip()
-    gap = " " * (before[-2:] == "IN" and len(before) == place.offset)
     numbers = _sensible(Operator.GE, _operand_before(place, ontology))
     if "LPAR" in accepts:
-        yield replace(place.make(Kind.PUNCTUATION, "(", detail="a list such as `(1, 3)`"), text=f"{gap}(")
+        yield place.make(Kind.PUNCTUATION, "(", detail="a list such as `(1, 3)`")
         for number in numbers[:3]:
-            made = place.make(Kind.NUMBER, f"{number}..", detail=f"{number} or more")
-            yield replace(made, text=f"{gap}{number}..")
+            yield place.make(Kind.NUMBER, f"{number}..", detail=f"{number} or more")
     elif "INTEGER" in accepts:
         yield from (place.make(Kind.NUMBER, str(number)) for number in numbers)
     elif "RANGE" in accepts:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from typing import NamedTuple
 
-from kili_query.errors import Diagnostic, Fix, QuerySyntaxError, Severity, Span
-from kili_query.lang.assist import nearest
-from kili_query.lang.checker import check_tree
+from kili_query.errors import Diagnostic, Fix, QuerySyntaxError, Severity
+from kili_query.lang.assist import nearest, shown
+from kili_query.lang.checker import check_tree, near_categories
 from kili_query.lang.parser import parse_tree
 from kili_query.lang.printer import name_to_text, to_lines
 from kili_query.lang.tokens import Operand, comments, operands
@@ -15,6 +16,8 @@ from kili_query.model.ontology import Ontology
 
 _MAX_ROUNDS = 50
 """How often a text is repaired and read again: a text that is no query shows one mistake at a time."""
+_MAX_NAMED = 10
+"""How many categories are proposed for a job that stands alone."""
 
 
 class QuickFix(NamedTuple):
@@ -104,32 +107,39 @@ def _title(text: str, fix: Fix) -> str:
 
 
 def _short(text: str) -> str:
-    text = " ".join(text.split())
-    return text if len(text) <= 50 else text[:49] + "…"
+    return shown(" ".join(text.split()), 50)
 
 
 def _others(text: str, diagnostic: Diagnostic, ontology: Ontology | None) -> Iterator[Fix]:
     """The other names that may be meant."""
-    if ontology is None or diagnostic.code not in ("KQ201", "KQ202", "KQ203", "KQ207"):
+    if ontology is None:
         return
-    operand = next((o for o in operands(text) if diagnostic.span in _spans(o)), None)
-    if operand is None or operand.category is None:
+    operand = next((o for o in operands(text) if _is_about(diagnostic, o)), None)
+    if operand is None:
         return
-    job, category = ontology.jobs.get(operand.job.key), operand.category
-    keys: list[str] = []
-    if diagnostic.code == "KQ202" and job is not None:
-        by_name = {c.name: key for key, c in job.categories.items()}
-        near = nearest(category.key, [*job.categories, *by_name])
-        keys = [name if name in job.categories else by_name[name] for name in near]
-        span = category.span
-    else:
-        span = operand.job.span
+    job, category = operand.job, operand.category
+    known = ontology.jobs.get(job.key)
+    if diagnostic.code in ("KQ109", "KQ110") and diagnostic.fix is None:
+        for found_job, found_category in _counts_named(job.key, ontology):
+            names = f"{name_to_text(found_job)}.{name_to_text(found_category)}"
+            yield Fix(job.span, names if diagnostic.code == "KQ109" else f"{names}.count")
+    elif diagnostic.code == "KQ202" and known and category:
+        yield from (Fix(category.span, name_to_text(key)) for key in near_categories(category.key, known))
+    elif diagnostic.code in ("KQ201", "KQ203", "KQ207") and category:
+        keys = [key for key, other in ontology.jobs.items() if category.key in other.categories]
         if diagnostic.code == "KQ201":
-            keys = nearest(operand.job.key, [key for key, other in ontology.jobs.items() if other.searchable])
-        keys += (key for key, other in ontology.jobs.items() if category.key in other.categories)
-    for key in dict.fromkeys(keys):
-        yield Fix(span, name_to_text(key))
+            keys = nearest(job.key, [key for key, other in ontology.jobs.items() if other.searchable]) + keys
+        yield from (Fix(job.span, name_to_text(key)) for key in dict.fromkeys(keys))
 
 
-def _spans(operand: Operand) -> tuple[Span, ...]:
-    return (operand.job.span, *([operand.category.span] if operand.category else []))
+def _is_about(diagnostic: Diagnostic, operand: Operand) -> bool:
+    """True if a part of the operand is what the diagnostic marks."""
+    return diagnostic.span in (operand.job.span, operand.category.span if operand.category else None)
+
+
+def _counts_named(name: str, ontology: Ontology) -> Iterator[tuple[str, str]]:
+    """The counts that a single name can mean: job and category."""
+    if name in ontology.jobs:
+        yield from ((name, category) for category in islice(ontology.jobs[name].categories, _MAX_NAMED))
+    for job in ontology.jobs.values():
+        yield from ((job.key, c.key) for c in job.categories.values() if name in (c.key, c.name))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from html import escape
 
 from kili_query.lang.tokens import Role, words
@@ -20,6 +21,11 @@ COLORS = {
 }
 """The colours of JupyterLab's theme; elsewhere ones that can be read on white and on black."""
 
+FONT = 'style="font-family: var(--jp-code-font-family, monospace)"'
+"""Exported notebooks give a `pre` the font of prose, and carets would not stand under what they point at."""
+
+_TURNING = frozenset(("R", "AL", "AN", "RLE", "RLO", "RLI", "LRE", "LRO", "LRI", "FSI", "PDF", "PDI"))
+
 
 def to_html(text: str) -> str:
     """A query text, complete or not, as an HTML element.
@@ -28,16 +34,28 @@ def to_html(text: str) -> str:
     are also written beside them: many places that show notebooks take style sheets away.
 
     >>> to_html('"<b>".B')
-    '<pre class="kili-query"><span class="kq-job" style="color: ...">&quot;&lt;b&gt;&quot;</span>.<span ...>B</span></pre>'
+    '<pre class="kili-query" style="..."><span class="kq-job" style="color: ...">&quot;&lt;b&gt;&quot;</span>.<span ...>B</span></pre>'
     """
     shown = text[:MAX_SHOWN]
-    parts, position = ['<pre class="kili-query">'], 0
+    parts, position = [f'<pre class="kili-query" {FONT}>'], 0
     for role, (start, end), word in words(shown):
         parts.append(escape(shown[position:start]))
         color = COLORS.get(role)
-        parts.append(f'<span class="kq-{role}" style="color: {color}">{escape(word)}</span>' if color else escape(word))
+        html = isolated(word)
+        parts.append(f'<span class="kq-{role}" style="color: {color}">{html}</span>' if color else html)
         position = end
     parts.append(escape(shown[position:]))
     if len(shown) < len(text):
         parts.append(f"… and {len(text) - len(shown):,} more characters")
     return "".join([*parts, "</pre>"])
+
+
+def isolated(word: str) -> str:
+    """A word as HTML. If it may run from right to left, or says so, what follows it stays in its place.
+
+    >>> isolated("<b>"), isolated("\u05d0")
+    ('&lt;b&gt;', '<bdi>\u05d0</bdi>')
+    """
+    if word.isascii() or _TURNING.isdisjoint(map(unicodedata.bidirectional, word)):
+        return escape(word)
+    return f"<bdi>{escape(word)}</bdi>"

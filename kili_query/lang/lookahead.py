@@ -5,19 +5,26 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from kili_query.errors import Diagnostic, Fix, Span
+from kili_query.lang.assist import shown
+
+if TYPE_CHECKING:
+    from kili_query.lang.parser import Token
 
 A_COUNT = "a count such as `JOB.CATEGORY.count`"
 AN_OPERATOR = "a comparison operator"
 A_NUMBER = "a whole number"
 A_SET = "a list such as `(1, 2)` or a range such as `2..5`"
-TWO_DOTS = "a range is written `2..5`"
 A_CONNECTIVE = "`AND`, `OR` or the end"
 
 GAP = re.compile(r"(?:[ \t\r\n]|#[^\n]*(?:\n|$))*")
+QUOTES = "\"'`´‘’‚‛“”„‟«»‹›"
+"""What stands for quotes on some keyboard; the language has the first."""
 _WORD = re.compile(r"[^\W\d][\w*-]*|[+-]?\d[\w.]*|[<>=!&|~≤≥≠]+|.", re.DOTALL)
+_LOOKS_LIKE = str.maketrans("\u2212\u2010\u2011\u2013\u2014\u3002\u3001", "-----.,")
+"""Signs that are taken for one of ASCII and are no variant of it in Unicode: minus, dashes, stop and comma of Chinese."""
 
 
 class At(NamedTuple):
@@ -26,7 +33,9 @@ class At(NamedTuple):
     text: str
     position: int
     accepts: frozenset[str]
-    tokens: Sequence[str]  # those not yet closed; Lark's tokens, which know their type and start
+    """The terminals of the grammar that the parser could go on with."""
+    tokens: Sequence[Token]
+    """What was read and is not yet part of something complete."""
 
     @property
     def at_end(self) -> bool:
@@ -62,21 +71,38 @@ def end_of(at: At) -> Span:
     return Span(len(at.text), len(at.text))
 
 
-def shown(word: str) -> str:
-    """A word of the text, short enough for a message."""
-    word = "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in word[:41])
-    return word if len(word) <= 40 else word[:39] + "…"
+def plain(text: str) -> str:
+    """The text with the signs of ASCII in place of those that look like them: `＞` becomes `>`."""
+    return unicodedata.normalize("NFKC", text).translate(_LOOKS_LIKE)
 
 
-def foreign_space(at: At) -> Diagnostic | None:
-    """White space that looks like a space and is none."""
-    if at.at_end:
+def is_foreign(char: str) -> bool:
+    """True for white space that is none of the language's, and for characters that cannot be seen."""
+    return char not in " \t\r\n" and (char.isspace() or unicodedata.category(char) in ("Cc", "Cf"))
+
+
+def foreign_character(at: At) -> Diagnostic | None:
+    """White space that looks like a space and is none, or a character that cannot be seen."""
+    char = at.text[at.position : at.position + 1]
+    if not char or not is_foreign(char):
         return None
-    char = at.text[at.position]
-    if not char.isspace() and unicodedata.category(char) != "Cf":
-        return None
-    name = unicodedata.name(char, "control character").lower()
-    span = Span(at.position, at.position + 1)
+    control = unicodedata.category(char) == "Cc"
+    name = "control character" if control else unicodedata.name(char, "no name").lower()
     message = f"this is not a space but U+{ord(char):04X} ({name})"
     hint = "space, tab and line break are the white space of the language"
+    span = Span(at.position, at.position + 1)
     return Diagnostic("KQ101", message, span, hint, Fix(span, " " if char.isspace() else ""))
+
+
+def look_alike(at: At) -> Diagnostic | None:
+    """A word of signs that look like those of the language, as other keyboards have them."""
+    found = _NOT_ASCII.match(at.text, at.position)
+    meant = plain(found[0]) if found else ""
+    if found is None or not meant.isascii():
+        return None
+    span = Span(*found.span())
+    message = f"`{shown(found[0])}` looks like `{meant}`, and is U+{ord(found[0][0]):04X}"
+    return Diagnostic("KQ101", message, span, f"write `{meant}`", Fix(span, meant))
+
+
+_NOT_ASCII = re.compile(r"[^\x00-\x7f\s]+")

@@ -15,7 +15,8 @@ from kili_query.lang.numbers import number_from_text
 from kili_query.lang.operators import BY_SYMBOL
 
 if TYPE_CHECKING:
-    from lark import Lark, Token, UnexpectedInput
+    from lark import Lark, UnexpectedInput
+    from lark import Token as Token
 
 MAX_TEXT = 1_000_000
 """The longest text, in characters."""
@@ -78,10 +79,11 @@ def _grammar_text() -> str:
     return (source or Path(__file__).parents[2].joinpath("grammar", name).read_bytes()).decode()
 
 
-def context_of(error: UnexpectedInput) -> tuple[set[str], list[str]]:
+def context_of(error: UnexpectedInput) -> tuple[set[str], list[Token]]:
     """What the parser could go on with, and the tokens that it has not yet closed."""
     state: Any = error.interactive_parser
-    return state.accepts(), [value for value in state.parser_state.value_stack if isinstance(value, str)]
+    # beside tokens, which are a kind of str, the stack holds what the rules have made of them
+    return state.accepts(), [value for value in state.parser_state.value_stack if isinstance(value, str)]  # type: ignore[misc]
 
 
 class _Draft:

@@ -58,14 +58,16 @@ def simplify(root: Node, report: Callable[[Finding], None] | None = None) -> Nod
 
 def verdict_or_rest(root: Node, report: Callable[[Finding], None]) -> Node | bool:
     """What is left of the query: a truth value if nothing depends on any count."""
-    return run(_Reducer(report).reduce(_Item(root, True)))
+    return run(_Reducer(report).reduce(_item(root)))
 
 
 class _Item(NamedTuple):
-    """A node, and whether it stands there as it is (True) or negated."""
+    """A node that is no NOT, whether it stands there as it is (True) or negated, and how it is written there."""
 
     node: Node
     kept: bool
+    written: Node
+    """The node, with the NOT before it if there is one."""
 
     @property
     def counts(self) -> Counts:
@@ -84,24 +86,26 @@ _Result = Node | bool
 
 class _Reducer:
     def __init__(self, report: Callable[[Finding], None]) -> None:
-        self._report = report
+        self._tell = report
+        self._decided = 0  # findings of parts that are always or never true
         # what the surroundings leave possible: changed on the way into a group, restored on the way out
         self._known: dict[Key, Counts] = {}
 
+    def _report(self, finding: Finding) -> None:
+        self._decided += finding.verdict is not None
+        self._tell(finding)
+
     def reduce(self, item: _Item) -> Step[_Result]:
-        node, kept = item
-        while isinstance(node, Not):
-            node, kept = node.item, not kept
+        node = item.node
         if not isinstance(node, Leaf):
-            items = list(_flat(_Item(node, kept)))
-            result: _Result = yield self._reduce_group(_Item(node, kept), isinstance(node, And) is kept, items)
+            conjunctive = _is_conjunctive(item)
+            result: _Result = yield self._reduce_group(item, conjunctive, list(_flat(item, conjunctive)))
             return result
-        item = _Item(node, kept)
         verdict = self._verdict(item)
         if verdict is None:
             return item.rest()
         absolute = node.counts in (ALL, Counts())
-        self._report(Finding(verdict is kept, (node,)) if absolute else Finding(None, (node,)))
+        self._report(Finding(verdict is item.kept, (node,)) if absolute else Finding(None, (item.written,)))
         return verdict
 
     def _verdict(self, item: _Item) -> bool | None:
@@ -133,18 +137,20 @@ class _Reducer:
                         if id(item) not in dropped:
                             done.append(item)
                         continue
+                    decided = self._decided
                     result = yield self.reduce(item)
                     if isinstance(result, bool):
                         if result is not conjunctive:
                             return result
-                        self._report(Finding(None, (item.node,), group=origin.node))
+                        if decided == self._decided:  # else it is said already why
+                            self._report(Finding(None, (item.written,), group=origin.node))
                     elif result in seen:
-                        self._report(Finding(None, (item.node,), group=origin.node))
+                        self._report(Finding(None, (item.written,), group=origin.node))
                     else:
                         seen.add(result)
                         # a group that became a comparison, or one like this, may say more about the others
                         again = again or isinstance(result, Leaf) or isinstance(result, And) is conjunctive
-                        done += _flat(_Item(result, True), conjunctive)
+                        done += _flat(_item(result), conjunctive)
             finally:
                 self._known.update(outer)
             if not again:
@@ -181,8 +187,8 @@ class _Reducer:
                 if outer == ALL and sets[i] == ALL:
                     self._report(Finding(conjunctive is same[i].kept, (node,), group=origin.node))
                 else:
-                    others = tuple(other.node for j, other in enumerate(same) if j != i and id(other) not in dropped)
-                    self._report(Finding(None, (node,), others, origin.node))
+                    others = tuple(other.written for j, other in enumerate(same) if j != i and id(other) not in dropped)
+                    self._report(Finding(None, (same[i].written,), others, origin.node))
             else:
                 after = after & sets[i]
         return before[-1]
@@ -197,24 +203,32 @@ class _Reducer:
         possible, needed = ALL, []
         for item, counts in zip(same, sets, strict=True):
             if possible & counts != possible:
-                # as it is written in its group, perhaps with a NOT
-                needed.append(item.node if item.kept is origin.kept else Not(item.node, item.node.span))
+                needed.append(item.written)
                 possible = possible & counts
         if not possible:
             # an AND whose parts exclude each other is never true, an OR whose parts cover all counts always is
             self._report(Finding(not isinstance(origin.node, And), tuple(needed), group=origin.node))
 
 
-def _flat(item: _Item, conjunctive: bool | None = None) -> Iterator[_Item]:
-    """The items of a group, groups of the same kind inside it opened. With NOT, an OR counts as an AND."""
+def _item(node: Node, kept: bool = True) -> _Item:
+    """A node as an item: the NOTs before it are counted."""
+    written = node
+    while isinstance(node, Not):
+        node, kept = node.item, not kept
+    return _Item(node, kept, written)
+
+
+def _is_conjunctive(item: _Item) -> bool:
+    """True for an AND, and for an OR that is negated."""
+    return isinstance(item.node, And) is item.kept
+
+
+def _flat(item: _Item, conjunctive: bool) -> Iterator[_Item]:
+    """The items of a group, groups of the same kind inside it opened."""
     todo = [item]
     while todo:
-        node, kept = todo.pop()
-        while isinstance(node, Not):
-            node, kept = node.item, not kept
-        if conjunctive is None:
-            conjunctive = isinstance(node, And) is kept
-        if not isinstance(node, Leaf) and (isinstance(node, And) is kept) is conjunctive:
-            todo += [_Item(child, kept) for child in reversed(node.items)]
+        item = todo.pop()
+        if isinstance(item.node, (And, Or)) and _is_conjunctive(item) is conjunctive:
+            todo += [_item(child, item.kept) for child in reversed(item.node.items)]
         else:
-            yield _Item(node, kept)
+            yield item

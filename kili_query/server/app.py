@@ -62,7 +62,7 @@ class Api:
                 Route(f"{prefix}/responses/{{label_id:path}}", self._response),
             )
         ]
-        self.app = Starlette(routes=routes, exception_handlers={HTTPException: _refusal})
+        self.app = Starlette(routes=routes, exception_handlers={HTTPException: _refusal, DataError: _failure})
 
     def close(self) -> None:
         """End the threads; what they are doing is finished first."""
@@ -78,7 +78,8 @@ class Api:
             body = await _body(request)
         except ClientDisconnect:
             return Response()  # nobody reads it
-        key = request.headers.get("authorization", "").removeprefix("X-API-Key:").strip()
+        scheme, _, key = request.headers.get("authorization", "").partition(":")
+        key = key.strip() if scheme == "X-API-Key" else ""
         base = str(request.base_url).rstrip("/") + request.url.path.removesuffix("/graphql")
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._threads, self._answered, key, body, base)
@@ -88,7 +89,9 @@ class Api:
         account = self._store.account(key) if key else None
         if account is None:
             what = (
-                "the key is not known here" if key else "there is no key: the header is `Authorization: X-API-Key: KEY`"
+                "the key is not known here, has expired or was revoked"
+                if key
+                else "there is no key: the header is `Authorization: X-API-Key: KEY`"
             )
             return _json(error_body(what, "UNAUTHENTICATED"), request_id, 401)
         try:
@@ -119,6 +122,8 @@ class Api:
                     address=lambda content: _address(content, base),
                     response_address=(lambda label: self._response_address(label, base)) if self._response_urls else None,
                 )  # fmt: skip
+                if not writes:
+                    reader.remember()
                 data, errors = self._documents.answer(document, operation, variables, reader)
                 if errors:
                     raise _Failed(errors)
@@ -198,8 +203,8 @@ async def _body(request: HttpRequest) -> bytes:
             raise HTTPException(400, "the body is not what gzip writes") from None
         if len(body) > MAX_BODY:
             raise HTTPException(413, f"a body has at most {MAX_BODY:,} bytes; smaller batches work")
-    if inflate and body and not inflate.eof:
-        raise HTTPException(400, "the compressed body ends too early")
+    if inflate and (not inflate.eof or inflate.unused_data):
+        raise HTTPException(400, "the compressed body ends too early, or goes on after its end")
     return bytes(body)
 
 
@@ -216,7 +221,15 @@ def _refusal(_: HttpRequest, error: Exception) -> Response:
             "there is nothing at this address" if error.status_code == 404 else "the method does not fit this address"
         )
         message = f"{what}; queries are sent to {PREFIXES[0]}/graphql with POST"
-    return _json(error_body(message, code), uuid4().hex, error.status_code)
+    answer = _json(error_body(message, code), uuid4().hex, error.status_code)
+    answer.headers.update(error.headers or {})
+    return answer
+
+
+def _failure(_: HttpRequest, error: Exception) -> Response:
+    """The disk fails, outside of documents, whose answers tell it themselves."""
+    assert isinstance(error, DataError)
+    return _json(error_body(error.message, STORAGE_FAILED), uuid4().hex, 500)
 
 
 def _address(content: str, base: str) -> str:

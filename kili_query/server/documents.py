@@ -6,11 +6,13 @@ The answer of a plain one is read as it will be sent. For all others graphql-cor
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from hashlib import sha256
 from typing import Any, NamedTuple
 
+import msgspec
 from graphql import (
     DocumentNode,
     FieldNode,
@@ -32,6 +34,7 @@ from graphql import (
     print_schema,
     validate,
 )
+from graphql.execution.values import VariableValues
 
 from kili_query.server.problems import refused
 from kili_query.server.reading import Pick
@@ -41,6 +44,13 @@ MAX_TOKENS = 20_000
 
 MAX_DEPTH = 12
 """The deepest selection: labels have assets that have labels, and each level multiplies the answer."""
+
+MAX_FIELDS = 1_000
+"""The most fields of a selection that are columns of one statement; SQLite takes 2,000."""
+
+MOST_FILTERS = 16
+LONGEST_FILTER = 10_000
+"""Filters that are kept as the schema has them, for each document, and how many bytes of JSON they may have."""
 
 Resolve = Callable[[Any, str, tuple[Pick, ...], Mapping[str, Any]], Any]
 """Reads or writes for a root field: context, name, what is asked for below, arguments."""
@@ -59,6 +69,8 @@ class Document(NamedTuple):
     node: DocumentNode
     operations: dict[str | None, OperationDefinitionNode]
     plain: dict[str | None, list[Root]]
+    filters: dict[bytes, VariableValues]
+    """Filters among the variables that came with it, by their JSON."""
 
 
 class Documents:
@@ -102,7 +114,7 @@ class Documents:
                 operation_name=_name(operation), field_resolver=_from_record,
             )  # fmt: skip
             return (None, result.errors) if result.errors else (result.data, [])
-        coerced = get_variable_values(self.schema, operation.variable_definitions or (), dict(variables))
+        coerced = self._coerced(document, operation, variables)
         if isinstance(coerced, list):
             return None, coerced
         parent = self._root_type(operation)
@@ -110,7 +122,7 @@ class Documents:
         for node, pick in roots:
             try:
                 arguments = get_argument_values(parent.fields[pick.name], node, coerced)
-                data[pick.key] = self._resolve(context, pick.name, pick.below, arguments)
+                data[pick.key] = self._resolved(context, pick.name, pick.below, arguments)
             except Exception as error:
                 return None, [_located(error, node, pick.key)]
         return data, []
@@ -118,7 +130,38 @@ class Documents:
     def resolver(self, _: Any, info: GraphQLResolveInfo[Any], **arguments: Any) -> Any:
         """What graphql-core calls for a root field: all that may be asked for below it is read at once."""
         below = _widest([node.selection_set for node in info.field_nodes], info.fragments)
-        return self._resolve(info.context, info.field_name, below, arguments)
+        return self._resolved(info.context, info.field_name, below, arguments)
+
+    def _resolved(self, context: Any, name: str, below: tuple[Pick, ...], arguments: Mapping[str, Any]) -> Any:
+        asked = {argument: value for argument, value in arguments.items() if argument not in ("first", "skip")}
+        context.asked = sha256(json.dumps([name, asked], default=repr).encode()).digest()
+        return self._resolve(context, name, below, arguments)
+
+    def _coerced(
+        self, document: Document, operation: OperationDefinitionNode, variables: Mapping[str, Any]
+    ) -> VariableValues | list[GraphQLError]:
+        """The variables as the schema has them. The filter of a list comes again with each page, and is read once."""
+        definitions = operation.variable_definitions or ()
+        filters = {name: value for name, value in variables.items() if isinstance(value, dict)}
+        if operation.operation is not OperationType.QUERY or not filters:
+            return get_variable_values(self.schema, definitions, dict(variables))
+        key = msgspec.json.encode([_name(operation), filters])
+        known = document.filters.get(key)
+        if known is None:
+            of_filters = [item for item in definitions if item.variable.name.value in filters]
+            found = get_variable_values(self.schema, of_filters, filters)
+            if isinstance(found, list):  # all mistakes are told at once
+                return get_variable_values(self.schema, definitions, dict(variables))
+            known = found
+            if len(key) <= LONGEST_FILTER:
+                if len(document.filters) >= MOST_FILTERS:
+                    document.filters.clear()
+                document.filters[key] = known
+        others = [item for item in definitions if item.variable.name.value not in filters]
+        rest = get_variable_values(self.schema, others, dict(variables))
+        if isinstance(rest, list):
+            return rest
+        return VariableValues({**known.sources, **rest.sources}, {**known.coerced, **rest.coerced})
 
     def _root_type(self, operation: OperationDefinitionNode) -> GraphQLObjectType:
         found = self.schema.get_root_type(operation.operation)
@@ -133,15 +176,13 @@ class Documents:
         if errors := validate(self.schema, node):
             return errors
         operations = {_name(item): item for item in node.definitions if isinstance(item, OperationDefinitionNode)}
-        if any(item.operation is OperationType.SUBSCRIPTION for item in operations.values()):
-            return [refused("subscriptions are not answered here, but over a websocket")]
         plain: dict[str | None, list[Root]] = {}
         for name, operation in operations.items():
             picks = self._plain(operation.selection_set, self._root_type(operation))
             if picks is not None:
                 nodes = [item for item in operation.selection_set.selections if isinstance(item, FieldNode)]
                 plain[name] = [Root(*pair) for pair in zip(nodes, picks, strict=True)]
-        return Document(node, operations, plain)
+        return Document(node, operations, plain, {})
 
     def _plain(self, selected: SelectionSetNode, parent: GraphQLObjectType, depth: int = 0) -> tuple[Pick, ...] | None:
         """The fields of a selection, if it holds nothing but fields, each key once, not too deep; else None."""
@@ -152,7 +193,7 @@ class Documents:
             if not isinstance(item, FieldNode) or item.directives:
                 return None
             name, key = item.name.value, item.alias.value if item.alias else item.name.value
-            if key in picks or name in ("__schema", "__type"):
+            if key in picks or len(picks) == MAX_FIELDS or name in ("__schema", "__type"):
                 return None
             below: tuple[Pick, ...] | None = ()
             if item.selection_set:

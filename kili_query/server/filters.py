@@ -10,6 +10,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import count
+from math import inf
 from typing import Any, cast
 
 from sqlalchemy import (
@@ -26,12 +27,19 @@ from sqlalchemy import (
     or_,
     select,
     true,
+    tuple_,
 )
 
 from kili_query.server import tables as t
 from kili_query.server.moments import span
 from kili_query.server.problems import refused
 from kili_query.server.search import search_condition
+
+MAX_NESTED = 12
+"""The deepest filter."""
+
+MAX_METADATA = 100
+"""The most keys that one filter of metadata asks for: each is a condition of its own."""
 
 Where = Mapping[str, Any]
 Condition = ColumnElement[bool]
@@ -57,6 +65,23 @@ class Scope:
 def one_of(column: ColumnElement[Any], values: Sequence[object]) -> Condition:
     """The column is one of the values. They travel as one parameter: thousands are not too many."""
     return column.in_(select(_listed(values)))
+
+
+def refuse_deep(where: object, depth: int = 1) -> None:
+    """Labels are filtered by assets that are filtered by labels: a statement has room for a few levels only.
+
+    Raises
+    ------
+    GraphQLError: there are more.
+    """
+    if isinstance(where, Mapping):
+        if depth > MAX_NESTED:
+            raise refused(f"filters are nested at most {MAX_NESTED} deep", argument="where")
+        for value in where.values():
+            refuse_deep(value, depth + 1)
+    elif isinstance(where, list):
+        for item in where:
+            refuse_deep(item, depth)
 
 
 def label_conditions(where: Where, scope: Scope, labels: Any = t.labels) -> Conditions:
@@ -193,9 +218,9 @@ def _own_label_conditions(where: Where, scope: Scope, labels: Any, projects: Seq
             case "idIn":
                 found.append(one_of(c.uid, value))
             case "typeIn":
-                found.append(c.label_type.in_(value))
+                found.append(one_of(c.label_type, value))
             case "search":
-                if value.strip():
+                if value:
                     found.append(_search(value, scope, labels, projects))
             case "authorIn":
                 found.append(c.author_id.in_(_named(value, scope)))
@@ -287,6 +312,8 @@ def _asset_issue(_: str, where: Where, scope: Scope, assets: Any, __: Sequence[s
 def _asset_metadata(_: str, where: object, __: Scope, assets: Any, ___: Sequence[str]) -> Conditions:
     if not isinstance(where, Mapping):
         raise refused("`metadata` is an object: keys, and the values that assets must have under them")
+    if len(where) > MAX_METADATA:
+        raise refused(f"`metadata` has at most {MAX_METADATA} keys, and here are {len(where):,}")
     return [_metadata(assets.c.json_metadata, str(key), value) for key, value in where.items() if value is not None]
 
 
@@ -312,8 +339,13 @@ def _metadata(metadata: ColumnElement[Any], key: str, value: object) -> Conditio
 
 
 def _number(value: float) -> float:
-    """A number as SQLite reads it in JSON: a whole one beyond 64 bits is one with a fraction."""
-    return value if -(2**63) <= value < 2**63 else float(value)
+    """A number as SQLite reads it in JSON: a whole one beyond 64 bits is one with a fraction, or infinite."""
+    if -(2**63) <= value < 2**63:
+        return value
+    try:
+        return float(value)
+    except OverflowError:
+        return inf if value > 0 else -inf
 
 
 def _bad_metadata(key: str) -> Exception:
@@ -338,8 +370,9 @@ def _asset_assignee(name: str, people: Sequence[str], scope: Scope, assets: Any,
 
 def _asset_step(name: str, values: Sequence[Any], _: Scope, assets: Any, __: Sequence[str]) -> Conditions:
     if name.startswith("stepIdAndStatus"):
-        pairs = (and_(assets.c.step_id == pair["stepId"], assets.c.step_status == pair["status"]) for pair in values)
-        return [_kept(or_(false(), *pairs), name)]
+        pair = _listed(values)
+        pairs = select(*(func.json_extract(pair, f"$.{part}") for part in ("stepId", "status")))
+        return [_kept(tuple_(assets.c.step_id, assets.c.step_status).in_(pairs), name)]
     return [_kept(one_of(assets.c["step_id" if name.startswith("stepId") else "step_status"], values), name)]
 
 
@@ -375,7 +408,7 @@ _ASSET_FILTERS: dict[str, Callable[..., Conditions]] = {
     "idNotIn": lambda name, value, scope, assets, projects: [not_(one_of(assets.c.uid, value))],
     "externalIdStrictlyIn": _asset_external_id,
     "externalIdIn": _asset_external_id,
-    "statusIn": lambda name, value, scope, assets, projects: [assets.c.status.in_(value)],
+    "statusIn": lambda name, value, scope, assets, projects: [one_of(assets.c.status, value)],
     "skipped": _asset_column("skipped"),
     "metadata": _asset_metadata,
     "assigneeIn": _asset_assignee,

@@ -10,6 +10,7 @@ from sqlalchemy import delete, insert, select, update
 
 from kili_query.server import tables as t
 from kili_query.server.filters import Scope, asset_conditions, one_of, project_ids
+from kili_query.server.kinds import FINISHED
 from kili_query.server.moments import now
 from kili_query.server.people import People
 from kili_query.server.problems import not_found, refused
@@ -31,6 +32,9 @@ def append_many_assets(scope: Scope, arguments: Arguments) -> Written:
     if wrong := [name for name, length in lengths.items() if length != number]:
         raise refused(f"`{wrong[0]}` has {lengths[wrong[0]]} entries, and other lists have {number}", lengths=lengths)
     rows, at, keys = Rows(scope.connection, projects[0]), now(), []
+    first_step = scope.connection.scalar(
+        select(t.steps.c.id).where(t.steps.c.project_id == projects[0]).order_by(t.steps.c.position).limit(1)
+    )
     for i in range(number):
         entry = {name: value[i] for name, value in data.items()}
         uid = entry.get("idArray") or new_id()
@@ -41,6 +45,8 @@ def append_many_assets(scope: Scope, arguments: Arguments) -> Written:
             "json_content": entry.get("jsonContentArray", ""),
             "json_metadata": _metadata(entry.get("jsonMetadataArray", "{}"), i),
             "is_honeypot": bool(entry.get("isHoneypotArray")),
+            "step_id": first_step,
+            "step_status": "TO_DO" if first_step else None,
             "created_at": at,
             "updated_at": at,
         }
@@ -87,7 +93,7 @@ def delete_assets(scope: Scope, arguments: Arguments) -> Shaped:
 def add_to_review(scope: Scope, arguments: Arguments) -> Shaped:
     """Assets with labels wait for review; those without are declined."""
     found, _ = _chosen(scope, arguments["where"])
-    finished = t.labels.c.label_type.in_(("DEFAULT", "REVIEW"))
+    finished = t.labels.c.label_type.in_(FINISHED)
     labeled = set(
         scope.connection.scalars(
             select(t.labels.c.asset_id).where(finished, one_of(t.labels.c.asset_id, [row[0] for row in found]))

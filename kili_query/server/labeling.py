@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, exists, select, update
 
 from kili_query.errors import DataError
 from kili_query.model.conversations import CONVERSATIONS, to_annotations
@@ -15,6 +15,7 @@ from kili_query.model.decoding import decode_json
 from kili_query.model.ontology import Ontology
 from kili_query.server import tables as t
 from kili_query.server.filters import Scope, asset_conditions, label_conditions, one_of
+from kili_query.server.kinds import FINISHED
 from kili_query.server.moments import now
 from kili_query.server.people import People
 from kili_query.server.problems import not_found, refused
@@ -26,6 +27,9 @@ Entry = Mapping[str, Any]
 
 STATUS_AFTER = {"DEFAULT": "LABELED", "AUTOSAVE": "ONGOING", "REVIEW": "REVIEWED"}
 """The status of an asset after a label of a type; predictions change nothing."""
+
+REPLACED = ("PREDICTION", "INFERENCE")
+"""The label types that `overwrite` replaces: what people have labeled is not thrown away by a flag."""
 
 
 def append_many_labels(scope: Scope, arguments: Mapping[str, Any]) -> Written:
@@ -90,7 +94,9 @@ def delete_labels(scope: Scope, arguments: Mapping[str, Any]) -> Shaped:
         select(c.uid, c.id, c.asset_id).where(*label_conditions({"idIn": wanted}, scope))
     ).all()
     scope.connection.execute(delete(t.labels).where(one_of(c.id, [row.id for row in rows])))
-    settle_assets(scope.connection, [row.asset_id for row in rows])
+    assets = sorted({row.asset_id for row in rows})
+    settle_assets(scope.connection, assets)
+    _reopen(scope, assets)
     there = {row.uid for row in rows}
     return Shaped([uid for uid in wanted if uid in there])
 
@@ -109,12 +115,12 @@ def _append(
 ) -> list[int]:
     """Write labels of one type for assets (key, project); gives the keys of the labels."""
     people, at = People(scope.connection, scope.organization_id), now()
-    step = _step(scope, step_id)
-    if overwrite:
+    if overwrite and label_type in REPLACED:
         _replace(scope, label_type, entries)
     keys: dict[int, int] = {}
     for project_id in dict.fromkeys(project for (_, project), _ in entries):
         rows, ontology = Rows(scope.connection, project_id), _ontology(scope, project_id)
+        step = _step(scope, step_id, project_id)
         for position, ((asset, project), entry) in enumerate(entries):
             if project != project_id:
                 continue
@@ -152,6 +158,15 @@ def _replace(scope: Scope, label_type: str, entries: Sequence[tuple[tuple[int, s
     for model, assets in by_model.items():
         same = c.model_name.is_(None) if model is None else c.model_name == model
         scope.connection.execute(delete(t.labels).where(c.label_type == label_type, same, one_of(c.asset_id, assets)))
+
+
+def _reopen(scope: Scope, assets: Sequence[int]) -> None:
+    """Assets that have lost their last finished label are to be labeled again."""
+    c = t.assets.c
+    finished = exists().where(t.labels.c.asset_id == c.id, t.labels.c.label_type.in_(FINISHED))
+    done = c.status.in_(("LABELED", "TO_REVIEW", "REVIEWED"))
+    reopened = update(t.assets).where(one_of(c.id, assets), done, ~finished)
+    scope.connection.execute(reopened.values(status="TODO", updated_at=now()))
 
 
 def _counted(response: str, ontology: Ontology, position: int) -> Counts:
@@ -193,8 +208,8 @@ def _one_asset(scope: Scope, arguments: Mapping[str, Any]) -> tuple[int, str]:
     return _assets(scope, where, [where["id"]])[where["id"]]
 
 
-def _step(scope: Scope, step_id: str | None) -> str | None:
-    """The name of a step.
+def _step(scope: Scope, step_id: str | None, project_id: str) -> str | None:
+    """The name of a step of a project.
 
     Raises
     ------
@@ -202,9 +217,8 @@ def _step(scope: Scope, step_id: str | None) -> str | None:
     """
     if step_id is None:
         return None
-    mine = select(t.projects.c.id).where(t.projects.c.organization_id == scope.organization_id)
-    query = select(t.steps.c.name).where(t.steps.c.id == step_id, t.steps.c.project_id.in_(mine))
-    name: str | None = scope.connection.scalar(query)
+    c = t.steps.c
+    name: str | None = scope.connection.scalar(select(c.name).where(c.id == step_id, c.project_id == project_id))
     if name is None:
         raise not_found("step", [step_id])
     return name

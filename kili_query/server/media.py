@@ -86,4 +86,5 @@ def remove_strays(connection: Connection, folder: Path) -> None:
     if folder.is_dir():
         known = set(connection.scalars(select(t.files.c.id)))
         for name in set(os.listdir(folder)) - known:
-            (folder / name).unlink()
+            if not (folder / name).is_dir():  # that was put there by somebody else
+                (folder / name).unlink()

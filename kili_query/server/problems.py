@@ -28,9 +28,9 @@ def not_found(what: str, ids: Iterable[str]) -> GraphQLError:
     return GraphQLError(f"no {what} {named}", extensions={"code": "NOT_FOUND", "context": {"ids": missing}})
 
 
-def not_built(name: str) -> GraphQLError:
-    """A part of the protocol that this version does not serve."""
-    message = f"`{name}` is not served by this version of local Kili"
+def not_built(name: str, instead: str) -> GraphQLError:
+    """A part of the protocol that this version does not serve, and what would work."""
+    message = f"`{name}` is not served by this version of local Kili; {instead}"
     return GraphQLError(message, extensions={"code": "NOT_BUILT", "context": {"field": name}})
 
 

@@ -13,11 +13,19 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 import msgspec
-from sqlalchemy import ColumnElement, Select, Table, bindparam, func, null, select
+from sqlalchemy import Boolean, ColumnElement, Connection, Select, Table, bindparam, func, null, select
+from sqlalchemy.dialects.sqlite import dialect
 
 from kili_query.server.filters import Scope
+from kili_query.server.rows import driver
 
 Record = dict[str, Any]
+
+KEYS_AHEAD = 5_000
+"""Rows of a list whose keys are read at once, when a page after the first is asked for."""
+
+MOST_REMEMBERED = 100
+"""Lists, and meanings of project filters, that are remembered."""
 
 
 class Pick(NamedTuple):
@@ -38,6 +46,49 @@ class Reader(Scope):
     """The address of a stored file by its mark in the database."""
     response_address: Callable[[str], str] | None = None
     """The address of a label's content by the label's id, if contents are served there."""
+    asked: bytes | None = None
+    """What the root field asks for, whichever page of it; None if nothing may be remembered of it."""
+    lists: dict[bytes, Keys] = field(default_factory=dict)
+    """The keys of the lists that were read, by what was asked for."""
+
+    def remember(self) -> None:
+        """Take over what earlier requests of the account learnt, if nothing was written since; for requests that only read."""
+        learnt = _memory(self.connection).learnt
+        self.projects, self.lists = learnt.setdefault((self.organization_id, self.user_id), ({}, {}))
+        for remembered in (self.projects, self.lists):
+            if len(remembered) > MOST_REMEMBERED:
+                remembered.clear()
+
+
+class Keys(NamedTuple):
+    """The keys of rows of a list, in their order, from the row `start` on."""
+
+    start: int
+    keys: Sequence[Any]
+
+    def of_page(self, first: int, skip: int) -> Sequence[Any] | None:
+        """The keys of a page; None if they are not all among these."""
+        begin, at_end = skip - self.start, len(self.keys) < KEYS_AHEAD
+        known = begin >= 0 and (at_end or begin + first <= len(self.keys))
+        return self.keys[begin : begin + first] if known else None
+
+
+class _Memory(NamedTuple):
+    """What a connection learnt of the data in one state of them, by account."""
+
+    state: tuple[int, int]
+    learnt: dict[tuple[str, str], tuple[dict[str, Sequence[str]], dict[bytes, Keys]]]
+
+
+def _memory(connection: Connection) -> _Memory:
+    """What the connection has learnt; nothing if anybody has written since."""
+    database = driver(connection)
+    by_others = database.execute("PRAGMA data_version").fetchone()[0]  # begins to read: the state stays as it is now
+    state = (by_others, database.total_changes)
+    memory: _Memory | None = connection.info.get(_Memory)
+    if memory is None or memory.state != state:
+        memory = connection.info[_Memory] = _Memory(state, {})
+    return memory
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -49,10 +100,14 @@ class Column:
 
     def finish(self, reader: Reader, pick: Pick, records: list[Record]) -> None:
         """Put the values into shape."""
-        if self.shape:
-            key, shape = pick.key, self.shape
+        key, shape = pick.key, self.shape
+        if shape:
             for record in records:
                 record[key] = shape(reader, record[key])
+        elif isinstance(self.expression.type, Boolean):  # SQLite has numbers for them
+            for record in records:
+                if record[key] is not None:
+                    record[key] = bool(record[key])
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -99,7 +154,7 @@ class Many:
         """Read the rows of all records at once, and hand them out."""
         key, kind = pick.key, reader.types[self.kind]
         found: dict[Any, list[Record]] = {record[key]: [] for record in records}
-        for owner, row in fetch(reader, kind, pick.below, _pointing(self, kind, pick.below), list(found)):
+        for owner, row in _shaped(reader, kind, pick.below, _pointing(self, kind, pick.below).run(reader, list(found))):
             found[owner].append(row)
         for record in records:
             mine = found[record[key]]
@@ -122,16 +177,30 @@ class Kind:
 def page(
     reader: Reader, name: str, picks: tuple[Pick, ...], conditions: Iterable[ColumnElement[bool]], first: int, skip: int
 ) -> list[Record]:
-    """A page of the rows that satisfy conditions, in their order."""
+    """A page of the rows that satisfy conditions, in their order.
+
+    To find a page, SQLite steps over all rows before it. Somebody who asks for a second page will ask for more: keys of
+    many rows are read at once then, and remembered until somebody writes.
+    """
     kind = reader.types[name]
-    query = _columns(kind, picks).where(*conditions).order_by(*kind.order).limit(first).offset(skip)
-    return [record for _, record in fetch(reader, kind, picks, query)]
+    if not skip or reader.asked is None:
+        query = _columns(kind, picks).where(*conditions).order_by(*kind.order).limit(first).offset(skip)
+        rows = reader.connection.execute(query).all()
+        return [record for _, record in _shaped(reader, kind, picks, rows)]
+    listed = reader.lists.get(reader.asked)
+    keys = listed.of_page(first, skip) if listed else None
+    if keys is None:
+        query = select(kind.key).where(*conditions).order_by(*kind.order).limit(KEYS_AHEAD).offset(skip)
+        listed = reader.lists[reader.asked] = Keys(skip, reader.connection.scalars(query).all())
+        keys = listed.keys[:first]
+    found = dict(by_keys(reader, name, picks, keys))
+    return [found[key] for key in keys]
 
 
 def by_keys(reader: Reader, name: str, picks: tuple[Pick, ...], keys: Sequence[Any]) -> list[tuple[Any, Record]]:
     """The rows with these keys, each with its key, in no order."""
     kind = reader.types[name]
-    return fetch(reader, kind, picks, _with_keys(kind, picks), keys)
+    return _shaped(reader, kind, picks, _with_keys(kind, picks).run(reader, keys))
 
 
 def how_many(reader: Reader, name: str, conditions: Iterable[ColumnElement[bool]]) -> int:
@@ -140,18 +209,35 @@ def how_many(reader: Reader, name: str, conditions: Iterable[ColumnElement[bool]
     return reader.connection.scalar(query) or 0
 
 
-def fetch(
-    reader: Reader, kind: Kind, picks: tuple[Pick, ...], query: Select[Any], keys: Sequence[Any] | None = None
-) -> list[tuple[Any, Record]]:
-    """The rows of a query as the answer has them; each after the value of its last column, which is not for the answer."""
-    given = {} if keys is None else {"keys": json.dumps(keys)}
-    rows = reader.connection.execute(query, given).all()
+def _shaped(reader: Reader, kind: Kind, picks: tuple[Pick, ...], rows: Sequence[Any]) -> list[tuple[Any, Record]]:
+    """Rows as the answer has them; each after the value of its last column, which is not for the answer."""
     names = [pick.key for pick in picks]
     records = [dict(zip(names, row)) for row in rows]  # noqa: B905 - the row is longer by one
     for pick in picks:
         kind.fields[pick.name].finish(reader, pick, records)
     return [(row[-1], record) for row, record in zip(rows, records, strict=True)]
 
+
+class _Statement(NamedTuple):
+    """A statement with the parameter `keys`, as the driver takes it: SQLAlchemy would take longer than SQLite does."""
+
+    sql: str
+    names: Sequence[str]
+    given: Mapping[str, Any]
+
+    @classmethod
+    def of(cls, query: Select[Any]) -> _Statement:
+        """The statement of a query."""
+        compiled = query.compile(dialect=_DIALECT, compile_kwargs={"render_postcompile": True})
+        return cls(str(compiled), compiled.positiontup or (), compiled.params)
+
+    def run(self, reader: Reader, keys: Sequence[Any]) -> list[Any]:
+        """The rows that it finds."""
+        given = {**self.given, "keys": json.dumps(keys)}
+        return driver(reader.connection).execute(self.sql, [given[name] for name in self.names]).fetchall()
+
+
+_DIALECT = dialect(paramstyle="qmark")
 
 # Statements are built once: building one costs more than running it.
 
@@ -163,17 +249,19 @@ def _columns(kind: Kind, picks: tuple[Pick, ...], also: ColumnElement[Any] | Non
 
 
 @lru_cache(maxsize=512)
-def _with_keys(kind: Kind, picks: tuple[Pick, ...]) -> Select[Any]:
-    return _columns(kind, picks, kind.key).where(kind.key.in_(_keys()))
+def _with_keys(kind: Kind, picks: tuple[Pick, ...]) -> _Statement:
+    return _Statement.of(_columns(kind, picks, kind.key).where(kind.key.in_(_keys())))
 
 
 @lru_cache(maxsize=512)
-def _pointing(field: Many, kind: Kind, picks: tuple[Pick, ...]) -> Select[Any]:
-    return field.narrow(_columns(kind, picks, field.by).where(field.by.in_(_keys()))).order_by(*kind.order)
+def _pointing(field: Many, kind: Kind, picks: tuple[Pick, ...]) -> _Statement:
+    return _Statement.of(
+        field.narrow(_columns(kind, picks, field.by).where(field.by.in_(_keys()))).order_by(*kind.order)
+    )
 
 
 def _keys() -> Any:
-    return select(func.json_each(bindparam("keys")).table_valued("value").c.value)
+    return select(func.json_each(bindparam("keys", "[]")).table_valued("value").c.value)
 
 
 def _kept(value: Any, names: list[tuple[str, str]]) -> Record:

@@ -52,6 +52,7 @@ def resolve(reader: Reader, name: str, below: tuple[Pick, ...], arguments: Mappi
     ------
     GraphQLError: it is not served, or the arguments make no sense.
     """
+    filters.refuse_deep(arguments.get("where"))
     if name in LISTS:
         kind, conditions = LISTS[name]
         return page(reader, kind, below, conditions(arguments["where"], reader), arguments["first"], _skip(arguments))
@@ -62,7 +63,7 @@ def resolve(reader: Reader, name: str, below: tuple[Pick, ...], arguments: Mappi
         return QUERIES[name](reader, below, arguments)
     if name in MUTATIONS:
         return MUTATIONS[name](reader, arguments).read(reader, below)
-    raise not_built(name)
+    raise not_built(name, NOT_SERVED[name])
 
 
 def _skip(arguments: Mapping[str, Any]) -> int:
@@ -119,7 +120,24 @@ MUTATIONS: dict[str, Callable[[Reader, Mapping[str, Any]], Result]] = {
     "addAssetsToReview": importing.add_to_review,
     "sendAssetsBackToQueue": importing.send_back,
 }
-"""The mutations that are served; the others of the schema say that they are not."""
+"""The mutations that are served."""
+
+_LOADED = "media come along with an export that is loaded"
+_NOT_CUT = f"nothing is cut into tiles or frames here: {_LOADED}"
+_NO_FILES = "answers that are files are not kept here"
+
+NOT_SERVED = {
+    "createUploadBucketSignedUrls": f"contents that are URLs are taken, and {_LOADED}",
+    "appendManyAssetsAsynchronously": _NOT_CUT,
+    "appendManyFramesToDatasetAsynchronously": _NOT_CUT,
+    "createAnnotationFileUpload": _NO_FILES,
+    "annotationFileUrl": _NO_FILES,
+    "appendManyToDataset": "`appendManyAssets` is",
+    "deleteManyFromDataset": "`deleteAssets` is",
+    "addAllLabeledAssetsToReview": "`addAssetsToReview` is",
+    "sendBackAssetsToQueue": "`sendAssetsBackToQueue` is",
+}
+"""The other fields of the schema, and what works in their place."""
 
 
 # -- the schema ----------------------------------------------------------------------------------------------------
@@ -135,11 +153,22 @@ def make_documents() -> Documents:
     text = files("kili_query.server").joinpath("schema.graphql").read_text(encoding="utf-8")
     schema = make_executable_schema(text, page_size, date, annotation)
     schema.directives = _KNOWN_DIRECTIVES
+    roots = [root for kind in (schema.query_type, schema.mutation_type) if kind for root in kind.fields.values()]
+    for root in roots:
+        for name, argument in root.args.items():
+            argument.description = argument.description or _ARGUMENTS.get(name)
     documents = Documents(schema, resolve)
-    for kind in (schema.query_type, schema.mutation_type):
-        for root in kind.fields.values() if kind else ():
-            root.resolve = documents.resolver
+    for root in roots:
+        root.resolve = documents.resolver
     return documents
+
+
+_ARGUMENTS = {
+    "where": "Which rows are meant. Null is no filter, and so is an empty object; all that is given must hold.",
+    "first": "The most rows that are given.",
+    "skip": "How many rows are left out before them.",
+    "data": "What is written.",
+}
 
 
 _KNOWN_DIRECTIVES = (  # where clients of a few years ago know them: they refuse a schema with newer places
@@ -163,7 +192,9 @@ def _page_size(value: object) -> int:
 
 
 def _page_size_literal(node: ValueNode, _: object = None) -> int:
-    return _page_size(int(node.value) if isinstance(node, IntValueNode) else getattr(node, "value", None))
+    text = getattr(node, "value", None)
+    short = isinstance(node, IntValueNode) and len(node.value) < 10  # Python does not read endless ones
+    return _page_size(int(text) if short and text else text)
 
 
 def _date(value: object) -> str:

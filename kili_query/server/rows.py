@@ -22,7 +22,7 @@ class Rows:
     """The assets and labels that one transaction adds to a project."""
 
     def __init__(self, connection: Connection, project_id: str) -> None:
-        self._driver = _driver(connection)
+        self._driver = driver(connection)
         self.project_id = project_id
         self._next = {table: self._last(table) for table in (t.assets, t.labels, t.operands)}
         known = self._driver.execute("SELECT job, category, id FROM operands WHERE project_id = ?", (project_id,))
@@ -101,11 +101,11 @@ class Rows:
         return self._next[table]
 
 
-def _driver(connection: Connection) -> sqlite3.Connection:
-    """What stands below a connection, in the same transaction: an export has a million rows."""
-    driver = connection.connection.driver_connection
-    assert isinstance(driver, sqlite3.Connection)
-    return driver
+def driver(connection: Connection) -> sqlite3.Connection:
+    """What stands below a connection, in the same transaction: an export has a million rows, a page has to be quick."""
+    below = connection.connection.driver_connection
+    assert isinstance(below, sqlite3.Connection)
+    return below
 
 
 def _insert(table: Table) -> str:
@@ -147,4 +147,4 @@ def settle_project(connection: Connection, project_id: str) -> None:
 def settle_assets(connection: Connection, assets: Iterable[int]) -> None:
     """Work out again which labels of these assets are the latest."""
     sets = ", ".join(f"{name} = ({value})" for name, value in _FLAGS.items())
-    _driver(connection).executemany(f"UPDATE labels SET {sets} WHERE asset_id = ?", [(asset,) for asset in set(assets)])
+    driver(connection).executemany(f"UPDATE labels SET {sets} WHERE asset_id = ?", [(asset,) for asset in set(assets)])

@@ -44,7 +44,9 @@ class Store:
     def __init__(self, folder: Path, *, durable: bool = True) -> None:
         self.folder = folder
         self._durable = durable
-        self._accounts: dict[str, Account] = {}
+        self._accounts: dict[str, tuple[int, Account, str]] = {}
+        self._changes = 0
+        """How many transactions have changed something: what was known of keys before may be so no more."""
         self._writing = Lock()
         _prepare(folder)
         self._lock = _locked(folder / LOCK)
@@ -80,6 +82,7 @@ class Store:
             connection = connection.execution_options(kili_begin="BEGIN IMMEDIATE")
             with connection.begin():
                 yield connection
+            self._changes += 1
 
     @contextmanager
     def _told(self) -> Iterator[None]:
@@ -94,19 +97,21 @@ class Store:
     # -- accounts --------------------------------------------------------------------------------------------------
 
     def account(self, key: str) -> Account | None:
-        """Whose key it is; None if nobody's."""
-        if key not in self._accounts:
-            t = tables
+        """Whose key it is; None if it is nobody's, has expired or was revoked."""
+        t, changes = tables, self._changes
+        known = self._accounts.get(key)
+        if known is None or known[0] != changes:
             with self.reading() as connection:
                 row = connection.execute(
-                    select(t.users.c.id, t.users.c.organization_id)
+                    select(t.users.c.id, t.users.c.organization_id, t.api_keys.c.expiry_date)
                     .join(t.api_keys, t.api_keys.c.user_id == t.users.c.id)
                     .where(t.api_keys.c.key == key, ~t.api_keys.c.revoked, t.users.c.activated)
                 ).first()
             if row is None:
                 return None
-            self._accounts[key] = Account(*row)
-        return self._accounts[key]
+            known = self._accounts[key] = changes, Account(row[0], row[1]), row[2]
+        _, account, expiry = known
+        return account if now() < expiry else None
 
     def add_user(
         self, email: str, organization: str, *, firstname: str | None = None, lastname: str | None = None, key: str = ""
@@ -203,6 +208,8 @@ def storage_problem(error: BaseException) -> str | None:
     code = (getattr(cause, "sqlite_errorcode", None) or 0) & 0xFF  # the higher bits tell more than is needed
     if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
         return f"the database is damaged: {cause}"
+    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+        return f"another program holds the database: {cause}"
     if code in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY):
         return f"the database cannot be read or written: {cause}"
     return None

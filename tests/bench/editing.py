@@ -11,8 +11,10 @@ from __future__ import annotations
 import argparse
 import ast
 import json
+import re
 import statistics
 import tempfile
+import textwrap
 import time
 from collections.abc import Callable
 from functools import partial
@@ -56,6 +58,13 @@ def source(lines: int, queries: int) -> str:
     return "".join(parts)
 
 
+def in_a_class(text: str) -> str:
+    """The functions of a module as methods of one class."""
+    methods = re.sub(r"(?m)^(found_\d+) =", r"def \1(self):\n    return", text.partition("\n")[2])
+    methods = textwrap.indent(methods, "    ").replace("(values:", "(self, values:")
+    return "import kili\n\n\nclass Steps:\n" + methods
+
+
 def measured(work: Callable[[], object], rounds: int) -> tuple[float, float]:
     """Best and median, in milliseconds."""
     times = []
@@ -87,14 +96,14 @@ def _report(text: str, path: str, rounds: int) -> None:
     print(
         f"{text.count(chr(10)):,} lines, {len(Document('u', path, 'python', 1, text).found.queries)} queries; milliseconds"
     )
-    print(f"{'':46}{'best':>9}{'median':>9}{'x ast':>8}")
+    print(f"{'':63}{'best':>9}{'median':>9}{'x ast':>8}")
 
     def tokens(document: Document) -> object:
         return answers.tokens(server.checked(document))
 
     peer, _ = (best, median) = measured(lambda: ast.parse(text), rounds)
     rows = [("ast.parse", best, median)]
-    for name, source_text in (("", text), (" (file does not parse)", broken)):
+    for name, source_text in (("", text), (" (file does not parse)", broken), (" (one class)", in_a_class(text))):
         document = Document("file:///a.py", path, "python", 1, source_text)
         server.documents = {document.uri: document}
         inside = source_text.rindex("OBJECTS.CA") + len("OBJECTS.CA")
@@ -110,6 +119,13 @@ def _report(text: str, path: str, rounds: int) -> None:
         def diagnosed(offset: int, document: Document = document, press: Callable[[int], None] = press) -> object:
             press(offset)
             return server.diagnostics(document)
+
+        def answered(offset: int, document: Document = document, press: Callable[[int], None] = press) -> object:
+            """All that an editor asks for after a letter, of the whole file."""
+            press(offset)
+            queries = server.checked(document)
+            outline = [answers.symbols(checked) for checked in queries]
+            return server.diagnostics(document), tokens(document), outline, [[*answers.hints(one)] for one in queries]
 
         def completed(
             inside: int = inside, document: Document = document, press: Callable[[int], None] = press
@@ -131,12 +147,13 @@ def _report(text: str, path: str, rounds: int) -> None:
             (f"open -> diagnostics{name}", *measured(opened, rounds)),
             (f"letter in a query -> diagnostics{name}", *measured(partial(diagnosed, inside), rounds)),
             (f"letter elsewhere -> diagnostics{name}", *measured(partial(diagnosed, elsewhere), rounds)),
+            (f"letter elsewhere -> tokens, outline, hints{name}", *measured(partial(answered, elsewhere), rounds)),
             (f"letter in a query -> completion{name}", *measured(completed, rounds)),
             (f"hover{name}", *measured(hovered, rounds)),
             (f"semantic tokens{name}", *measured(partial(tokens, document), rounds)),
         ]
     for name, best, median in rows:
-        print(f"{name:46}{best:9.2f}{median:9.2f}{best / peer:8.2f}")
+        print(f"{name:63}{best:9.2f}{median:9.2f}{best / peer:8.2f}")
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ python -m tests.bench.linting
 from __future__ import annotations
 
 import argparse
+import resource
 import subprocess
 import sys
 import tempfile
@@ -26,9 +27,12 @@ def step_{n}(rows, size={n}):
 _QUERY = 'kili.labels(project_id="p", category_search="BOATS.FERRY.count > {n} AND A.B.count >= 1")'
 
 
-def source(functions: int, queries: int) -> str:
-    """A Python file of seven lines for each function; the first ones hold a query."""
-    parts = (_FUNCTION.format(n=n, labels=_QUERY.format(n=n) if n < queries else "kept[:2]") for n in range(functions))
+def source(functions: int, queries: int, first: int = 0) -> str:
+    """A Python file of seven lines for each function; the first ones hold a query, of numbers from `first` on."""
+    parts = (
+        _FUNCTION.format(n=n, labels=_QUERY.format(n=first + n) if n < queries else "kept[:2]")
+        for n in range(functions)
+    )
     return "import kili\n" + "\n".join(parts)
 
 
@@ -40,20 +44,32 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         for share in (0.1, 1.0):
             for n in range(files):
-                text = source(30, 3 if n < files * share else 0)
+                text = source(30, 3 if n < files * share else 0, first=3 * n)
                 (Path(folder) / f"m{n}.py").write_text(text, encoding="utf-8")
-            command = [sys.executable, "-c", "from kili_query.cli import main; main()", "lint", folder]
-            start = time.perf_counter()
-            ended = subprocess.run(command, capture_output=True, text=True, check=False)
-            seconds = time.perf_counter() - start
-            print(
-                f"{share:4.0%} of {files:,} files hold queries: {seconds:.2f} s, {files / seconds:,.0f} files/s; {ended.stderr.strip()}"
-            )
+            for workers in ("1", None):
+                seconds, cpu, told = _linted(folder, workers)
+                print(
+                    f"{share:4.0%} of {files:,} files hold queries, {'one process' if workers else 'as it comes'}: "
+                    f"{seconds:.2f} s, {cpu:.2f} s of CPU, {files / seconds:,.0f} files/s; {told}"
+                )
     text = source(715, 20)
     print(f"one file of {text.count(chr(10)):,} lines:")
     for name, find in (("tree", lambda: find_queries("a.py", text)), ("tokens", lambda: find_by_tokens(text))):
         best = min(_seconds(find) for _ in range(7))
         print(f"  queries found by its {name}: {best * 1000:.1f} ms")
+
+
+def _linted(folder: str, workers: str | None) -> tuple[float, float, str]:
+    """Seconds, seconds of CPU in all processes, and what the command says."""
+    command = [sys.executable, "-m", "kili_query", "lint", folder, *(("--workers", workers) if workers else ())]
+    before, start = _used(), time.perf_counter()
+    ended = subprocess.run(command, capture_output=True, text=True, check=False)
+    return time.perf_counter() - start, _used() - before, ended.stderr.strip()
+
+
+def _used() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def _seconds(call: Callable[[], object]) -> float:

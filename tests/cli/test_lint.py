@@ -327,3 +327,39 @@ def test_a_link_stays_a_link(lint: Lint, tmp_path: Path) -> None:
     assert lint(".", "--fix").code == 0
     assert (tmp_path / "a.py").is_symlink()
     assert "== 1" in (tmp_path / "real.txt").read_text()
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everything")
+def test_a_read_only_file_is_not_replaced(lint: Lint, tmp_path: Path) -> None:
+    (tmp_path / "a.py").write_text("f(category_search='BOATS.FERRY.count = 1')")
+    (tmp_path / "a.py").chmod(0o444)
+    ended = lint("a.py", "--fix")
+    assert ended.code == 1
+    assert ended.err.startswith("problem[KQ503]: a.py: cannot be written: it is read-only\n")
+    assert "= 1" in (tmp_path / "a.py").read_text()
+
+
+# -- many files --------------------------------------------------------------------------------------------------------
+
+
+def test_several_processes_tell_the_same_in_the_same_order(lint: Lint, tmp_path: Path) -> None:
+    for number in range(40):
+        (tmp_path / f"{number}.py").write_text(MISSPELT.replace("> 1", f"> {number}"))
+    (tmp_path / "7.py").write_text("f(category_search=")
+    (tmp_path / "kili-ontology.json").write_text("{")  # each process reads it
+    one = lint(".", "gone.py", "--workers", 1)
+    assert one.err.count("kili-ontology.json: ") == 1
+    assert lint(".", "gone.py", "--workers", 3) == one
+    (tmp_path / "kili-ontology.json").write_text(json.dumps(ONTOLOGY))
+    one = lint(".", "gone.py", "--workers", 1, "--format", "json")
+    assert one.out.count("KQ202") == 39
+    assert lint(".", "gone.py", "--workers", 3, "--format", "json") == one
+
+
+def test_other_processes_take_over_when_there_is_much_to_parse(lint: Lint, tmp_path: Path) -> None:
+    for number in range(100):
+        (tmp_path / f"{number:03}.py").write_text(SLOPPY + "# much\n" * 3000)
+    assert lint(".", "--fix", "--quiet").out.count("KQ302") == 100
+    assert lint(".").err == "100 files, 100 queries, 100 findings\n"
+    text = SLOPPY.replace("= 1", "== 1").replace("and", "AND").replace("=>", ">=")
+    assert all((tmp_path / f"{number:03}.py").read_bytes().decode().startswith(text) for number in range(100))

@@ -44,6 +44,8 @@ def test_large_records_that_cannot_match_are_told_as_not_decoded(tmp_path: Path)
 
 def test_a_source_in_the_place_of_the_query_is_noticed() -> None:
     assert "the QUERY comes last" in _kili_query("filter", QUERY, "export.zip")
+    assert "the QUERY comes first" in _kili_query("explain", "export.zip", QUERY)
+    assert "the QUERY comes first" in _kili_query("explain", "labels.jsonl")
 
 
 def test_format_tells_which_query_is_wrong_and_goes_on() -> None:

@@ -77,7 +77,9 @@ CALLS: list[tuple[str, dict[str, Any]]] = [
     ("count_assets", {"label_category_search": SEARCH, "skipped": True}),
     ("export_labels_as_df", {}),
     ("export_labels_as_df", {"fields": ["id", "jsonResponse"], "asset_fields": ["externalId", "id"]}),
-    ("labels", {"fields": ["id"], "user_id": "", "first": 5}),
+    ("labels", {"fields": ["id"], "user_id": "", "label_id": "", "disable_tqdm": None, "first": 5}),
+    ("assets", {"fields": None, "first": 3}),
+    ("assets", {"project_id": "steps", "fields": None, "first": 3}),
     *(("assets", {"project_id": "steps", **arguments}) for arguments in (
         {}, {"fields": ["id"], "step_name_in": ["Label"]}, {"fields": ["id"], "step_name_not_in": ["Label"]},
         {"fields": ["id"], "step_status_in": ["DONE"]}, {"fields": ["id"], "step_status_not_in": ["DONE"]},
@@ -151,7 +153,7 @@ for method, arguments in calls:
     if hasattr(result, "to_dict"):
         result = result.to_dict("records")
     results.append(result if isinstance(result, int) else list(result))
-results.append(list(kili.projects()))
+results.append(list(kili.projects(tags_in=[])))
 results.append(kili.count_projects(search_query="World%"))
 json.dump(results, sys.stdout)
 """
@@ -190,7 +192,7 @@ def answers(with_pandas: Path, tmp_path_factory: pytest.TempPathFactory) -> tupl
                 if hasattr(result, "to_dict"):
                     result = result.to_dict("records")
                 ours.append(result if isinstance(result, int) else list(result))
-            ours.append(list(kili.projects()))
+            ours.append(list(kili.projects(tags_in=[])))
             ours.append(kili.count_projects(search_query="World%"))
     return json.loads(done.stdout), ours
 

@@ -176,7 +176,7 @@ def _in_a_child(work: Any) -> int:
 @no_advice_on_forks
 def test_a_client_works_on_both_sides_of_a_fork(server: LocalKili, proxy: Proxy, project: str, ids: list[str]) -> None:
     with _kili(server, proxy) as kili:
-        assert len(kili.labels(project, first=7)) == 7  # type: ignore[arg-type]
+        assert len(kili.labels(project, first=7)) == 7
         before = proxy.connections
 
         def listed() -> None:
@@ -189,6 +189,24 @@ def test_a_client_works_on_both_sides_of_a_fork(server: LocalKili, proxy: Proxy,
         assert proxy.connections == seen  # and does not close them
         assert _in_a_child(lambda: listed() or kili.close()) == 0  # type: ignore[func-returns-value]
         listed()
+
+
+@forks
+@no_advice_on_forks
+def test_a_generator_that_was_begun_goes_on_in_both_processes(
+    server: LocalKili, proxy: Proxy, project: str, ids: list[str]
+) -> None:
+    with _kili(server, proxy) as kili:
+        rows = kili.labels(project, fields=["id"], as_generator=True)
+        begun = [next(rows)["id"] for _ in range(7)]
+
+        def rest() -> None:
+            signal.alarm(20)
+            assert begun + [row["id"] for row in rows] == ids
+
+        assert _in_a_child(rest) == 0
+        assert _in_a_child(rows.close) == 0
+        assert begun + [row["id"] for row in rows] == ids
 
 
 @forks
@@ -315,7 +333,7 @@ def test_one_asynchronous_client_lives_through_several_loops(
 
     async def ask() -> Any:
         try:
-            return [row["id"] for row in await kili.labels(project, fields=["id"])]  # type: ignore[union-attr]
+            return [row["id"] for row in await kili.labels(project, fields=["id"])]
         finally:
             await kili.aclose()
 
@@ -366,7 +384,7 @@ def test_a_cancelled_task_leaves_the_client_usable(
             with pytest.raises(TimeoutError):
                 await asyncio.wait_for(kili.labels(project), 0.5)
             assert asyncio.all_tasks() == {asyncio.current_task()}
-            return [row["id"] for row in await kili.labels(project, fields=["id"])]  # type: ignore[union-attr]
+            return [row["id"] for row in await kili.labels(project, fields=["id"])]
 
     assert asyncio.run(run()) == ids
 

@@ -200,6 +200,42 @@ def test_matching_labels_only_leaves_out_the_others(world: World, query: str, fi
         assert set(found[0]["labels"][0]) == {"id"}
 
 
+def test_fields_that_are_asked_for_twice_are_given_alone(world: World) -> None:
+    kili = world.kili(local_filter=True, disable_tqdm=True)
+    query = NOT_PORTABLE[0]
+    [asset] = kili.assets(world.project, fields=["externalId", "externalId"], label_category_search=query, first=1)
+    assert set(asset) == {"externalId"}
+    [label] = kili.labels(world.project, fields=["labelType", "labelType"], category_search=query, first=1)
+    assert set(label) == {"labelType"}
+
+
+def test_fragments_among_the_fields_are_given_with_a_local_filter(world: World) -> None:
+    kili = world.kili(local_filter=True, disable_tqdm=True)
+    fields = ["labelType", "... on Label { id }", "author.... on User { email }"]
+    [label] = kili.labels(world.project, fields=fields, category_search=NOT_PORTABLE[0], first=1)
+    assert label["id"] in _satisfying(world, NOT_PORTABLE[0])
+    assert {"labelType", "author"} <= set(label)
+    assert set(label["author"]) == {"email"}
+    [asset] = kili.assets(
+        world.project, fields=["labels.... on Label { id }"], label_category_search=QUERIES[0],
+        matching_labels_only=True, first=1,
+    )  # fmt: skip
+    assert asset["labels"][0]["id"] in _satisfying(world, QUERIES[0])
+
+
+def test_none_stands_for_the_defaults_of_kili_26(world: World) -> None:
+    kili = world.kili(disable_tqdm=True)
+    assert kili.assets(world.project, fields=None, first=2) == kili.assets(world.project, first=2)
+    for method in (kili.labels, kili.predictions, kili.inferences):
+        assert method(world.project, first=2, disable_tqdm=None) == method(world.project, first=2)
+
+
+def test_empty_ids_filter_nothing(world: World) -> None:
+    kili = world.kili()
+    assert kili.count_labels(world.project, label_id="", id_contains=[], asset_id="") == len(world.labels)
+    assert kili.count_projects(project_id="", tags_in=[]) == kili.count_projects() > 0
+
+
 class _Asked:
     """A transport that keeps the operations that pass."""
 
@@ -236,7 +272,7 @@ def test_what_is_no_query_fails_before_anything_is_sent(world: World) -> None:
     with pytest.raises(QuerySyntaxError):
         kili.labels(world.project, category_search="OBJECTS.CAR.count = 1")
     with pytest.raises(ArgumentError):
-        kili.labels(world.project, category_search=3)  # type: ignore[arg-type]
+        kili.labels(world.project, category_search=3)  # type: ignore[call-overload]
     assert asked.bodies == []
 
 
@@ -318,10 +354,18 @@ BAD: list[tuple[str, dict[str, Any], str]] = [
     ("labels", {"output_format": "dicts"}, r"`output_format` is `'dicts'`; it takes one of `dict`, `parsed_label`; `dict` is near"),
     ("labels", {"asset_step_name_in": ["Review"]}, r"this project has none"),
     ("assets", {"status_in": ["TO_DO"]}, r"`status_in` holds `'TO_DO'`.*`TODO` is near"),
-    ("assets", {"metadata_where": {"a": {1, 2}}}, r"`metadata_where` cannot be sent as JSON"),
+    ("assets", {"metadata_where": {"a": {1, 2}}}, r"`metadata_where` cannot be sent as JSON: it holds `{1, 2}` \(set\); it takes texts, numbers"),
+    ("assets", {"metadata_where": {"a": "\ud800"}}, r"`metadata_where` cannot be sent as JSON"),
+    ("assets", {"metadata_where": {"a": float("nan")}}, r"`metadata_where` cannot be sent as JSON"),
+    ("assets", {"metadata_where": {"\ud800": 1}}, r"`metadata_where` is .* cannot be sent"),
+    ("labels", {"asset_id": "\ud800"}, r"`asset_id` is `'\\ud800'`, which cannot be sent: half a character"),
+    ("assets", {"asset_id_in": ["a", "\ud800"]}, r"`asset_id_in` holds `'\\ud800'` at \[1\], which cannot be sent"),
+    ("labels", {"category_search": '"\ud800".A.count > 0'}, r"`category_search` .* cannot be sent"),
+    ("assets", {"step_id_and_status_in": [("x",)]}, r"holds `\('x',\)` \(tuple\) at \[0\]; it takes a list of tuples of text and one of"),
+    ("assets", {"step_id_and_status_in": [("x", "TODO")]}, r"holds `'TODO'` at \[0\]\[1\]; .*`TO_DO` is near"),
     ("assets", {"metadata_where": [1]}, r"`metadata_where` is `\[1\]` \(list\); it takes a dict with texts as keys or None"),
     ("assets", {"metadata_where": {1: "x"}}, r"it takes a dict with texts as keys or None"),
-    ("assets", {"format": "csv"}, r"`format` is `'csv'`; it takes one of `pandas` or None"),
+    ("assets", {"format": "csv"}, r"`format` is `'csv'`; it takes `pandas` or None"),
     ("labels", {"created_at": "20240229"}, r"`created_at` is `'20240229'`; it takes a day"),
     ("labels", {"category_search": 5}, r"`category_search` is `5`; it takes text, a Query or None"),
     ("assets", {"format": "pandas", "as_generator": True}, r"`as_generator` gives assets one by one"),
@@ -340,6 +384,38 @@ def test_bad_arguments_are_named_with_what_they_take(
         getattr(world.kili(disable_tqdm=True), method)(world.project, **arguments)
     assert caught.value.argument in str(caught.value)
     assert "pydantic" not in str(caught.value)
+
+
+@pytest.mark.parametrize("missing", ["input_type", "json_interface"])
+def test_what_a_project_needs_is_named(world: World, missing: str) -> None:
+    needed: dict[str, Any] = {"input_type": "IMAGE", "json_interface": INTERFACE}
+    del needed[missing]
+    with pytest.raises(ArgumentError, match=f"`{missing}` is not given; it takes"):
+        world.kili().create_project("Sky", **needed)
+
+
+class _OfLines:
+    def __repr__(self) -> str:
+        return "0    a\n1    b"
+
+
+def test_a_value_of_several_lines_is_shown_on_one(world: World) -> None:
+    with pytest.raises(
+        ArgumentError, match=r"`asset_id_in` is `0 a 1 b` \(_OfLines\); it takes a list of texts or None"
+    ):
+        world.kili().count_assets(world.project, asset_id_in=_OfLines())  # type: ignore[arg-type]
+
+
+def test_whole_numbers_of_other_packages_are_taken(world: World) -> None:
+    numpy = pytest.importorskip("numpy")
+    kili = world.kili(disable_tqdm=True)
+    found = kili.labels(world.project, fields=["id"], first=numpy.int64(4), skip=numpy.uint8(3))
+    assert found == kili.labels(world.project, fields=["id"], first=4, skip=3)
+    assert kili.projects(fields=["id"], first=numpy.int64(1)) == [{"id": world.project}]
+    with pytest.raises(ArgumentError, match="`first` is `True`"):
+        kili.labels(world.project, first=True)
+    with pytest.raises(ArgumentError, match="`first`"):
+        kili.labels(world.project, first=numpy.array([1, 2]))
 
 
 @pytest.mark.parametrize("project", ["", " ", None, 3])
@@ -388,11 +464,11 @@ def test_the_asynchronous_client_gives_the_same(world: World) -> None:
             )
             lazy = await kili.assets(world.project, fields=["id"], as_generator=True)
             first = []
-            async for row in lazy:  # type: ignore[union-attr]
+            async for row in lazy:
                 first.append(row)
                 if len(first) == 120:
                     break
-            await lazy.aclose()  # type: ignore[union-attr]
+            await lazy.aclose()
             return counted, rows, first
 
     counted, rows, first = asyncio.run(ask())

@@ -4,20 +4,37 @@ from __future__ import annotations
 
 import asyncio
 import copy
+import http.server
 import json
 import logging
 import os
 import pickle
+import shutil
+import ssl
+import subprocess
+import sys
+import threading
 import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from pydantic import SecretStr
 
-from kili_query import ApiError, ArgumentError, AsyncKili, AuthenticationError, DataError, Kili, KiliQueryError
-from kili_query.client.settings import CONFIG_FILE, DEFAULT_ENDPOINT, Settings, find_settings
+from kili_query import (
+    ApiConnectionError,
+    ApiError,
+    ArgumentError,
+    AsyncKili,
+    AuthenticationError,
+    DataError,
+    Kili,
+    KiliQueryError,
+)
+from kili_query.client.settings import CERTIFICATES, CONFIG_FILE, DEFAULT_ENDPOINT, Settings, find_settings
+from kili_query.server import LocalKili
 from tests.client import faults as f
 from tests.client.faults import KEY, Proxy
 
@@ -27,7 +44,7 @@ ENDPOINT = "http://127.0.0.1:1/api/label/v2/graphql"
 @pytest.fixture(autouse=True)
 def home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """A home without a file, a working folder without one, and an environment without variables of Kili."""
-    for name in [name for name in os.environ if name.startswith("KILI_")]:
+    for name in [name for name in os.environ if name.startswith("KILI_") or name in CERTIFICATES]:
         monkeypatch.delenv(name)
     home, here = tmp_path / "home", tmp_path / "here"
     home.mkdir()
@@ -193,6 +210,130 @@ def test_a_variable_that_cannot_be_used_is_named(
     with pytest.raises(ArgumentError) as caught:
         find_settings()
     assert caught.value.argument == argument
+    assert str(caught.value).endswith(f"(environment variable {variable})")
+
+
+def test_a_value_of_the_file_that_cannot_be_used_is_named() -> None:
+    _write(Path.cwd(), api_key=KEY, verify_ssl="perhaps")
+    with pytest.raises(ArgumentError, match=r"`verify` is `perhaps`; .* \(`verify_ssl` in kili-sdk-config.json\)"):
+        find_settings()
+
+
+def test_certificates_that_requests_trusts_are_trusted_if_nothing_else_is_said(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    import certifi
+
+    monkeypatch.setenv("CURL_CA_BUNDLE", str(tmp_path))
+    assert find_settings(KEY).verify == str(tmp_path)
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", certifi.where())
+    assert find_settings(KEY).verify == certifi.where()
+    assert find_settings(KEY, verify=False).verify is False
+    _write(Path.cwd(), verify=True)
+    assert find_settings(KEY).verify is True
+    _write(Path.cwd())
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", "gone.pem")
+    with pytest.raises(ArgumentError, match=r"`verify` is `gone.pem`; .* \(environment variable REQUESTS_CA_BUNDLE\)"):
+        Kili(KEY)
+
+
+@pytest.mark.parametrize("client", [Kili, AsyncKili])
+def test_a_file_without_certificates_in_the_environment_is_named(
+    client: type, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    nothing = tmp_path / "nothing.pem"
+    nothing.write_text("nothing", "utf-8")
+    for path in (tmp_path / "gone.pem", nothing):
+        monkeypatch.setenv("SSL_CERT_FILE", str(path))
+        with pytest.raises(
+            ArgumentError, match=rf"`verify` is True, and SSL_CERT_FILE is `.*{path.name}`, which holds no"
+        ):
+            client(KEY, ENDPOINT)
+
+
+def test_proxies_of_the_environment_are_used(proxy: Proxy, monkeypatch: pytest.MonkeyPatch) -> None:
+    proxy.on("", then=f.says(200, {"data": {"data": 7}}))
+    monkeypatch.setenv("HTTP_PROXY", proxy.endpoint.removesuffix("/api/label/v2/graphql"))
+    with Kili(KEY, "http://kili.invalid/api/label/v2/graphql", verify=False) as kili:
+        assert kili.count_projects() == 7
+    assert [seen.path for seen in proxy.seen] == ["http://kili.invalid/api/label/v2/graphql"]
+
+
+@pytest.fixture
+def certificate(tmp_path: Path) -> Iterator[tuple[Path, str]]:
+    """A file with a certificate of this machine's own making, and a server that shows it."""
+    if (openssl := shutil.which("openssl")) is None:
+        pytest.skip("certificates are made by openssl, which is not there")
+    key, shown = tmp_path / "key.pem", tmp_path / "certificate.pem"
+    subprocess.run(
+        [openssl, "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", shown, "-days", "2",
+         "-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1"], check=True, capture_output=True,
+    )  # fmt: skip
+
+    class Answer(http.server.BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["content-length"]))
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(b'{"data": {"data": 7}}')
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(shown, key)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Answer) as server:
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield shown, f"https://127.0.0.1:{server.server_port}/api/label/v2/graphql"
+        server.shutdown()
+
+
+def test_certificates_are_checked_unless_they_are_not_to_be(
+    certificate: tuple[Path, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, endpoint = certificate
+    monkeypatch.delenv("SSL_CERT_FILE", raising=False)
+    with Kili(KEY, endpoint) as kili, pytest.raises(ApiConnectionError) as caught:
+        kili.count_projects()
+    assert "is not trusted: self-signed certificate; `verify` takes the path of certificates" in str(caught.value)
+    assert caught.value.attempts == 1
+    for verify in (str(path), False):
+        with Kili(KEY, endpoint, verify=verify) as kili:
+            assert kili.count_projects() == 7
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(path))
+    with Kili(KEY, endpoint) as kili:
+        assert kili.count_projects() == 7
+
+
+@pytest.mark.parametrize("client", [Kili, AsyncKili])
+@pytest.mark.parametrize(("variable", "value"), [("ALL_PROXY", "ftp://user:secret@h"), ("NO_PROXY", "[::1")])
+def test_a_proxy_that_cannot_be_used_is_told(
+    client: type, variable: str, value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(ApiConnectionError, match="proxy variable of the environment") as caught:
+        client(KEY, ENDPOINT)
+    assert "secret" not in str(caught.value)
+
+
+def test_a_proxy_that_needs_another_package_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "socksio", None)
+    monkeypatch.setenv("ALL_PROXY", "socks5://127.0.0.1:1")
+    with pytest.raises(ApiConnectionError, match=r'SOCKS proxy, which needs `pip install "httpx\[socks\]"`'):
+        Kili(KEY, ENDPOINT)
+
+
+def test_a_transport_of_the_other_kind_is_told() -> None:
+    with LocalKili(socket=False) as server:
+        assert Kili(server.api_key, server.endpoint, transport=server.transport).count_projects() == 0
+    for client, transport, takes in (
+        (Kili, "x", "httpx.BaseTransport"),
+        (Kili, httpx.AsyncHTTPTransport(), "httpx.BaseTransport"),
+        (AsyncKili, httpx.HTTPTransport(), "httpx.AsyncBaseTransport"),
+    ):
+        with pytest.raises(ArgumentError, match=f"`transport` is of type .*; it takes an {takes}"):
+            client(KEY, ENDPOINT, transport=transport)
 
 
 @pytest.mark.parametrize("content", [b"", b"[]", b"{", b"null", b'{"api_key": "\xff"}', b'{"a": ' + b"[" * 100_000])
@@ -263,6 +404,13 @@ def proxy() -> Iterator[Proxy]:
         yield proxy
 
 
+def _with_locals(error: BaseException) -> str:
+    """A traceback with local variables, as error reporters and rich show them; without the frame of the test."""
+    told = traceback.TracebackException.from_exception(error, capture_locals=True)
+    del told.stack[0]
+    return "".join(told.format())
+
+
 def _clients() -> list[Any]:
     return [Kili(KEY, ENDPOINT), AsyncKili(KEY, ENDPOINT)]
 
@@ -298,6 +446,24 @@ def test_the_key_is_in_no_error_about_arguments(bad: dict[str, Any]) -> None:
     assert KEY not in str(caught.value) + repr(caught.value)
 
 
+@pytest.mark.parametrize("client", [Kili, AsyncKili])
+@pytest.mark.parametrize("place", ["argument", "environment", "file"])
+@pytest.mark.parametrize("bad", [{"verify": "gone.pem"}, {"check_queries": "never"}, {"transport": 3}, {}])
+def test_the_key_is_in_no_traceback_of_the_constructor(
+    client: type, place: str, bad: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = KEY if bad else f"{KEY}\n{KEY}"  # which no header can hold
+    if place == "environment":
+        monkeypatch.setenv("KILI_API_KEY", key)
+    if place == "file":
+        _write(Path.cwd(), api_key=key)
+    with pytest.raises(ArgumentError) as caught:
+        client(**bad, **({"api_key": key} if place == "argument" else {}))
+    text = _with_locals(caught.value)
+    assert "__init__" in text
+    assert KEY not in text
+
+
 @pytest.mark.parametrize(
     "fault", [f.reset(carried_out=False), f.says(500, KEY), f.says(404), f.says(200, {"errors": [{"message": KEY}]})]
 )
@@ -308,19 +474,13 @@ def test_the_key_is_in_no_traceback_or_log(
     f.Clock().install(monkeypatch)
     proxy.on("", then=fault)
 
-    def shown(error: BaseException) -> str:
-        # with local variables, as error reporters and rich show them; the first frame is that of the test
-        told = traceback.TracebackException.from_exception(error, capture_locals=True)
-        del told.stack[0]
-        return "".join(told.format()) + repr(pickle.dumps(error)) + repr(vars(error))
-
     kili = Kili(KEY, proxy.endpoint, verify=False)
     for number in range(2):
         try:
             kili.count_projects() if number else next(iter(kili.projects(as_generator=True)))
         except KiliQueryError as error:
             assert isinstance(error, ApiError)  # noqa: PT017
-            text = shown(error)
+            text = _with_locals(error) + repr(pickle.dumps(error)) + repr(vars(error))
         assert "_persist" in text
         assert KEY not in text
     kili.close()

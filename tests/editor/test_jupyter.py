@@ -73,6 +73,12 @@ def test_each_word_of_a_query_has_the_class_of_its_role() -> None:
         assert f">{word}</span>" in html
 
 
+def test_a_name_from_right_to_left_moves_nothing_but_itself() -> None:
+    html = (count("\u202eA", "שלום") > 2)._repr_html_()
+    assert re.findall("<bdi>.*?</bdi>", html) == ["<bdi>&quot;\u202eA&quot;</bdi>", "<bdi>&quot;שלום&quot;</bdi>"]
+    assert "bdi" not in (count("é𝐱", "日本") > 2)._repr_html_()
+
+
 def test_a_long_query_is_broken_over_lines_and_a_huge_one_is_cut() -> None:
     query = parse(" OR ".join(f"JOB_{i}.CATEGORY.count > {i}" for i in range(10)))
     assert _Seen(query._repr_html_()).text.count("\n") == 9
@@ -251,13 +257,48 @@ def test_a_kili_is_asked_through_its_server(shell: Any, capsys: pytest.CaptureFi
         assert len(table) == 1
         assert "2 labels match; the first 1 shown" in capsys.readouterr().out
         whole = shell.run_cell(f"%kili_query --all {PEOPLE}").result
-        local = shell.run_cell(f"%kili_query --source {EXPORT} {PEOPLE}")
-        assert local.error_in_exec is not None  # `--project` holds on, and an export has none
+        local = shell.run_cell(f"%kili_query --source {EXPORT} {PEOPLE}").result
+        assert len(local) == 1  # `--limit` holds on; `--project` does not, for an export has none
         assert sorted(whole["asset"]) == ["coco_1.jpg", "coco_3.jpg"]
         assert all(map(parse(PEOPLE).matches, whole["jsonResponse"]))
-        message = _stopped(shell, "%kili_query OBJECT_DETECTION_JOB.persn.count > 0")
-        assert "KQ202" in message
-        assert "^^^^^" in message
+
+
+def test_a_query_is_checked_against_the_ontology_of_the_client_and_what_is_found_is_shown_once(
+    shell: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("sqlalchemy", reason="needs the extra `server`")
+    from kili_query import Kili
+    from kili_query.server import LocalKili
+
+    with LocalKili(socket=False) as server:
+        project = server.load(EXPORT, interface=INTERFACE, input_type="IMAGE")
+        shell.user_ns["kili"] = Kili(server.api_key, server.endpoint, transport=server.transport, disable_tqdm=True)
+        shell.run_cell(f"%kili_query --source kili --project {project}")
+        misspelt = "%kili_query OBJECT_DETECTION_JOB.persn.count > 0"
+        assert _stopped(shell, misspelt) == "the query has an error, and was not run"
+        shown = capsys.readouterr()
+        assert shown.out.count("error[KQ202]") == 1
+        assert "^^^^^\n" in shown.out
+        assert len(shell.run_cell("%kili_query OBJECT_DETECTION_JOB.zebra.count >= 0").result) == 3
+        shown = capsys.readouterr()
+        assert shown.out.count("warning[KQ301]") == 1
+        assert not shown.err
+        quoted = '%kili_query OBJECT_DETECTION_JOB."traffic light".count > 0'
+        assert _stopped(shell, quoted) == "the query was not run"
+        assert "error[KQ401]" in capsys.readouterr().out
+
+
+def test_ctrl_c_while_the_ontology_is_fetched_is_told_in_one_line(shell: Any) -> None:
+    from kili_query import Kili
+
+    class Slow(Kili):
+        def ontology(self, project_id: str) -> Ontology | None:
+            os.kill(os.getpid(), signal.SIGINT)
+            return None
+
+    shell.user_ns["kili"] = Slow("key", "http://localhost:9/")
+    cell = f"%kili_query --source kili --project p {PEOPLE}"
+    assert _stopped(shell, cell) == "interrupted before a label was read"
 
 
 def test_an_ontology_beside_the_notebook_is_taken(
@@ -321,7 +362,7 @@ def test_a_warning_is_shown_and_the_query_run(shell: Any, capsys: pytest.Capture
         ("%kili_query --sorce x A.B.count > 0", "unrecognized arguments: --sorce x"),
         ("%%kili_query A.B.count > 0\nA.B.count > 1",
          "the query stands below the first line of the cell, and `A.B.count > 0` is no option"),
-        ('%kili_query --source client --project p1 "é".B.count > 0', "error[KQ401]"),
+        ('%kili_query --source client --project p1 "é".B.count > 0', "the query was not run"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_done_is_said_in_one_line(shell: Any, cell: str, message: str) -> None:

@@ -158,6 +158,25 @@ def test_a_wrong_configuration_is_told_once(tmp_path: Path, message: str, text: 
     assert str(tmp_path / "pyproject.toml") in problem
 
 
+def test_a_pipe_in_place_of_an_ontology_is_told_and_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "o.json")
+    configure(tmp_path, '[tool.kili-query]\nontology = "o.json"\n')
+    ontologies = Ontologies()
+    assert jobs(ontologies, tmp_path / "a.py") is None
+    assert told(ontologies) == [f"{tmp_path / 'o.json'}: is no regular file; names are not checked"]
+
+
+def test_a_configuration_is_utf_8_with_or_without_a_mark(tmp_path: Path) -> None:
+    write(tmp_path / "é.json", "J")
+    for encoding in ("utf-8", "utf-8-sig"):
+        (tmp_path / "pyproject.toml").write_bytes('[tool.kili-query]\nontology = "é.json"\n'.encode(encoding))
+        assert jobs(Ontologies(), tmp_path / "a.py") == ["J"]
+    (tmp_path / "pyproject.toml").write_bytes('[tool.kili-query]\nontology = "é.json"\n'.encode("latin-1"))
+    ontologies = Ontologies()
+    assert jobs(ontologies, tmp_path / "a.py") is None
+    assert told(ontologies) == [f"{tmp_path / 'pyproject.toml'}: is not UTF-8 text (byte 30)"]
+
+
 def test_problems_are_errors_of_the_tree(tmp_path: Path) -> None:
     ontologies = Ontologies(tmp_path / "gone.json")
     ontologies.get(tmp_path / "a.py")

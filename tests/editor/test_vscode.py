@@ -1,6 +1,7 @@
 """The VS Code extension: it packages, holds what it needs and no more, and its own code talks to the real server.
 
-VS Code itself does not run here. `vscode_run.cjs` stands in for it; the extension, its client and the server are real.
+`vscode_run.cjs` stands in for VS Code; the extension, its client and the server are real. The last test runs VS Code
+itself, where `KILI_QUERY_VSCODE` names a folder with what `grammar/editors/vscode/real.mjs` needs.
 """
 
 from __future__ import annotations
@@ -93,7 +94,7 @@ def _run(vsix: Path, folder: Path, name: str, text: str, language: str, **settin
     file.write_text(text, encoding="utf-8")
     with zipfile.ZipFile(vsix) as archive:
         archive.extractall(folder / "unpacked")
-    told = json.dumps({f"kiliQuery.{key}": value for key, value in settings.items()})
+    told = json.dumps({key if "." in key else f"kiliQuery.{key}": value for key, value in settings.items()})
     runner = Path(__file__).with_name("vscode_run.cjs")
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
     done = subprocess.run(
@@ -132,7 +133,36 @@ def test_a_missing_program_is_told_once_with_what_helps(vsix: Path, tmp_path: Pa
     told = _run(vsix, tmp_path, "a.kq", QUERY, "kili-query", command=["./no-such-program"])
     (message,) = told["messages"]
     assert str(tmp_path / "no-such-program") in message  # a path counts from the workspace folder
+    assert "ENOENT" in message
     assert 'pip install "kili_query[editor]"' in message
+
+
+def _program(file: Path) -> Path:
+    """A `kili-query` that notes beside itself that it was started."""
+    file.parent.mkdir(parents=True)
+    file.write_text(f'#!/bin/sh\n: > "$0.started"\nexec "{sys.executable}" -m kili_query "$@"\n', encoding="utf-8")
+    file.chmod(0o755)
+    return file.with_name(f"{file.name}.started")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a shell script stands in for the installed program")
+def test_the_program_comes_from_the_python_environment_of_a_trusted_workspace(vsix: Path, tmp_path: Path) -> None:
+    beside = _program(tmp_path / ".venv" / "bin" / "kili-query")
+    chosen = _program(tmp_path / "conda" / "bin" / "kili-query")
+
+    told = _run(vsix, tmp_path, "a.kq", QUERY, "kili-query", **{"editor.trusted": False})
+    assert told["messages"] == []
+    assert not beside.exists()
+
+    _run(vsix, tmp_path, "a.kq", QUERY, "kili-query")
+    assert beside.exists()
+    assert not chosen.exists()
+
+    beside.unlink()
+    interpreter = str(chosen.with_name("python"))
+    _run(vsix, tmp_path, "a.kq", QUERY, "kili-query", **{"editor.interpreter": interpreter})
+    assert chosen.exists()
+    assert not beside.exists()
 
 
 def test_the_lock_file_names_no_place_of_packages() -> None:
@@ -148,3 +178,28 @@ def test_extension_and_package_agree() -> None:
     assert (EXTENSION / "LICENSE").read_bytes() == (ROOT / "LICENSE").read_bytes()
     settings = set(re.findall(r"`(kiliQuery\.\w+)`", (EXTENSION / "README.md").read_text(encoding="utf-8")))
     assert settings == set(_manifest()["contributes"]["configuration"]["properties"])
+
+
+def test_vscode_itself_colours_underlines_explains_fixes_and_completes(vsix: Path) -> None:
+    tools = os.environ.get("KILI_QUERY_VSCODE")
+    if not tools:
+        pytest.skip("KILI_QUERY_VSCODE names no folder with VS Code and a browser; see grammar/editors/vscode/real.mjs")
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+    done = subprocess.run(
+        ["node", EXTENSION / "real.mjs", tools, vsix],
+        env={**os.environ, "PATH": path}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert told["query"]["language"] == "Kili query"
+    for shown in (told["query"], told["python"]):
+        assert shown["underlined"] == "carr"
+        assert "KQ202" in shown["hover"]
+        assert "more than 2 of carr" in shown["hover"]
+        assert shown["fixes"][0] == "replace `carr` with `car`"
+        assert "OBJECT_DETECTION_JOB.car.count > 2" in shown["fixed"]
+        colours = dict(shown["colours"])
+        assert len({colours[word] for word in ("OBJECT_DETECTION_JOB", "carr", "count", "2", ">")}) == 5
+    assert told["jobs"][:2] == ["OBJECT_DETECTION_JOB", "SEGMENTATION_JOB"]
+    assert told["categories"] == ["truck"]
+    assert 'kili.labels(category_search="OBJECT_DETECTION_JOB.truck.count")' in told["completed"]

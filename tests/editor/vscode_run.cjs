@@ -103,6 +103,17 @@ const configuration = (section) => ({
   get: (key, fallback) => JSON.parse(settings)[`${section}.${key}`] ?? defaults[`${section}.${key}`]?.default ?? fallback,
   inspect: () => undefined,
 });
+// the part of the Python extension's public interface that tells which interpreter is chosen
+const interpreter = configuration("editor").get("interpreter");
+const pythonExtension = interpreter && {
+  activate: async () => ({
+    environments: {
+      getActiveEnvironmentPath: () => ({ id: interpreter, path: interpreter }),
+      resolveEnvironment: async ({ path: chosen }) => ({ executable: { uri: Uri.file(chosen) } }),
+      onDidChangeActiveEnvironmentPath: new EventEmitter().event,
+    },
+  }),
+};
 
 const editor = rest({
   CancellationTokenSource,
@@ -119,6 +130,7 @@ const editor = rest({
   workspace: rest({
     textDocuments: [document],
     notebookDocuments: [],
+    isTrusted: configuration("editor").get("trusted", true),
     workspaceFolders: [{ uri: Uri.file(path.dirname(file)), name: "work", index: 0 }],
     getConfiguration: configuration,
     getWorkspaceFolder: () => undefined,
@@ -126,7 +138,7 @@ const editor = rest({
   window: rest({
     visibleTextEditors: [],
     tabGroups: rest({ all: [{ tabs: [{ input: new TabInputText(uri) }] }] }),
-    showErrorMessage: async (message) => void told.messages.push(message),
+    showErrorMessage: (message) => (told.messages.push(message), new Promise(() => {})), // nobody closes it
     createOutputChannel: () => rest({ appendLine: (line) => process.stderr.write(`${line}\n`) }),
   }),
   languages: rest({
@@ -135,6 +147,7 @@ const editor = rest({
       rest({ set: (_, found) => void (told.diagnostics = found), has: () => false, get: () => undefined }),
     registerHoverProvider: () => (told.commands.push("hover"), new Disposable()),
   }),
+  extensions: { getExtension: (id) => (id === "ms-python.python" ? pythonExtension : undefined) },
   commands: rest({ registerCommand: (name) => (told.commands.push(name), new Disposable()) }),
 });
 

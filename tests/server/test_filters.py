@@ -244,7 +244,7 @@ def test_numbers_of_kilis_validator_are_answered(world: tuple[Asking, str], writ
 @pytest.mark.parametrize(
     "text",
     ["NOT OBJ.A.count > 1", "OBJ.A.count != 1", "OBJ.A.count IN (1, 2)", "OBJ.A.count IN 1..", '"OBJ".A.count > 1',
-     "OBJ.A.count > 1 # more", "OBJ.A > 1", "OBJ.A.count > 1 AND", "OBJ.A.count > 1e", "obj", "OBJ.A.count > 1 or OBJ.B.count > 1"],
+     "OBJ.A.count > 1 # more", "OBJ.A > 1", "OBJ.A.count > .", "OBJ.A.count > +.", " ", "OBJ.A.count > 1 AND", "OBJ.A.count > 1e", "obj", "OBJ.A.count > 1 or OBJ.B.count > 1"],
 )  # fmt: skip
 def test_what_kilis_own_language_lacks_is_refused(world: tuple[Asking, str], text: str) -> None:
     asking, _ = world
@@ -260,9 +260,41 @@ def test_what_kilis_own_language_lacks_is_refused(world: tuple[Asking, str], tex
 
 def test_metadata_beyond_64_bits_are_compared_as_they_are_read(asking: Asking, load: Load) -> None:
     load({"externalId": "big", "jsonMetadata": {"n": 2**70}, "labels": []}, {"externalId": "small", "jsonMetadata": {"n": 7}, "labels": []})  # fmt: skip
-    for value, expected in ((2**70, ["big"]), ([0, 2**80], ["big", "small"]), ([-(2**80), 8], ["small"])):
+    for value, expected in (
+        (10**400, []),
+        ([-(10**400), 10**400], ["big", "small"]),
+        (2**70, ["big"]),
+        ([0, 2**80], ["big", "small"]),
+        ([-(2**80), 8], ["small"]),
+    ):
         found = asking.assets({"metadata": {"n": value}}, "externalId")
         assert sorted(row["externalId"] for row in found) == expected
+
+
+def test_long_lists_are_no_matter(world: tuple[Asking, str]) -> None:
+    asking, project = world
+    both = {"project": {"id": project}}
+    many = ["none", *(f"x{i}" for i in range(40_000))]
+    pairs = [{"stepId": name, "status": "DONE"} for name in many[:3000]]
+    assert (
+        asking.count("Label", {**both, "typeIn": ["REVIEW"] * 40_000})
+        == asking.count("Label", {**both, "typeIn": ["REVIEW"]})
+        > 0
+    )
+    assert asking.count("Asset", {**both, "statusIn": list(STATUSES) * 8_000, "idNotIn": many}) == len(RECORDS)
+    assert asking.count("Asset", {**both, "stepIdAndStatusNotIn": pairs}) == len(RECORDS)
+    assert asking.count("Asset", {**both, "stepIdAndStatusIn": pairs}) == 0
+
+
+def test_filters_beyond_measure_are_refused(asking: Asking) -> None:
+    where: dict[str, Any] = {"id": "x"}
+    for _ in range(5):
+        where = {"asset": {"label": where}}
+    assert asking.count("Label", where) == 0
+    error = asking.error("query ($w: LabelWhere!) { countLabels(where: $w) }", w={"asset": {"label": where}})
+    assert error["message"] == "filters are nested at most 12 deep"
+    error = asking.error("query ($m: JSON) { countAssets(where: {metadata: $m}) }", m={str(i): i for i in range(101)})
+    assert error["message"] == "`metadata` has at most 100 keys, and here are 101"
 
 
 @pytest.mark.parametrize("date", ["20240102", "2024-W01-2", "2024-1-2", "2024-02-30", "2024-01-02T25:00", "soon"])

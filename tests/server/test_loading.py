@@ -174,6 +174,9 @@ def test_media_of_an_export_are_served(server: LocalKili, asking: Asking, tmp_pa
     assert (answer.content, answer.headers["content-type"]) == (b"a picture", "image/png")
     head = stranger.head(found["a0"])
     assert (head.status_code, head.headers["content-type"]) == (200, "image/png")
+    part = stranger.get(found["a0"], headers={"Range": "bytes=2-5"})
+    assert (part.status_code, part.content) == (206, b"pict")
+    assert stranger.get(found["a0"], headers={"Range": "bytes=99-"}).status_code == 416
     for wrong in ("x", "", "../kili.db", ".."):
         assert stranger.get(f"{server.url}/files", params={"id": wrong}).status_code == 404
 

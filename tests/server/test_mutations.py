@@ -139,6 +139,38 @@ def test_overwriting_replaces_labels_of_the_same_model(asking: Asking, project: 
     assert asking.count("Label", {"search": "OBJ.A.count == 1"}) == 2
 
 
+def test_overwriting_spares_what_people_have_labeled(asking: Asking, project: str) -> None:
+    append(asking, ("one", response(1)))
+    append(asking, ("one", response(2)), overwrite=True)
+    assert asking.count("Label", {}) == 2
+
+
+def test_an_asset_without_labels_is_to_be_labeled_again(asking: Asking, project: str) -> None:
+    (default,) = append(asking, ("one", response(1)))
+    (review,) = append(asking, ("one", response(1)), kind="REVIEW")
+    append(asking, ("one", response(1)), kind="PREDICTION", model="m")
+    statuses = []
+    for label in (default, review):
+        asking.ask("mutation ($ids: [ID!]!) { deleteLabels(ids: $ids) }", ids=[label["id"]])
+        statuses += asking.assets({"id": "one"}, "status")
+    assert statuses == [{"status": "REVIEWED"}, {"status": "TODO"}]
+
+
+def test_assets_begin_in_the_first_step_and_labels_belong_to_a_step_of_their_project(asking: Asking) -> None:
+    steps = [{"name": "Label", "type": "DEFAULT"}, {"name": "Check", "type": "REVIEW"}]
+    data = {"title": "t", "inputType": "IMAGE", "jsonInterface": INTERFACE, "steps": steps}
+    first, second = (asking.ask(CREATE, data=data)["id"] for _ in range(2))
+    asking.ask(IMPORT, data={"idArray": ["one"]}, where={"id": first})
+    assert asking.assets({}, "currentStep { name status }") == [{"currentStep": {"name": "Label", "status": "TO_DO"}}]
+    document = "query ($id: ID!) { projects(where: {id: $id}, first: 1, skip: 0) { steps { id name } } }"
+    own, foreign = (asking.ask(document, id=project)[0]["steps"][1]["id"] for project in (first, second))
+    append(asking, ("one", response(1)), stepId=own)
+    assert asking.labels({}, "stepName") == [{"stepName": "Check"}]
+    entries = [{"assetID": "one", "jsonResponse": "{}"}]
+    refused = {"labelType": "DEFAULT", "labelsData": entries, "stepId": foreign}
+    assert asking.error(APPEND, data=refused, where={})["extensions"]["code"] == "NOT_FOUND"
+
+
 def test_a_batch_with_one_bad_label_writes_nothing(asking: Asking, project: str) -> None:
     entries = [{"assetID": "one", "jsonResponse": "{}"}, {"assetID": "two", "jsonResponse": "[1]"}]
     error = asking.error(APPEND, data={"labelType": "DEFAULT", "labelsData": entries}, where={"idIn": ["one", "two"]})
@@ -249,12 +281,15 @@ def test_existing_external_ids_are_told(asking: Asking, project: str) -> None:
     )
 
 
-def test_mutations_that_are_not_served_say_so(asking: Asking) -> None:
-    from kili_query.server.resolvers import MUTATIONS, make_documents
+def test_what_is_not_served_says_so(asking: Asking) -> None:
+    from kili_query.server.resolvers import COUNTS, LISTS, MUTATIONS, NOT_SERVED, QUERIES, make_documents
 
-    kind = make_documents().schema.mutation_type
-    assert kind is not None
-    assert set(kind.fields) - set(MUTATIONS) == {
+    schema = make_documents().schema
+    assert schema.query_type
+    assert schema.mutation_type
+    served = {*LISTS, *COUNTS, *QUERIES, *MUTATIONS}
+    assert {*schema.query_type.fields, *schema.mutation_type.fields} - served == set(NOT_SERVED)
+    assert set(schema.mutation_type.fields) - set(MUTATIONS) == {
         "appendManyAssetsAsynchronously", "createAnnotationFileUpload", "appendManyToDataset", "appendManyFramesToDatasetAsynchronously",
         "deleteManyFromDataset", "addAllLabeledAssetsToReview", "sendBackAssetsToQueue",
     }  # fmt: skip

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import json
+import sqlite3
 from typing import Any
 
 import httpx
 import pytest
-from graphql import build_client_schema, get_introspection_query
+from graphql import build_client_schema, get_introspection_query, is_specified_scalar_type
 
 from kili_query.server import LocalKili
 from tests.server.asking import Asking, response
@@ -37,13 +39,31 @@ def test_the_viewer_is_the_user_of_the_key(asking: Asking) -> None:
     assert asking.ask("{ me { email } }") == {"email": "local@kili.invalid"}
 
 
-@pytest.mark.parametrize("header", ["", "X-API-Key: wrong", "X-API-Key:", "Bearer x"])
-def test_a_bad_key_is_refused(asking: Asking, header: str) -> None:
-    answer = asking.http.post(asking.endpoint, json={"query": "{ viewer { id } }"}, headers={"Authorization": header})
+@pytest.mark.parametrize("header", ["", "X-API-Key: wrong", "X-API-Key:", "Bearer x", "{key}", "Bearer: {key}"])
+def test_a_bad_key_is_refused(asking: Asking, server: LocalKili, header: str) -> None:
+    headers = {"Authorization": header.format(key=server.api_key)}
+    answer = asking.http.post(asking.endpoint, json={"query": "{ viewer { id } }"}, headers=headers)
     assert answer.status_code == 401
     assert answer.json()["errors"][0]["extensions"]["code"] == "UNAUTHENTICATED"
     assert answer.json()["data"] is None
     assert "wrong" not in answer.text
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE api_keys SET revoked = 1",
+        "UPDATE api_keys SET expiry_date = '2024-01-01T00:00:00.000Z'",
+        "UPDATE users SET activated = 0",
+    ],
+)
+def test_a_key_that_was_good_is_refused_from_then_on(server: LocalKili, asking: Asking, change: str) -> None:
+    assert asking.ask("{ me { id } }")
+    with server._running.writing() as connection:
+        connection.exec_driver_sql(change)
+    answer = asking.post("{ me { id } }")
+    assert answer.status_code == 401
+    assert "expired or was revoked" in answer.json()["errors"][0]["message"]
 
 
 def test_api_keys_are_the_users_own(server: LocalKili, asking: Asking) -> None:
@@ -72,6 +92,7 @@ def test_bodies_may_be_compressed(asking: Asking) -> None:
     assert asking.http.post(asking.endpoint, content=body, headers=headers).json()["data"]["me"]
     assert asking.http.post(asking.endpoint, content=body[:-9], headers=headers).status_code == 400
     assert asking.http.post(asking.endpoint, content=b"plain", headers=headers).status_code == 400
+    assert asking.http.post(asking.endpoint, content=body + body, headers=headers).status_code == 400
 
 
 @pytest.mark.parametrize(
@@ -82,6 +103,9 @@ def test_bodies_may_be_compressed(asking: Asking) -> None:
         (b'{"query": 3}', {}, 400),
         (b'{"query": "{ me { id } }", "variables": []}', {}, 400),
         (b'{"query": "{ me { id } }", "operationName": 1}', {}, 400),
+        (b'[{"query": "{ me { id } }"}]', {}, 400),
+        (b'{"query": "{ me { id } } # \xff"}', {}, 400),
+        (b'{"query": "{ me { id } }", "variables": {"a": ' + b"[" * 100_000 + b"]" * 100_000 + b"}}", {}, 400),
         (b'{"query": "{ me { id } }"}', {"Content-Type": "text/plain"}, 415),
         (b'{"query": "{ me { id } }"}', {"Content-Encoding": "br"}, 415),
     ],
@@ -107,6 +131,7 @@ def test_unknown_addresses_and_methods_are_told(asking: Asking, server: LocalKil
     assert asking.http.get(f"{server.url}/nothing").json()["errors"][0]["extensions"]["code"] == "NOT_FOUND"
     asked = asking.http.get(asking.endpoint)  # as a browser does
     assert asked.status_code == 405
+    assert asked.headers["allow"] == "POST"
     assert asked.json()["errors"][0]["message"].endswith("queries are sent to /api/label/v2/graphql with POST")
 
 
@@ -117,6 +142,18 @@ def test_the_schema_is_given_whole(asking: Asking) -> None:
     assert schema.mutation_type
     assert "countLabels" in schema.query_type.fields
     assert "appendManyLabels" in schema.mutation_type.fields
+
+
+def test_everything_in_the_schema_is_described(asking: Asking) -> None:
+    introspection = asking.body(get_introspection_query(schema_description=True))["data"]
+    bare = []
+    for name, kind in build_client_schema(introspection).type_map.items():
+        if name.startswith("__") or is_specified_scalar_type(kind):
+            continue
+        parts: dict[str, Any] = getattr(kind, "fields", None) or getattr(kind, "values", None) or {}
+        of_arguments = {f"{n}.{a}": arg for n, part in parts.items() for a, arg in getattr(part, "args", {}).items()}
+        bare += [f"{name}.{n}" for n, part in {"": kind, **parts, **of_arguments}.items() if not part.description]
+    assert bare == []
 
 
 def test_every_field_of_a_type_with_a_table_can_be_read() -> None:
@@ -143,7 +180,13 @@ def test_every_field_of_a_type_with_a_table_can_be_read() -> None:
         ('{ countLabels(where: {createdAt: "soon"}) }', "GRAPHQL_VALIDATION_FAILED", "`YYYY-MM-DD`"),
         ('{ countLabels(where: {search: "A.B.count >"}) }', "BAD_USER_INPUT", "category search"),
         ('{ countAssets(where: {metadata: {a: [1, "b"]}}) }', "BAD_USER_INPUT", "metadata filter `a`"),
-        ("mutation { appendManyToDataset(data: {}, where: {}) { id } }", "NOT_BUILT", "appendManyToDataset"),
+        ("{ labels(where: {}, first: 1.0, skip: 0) { id } }", "GRAPHQL_VALIDATION_FAILED", "whole number"),
+        (f"{{ labels(where: {{}}, first: {'9' * 5000}, skip: 0) {{ id }} }}", "GRAPHQL_VALIDATION_FAILED", "whole number"),
+        ("{ me " * 5000, "GRAPHQL_PARSE_FAILED", "too deeply"),
+        ("{ labels(where: {}, first: 1, skip: 0) { ...A } } fragment A on Label { labelOf { labels { ...A } } }", "GRAPHQL_VALIDATION_FAILED", "within itself"),
+        ("subscription { label }", "GRAPHQL_VALIDATION_FAILED", "not supported"),
+        ("mutation { appendManyToDataset(data: {}, where: {}) { id } }", "NOT_BUILT", "`appendManyToDataset` is not served by this version of local Kili; `appendManyAssets` is"),
+        ('{ createUploadBucketSignedUrls(filePaths: ["x"]) }', "NOT_BUILT", "contents that are URLs are taken"),
         ("query A { me { id } } query B { me { id } }", "BAD_USER_INPUT", "operationName"),
     ],
 )  # fmt: skip
@@ -206,6 +249,25 @@ def test_annotations_are_told_apart_by_type(asking: Asking, load: Load) -> None:
     assert label == {"annotations": [{k: annotation[k] for k in ("__typename", "id", "annotationValue")}]}
 
 
+def test_directives_decide_what_is_in_the_answer(asking: Asking, load: Load) -> None:
+    load(ASSET)
+    document = 'query ($s: Boolean!) { labels(where: {id: "l1"}, first: 1, skip: 0) { id @skip(if: $s) labelType @include(if: $s) } }'
+    assert asking.ask(document, s=True) == [{"labelType": "DEFAULT"}]
+    assert asking.ask(document, s=False) == [{"id": "l1"}]
+    assert asking.error(document)["extensions"]["code"] == "BAD_USER_INPUT"
+    written = 'mutation ($s: Boolean!) { deleteLabels(ids: ["l1"]) @include(if: $s) }'
+    assert asking.ask(written, s=False) == {}
+    assert asking.count("Label", {}) == 2
+
+
+def test_a_field_under_many_names_is_read(asking: Asking, load: Load) -> None:
+    load(ASSET)
+    names = [f"n{i}" for i in range(2500)]  # more than a statement of SQLite has columns
+    fields = " ".join(f"{name}: id" for name in names)
+    (label,) = asking.ask(f'{{ labels(where: {{id: "l1"}}, first: 1, skip: 0) {{ {fields} }} }}')
+    assert label == dict.fromkeys(names, "l1")
+
+
 def nested(levels: int, inner: str) -> str:
     return (
         f"{{ labels(where: {{}}, first: 10, skip: 0) {'{ labelOf { labels ' * levels} {{ {inner} }} {'} }' * levels} }}"
@@ -239,6 +301,27 @@ def test_contents_of_labels_can_be_behind_addresses(tmp_path: Any) -> None:
             assert client.get(label["jsonResponseUrl"]).json() == response(number)
         guessed = labels[0]["jsonResponseUrl"].replace("/l1?", "/l2?")
         assert client.get(guessed).status_code == 404
+
+
+def test_a_database_that_another_program_holds_is_told(asking: Asking, server: LocalKili) -> None:
+    folder = server._running.folder
+    with contextlib.closing(sqlite3.connect(folder / "kili.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with server._running.engine.connect() as connection:  # the pool gives this one to the next request
+            connection.exec_driver_sql("PRAGMA busy_timeout = 0")
+        error = asking.error('mutation { deleteLabels(ids: ["x"]) }')
+    assert error["extensions"]["code"] == "STORAGE_FAILED"
+    assert "another program" in error["message"]
+
+
+def test_a_failing_disk_is_told_by_every_address(server: LocalKili, asking: Asking) -> None:
+    database = server._running.folder / "kili.db"
+    server._running.engine.dispose()
+    database.rename(database.with_name("away"))
+    database.mkdir()
+    for answer in (asking.post("{ me { id } }"), asking.http.get(f"{server.url}/files?id=x")):
+        assert answer.status_code == 500
+        assert answer.json()["errors"][0]["extensions"]["code"] == "STORAGE_FAILED"
 
 
 def test_a_failure_of_the_server_names_the_request(

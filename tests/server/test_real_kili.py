@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from graphql import GraphQLError
 
 from kili_query.server import LocalKili
+from kili_query.server.search import parse_search
 from tests.server.asking import INTERFACE
 from tests.server.records import Record, asset_passes, label_passes, make_records
-from tests.test_oracle_kili import VERSION
+from tests.test_oracle_kili import VERSION, _ask, _corpus, _first
 from tests.test_oracle_kili import oracle as oracle  # the environment with the package
 
 pytestmark = pytest.mark.oracle
@@ -226,6 +228,19 @@ def test_assets_and_labels_are_appended(results: dict[str, Any]) -> None:
     assert label["labelType"] == "DEFAULT"
     assert label["jsonResponse"] == {"J": {"categories": [{"name": "A"}]}}
     assert label["author"] == {"email": "local@kili.invalid"}
+
+
+def test_searches_are_refused_just_where_its_validator_refuses_them(oracle: Path) -> None:
+    def accepted(text: str) -> bool:
+        try:
+            parse_search(text)
+        except GraphQLError:
+            return False
+        return True
+
+    texts = _first(6_000, _corpus())
+    answers = zip(texts, _ask(oracle, texts), strict=True)
+    assert [text for text, answer in answers if answer is not None and accepted(text) != answer] == []
 
 
 def test_an_unknown_field_is_refused_with_a_suggestion(results: dict[str, Any]) -> None:

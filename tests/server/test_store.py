@@ -110,6 +110,15 @@ def test_a_start_that_was_killed_early_is_taken_up(tmp_path: Path) -> None:
         assert server.projects() == []
 
 
+def test_what_somebody_puts_beside_the_files_is_no_matter(tmp_path: Path) -> None:
+    with start(tmp_path):
+        pass
+    (tmp_path / "files" / "mine").mkdir(parents=True)
+    (tmp_path / "files" / "stray").touch()
+    with start(tmp_path):
+        assert os.listdir(tmp_path / "files") == ["mine"]
+
+
 WRITER = """
 import json, sys
 from kili_query.server import LocalKili

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
 from kili_query.client._async.session import AsyncSession, Listing
@@ -48,7 +48,7 @@ class AsyncAssets(AsyncSession):
         project_id: Id,
         asset_id: str | None = None,
         skip: Natural = 0,
-        fields: Texts = DEFAULT_FIELDS,
+        fields: Texts | None = DEFAULT_FIELDS,
         asset_id_in: Texts | None = None,
         asset_id_not_in: Texts | None = None,
         consensus_mark_gt: Mark | None = None,
@@ -116,7 +116,7 @@ class AsyncAssets(AsyncSession):
         step_id_and_status_in: StepsWithStatus | None = None,
         step_id_and_status_not_in: StepsWithStatus | None = None,
         matching_labels_only: bool = False,
-    ) -> list[Row] | AsyncIterator[Row] | pd.DataFrame:
+    ) -> list[Row] | AsyncGenerator[Row] | pd.DataFrame:
         """The assets of a project, each as a dict of the asked fields, the oldest first.
 
         Parameters
@@ -158,6 +158,8 @@ class AsyncAssets(AsyncSession):
         coco_3.jpg LABELED
         """
         arguments = without_aliases(check_arguments(AsyncAssets.assets, locals()))
+        if arguments["fields"] is None:  # which is the default of `kili` 26
+            arguments["fields"] = DEFAULT_FIELDS
         _refuse_what_is_missing(arguments)
         call = Call.of("assets")
         wire.listing(arguments["fields"], None)  # a wrong field is told before anything is sent
@@ -282,7 +284,7 @@ class AsyncAssets(AsyncSession):
         listing = await self._asset_listing(project_id, asset_where({"project_id": project_id}), asked, call)
         return to_dataframe(wire.by_label(await self._listed(listing, call, self._bar(None))), "export_labels_as_df")
 
-    async def _generated_assets(self, arguments: dict[str, Any], call: Call) -> AsyncIterator[Row]:
+    async def _generated_assets(self, arguments: dict[str, Any], call: Call) -> AsyncGenerator[Row]:
         """Assets one by one. Nothing is sent before the first is asked for."""
         async for row in self._rows(await self._asked_assets(arguments, call), call, True):
             yield row
@@ -364,7 +366,7 @@ class AsyncAssets(AsyncSession):
             await self._fetch(behind, call)
             if matching is not None:
                 keep_labels(rows, matching)
-            return rows if len(asked) == len(fields) else without_unasked(rows, wire.given_fields(fields))
+            return rows if set(asked) == set(fields) else without_unasked(rows, wire.given_fields(fields))
 
         return Listing(
             noun="assets",

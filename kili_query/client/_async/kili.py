@@ -5,14 +5,13 @@ from __future__ import annotations
 from types import TracebackType
 from typing import Any, Self
 
-from kili_query.client._async.assets import AsyncAssets
-from kili_query.client._async.labels import AsyncLabels
-from kili_query.client._async.projects import AsyncProjects
 from kili_query.client._async.transport import AsyncTransport
+from kili_query.client._async.typed import AsyncAssets, AsyncLabels, AsyncProjects
 from kili_query.client.arguments import check_arguments
 from kili_query.client.limits import PROCESS_LIMIT
-from kili_query.client.settings import find_settings
+from kili_query.client.settings import find_settings, hidden
 from kili_query.client.types import CheckQueries
+from kili_query.errors import ArgumentError
 
 
 class AsyncKili(AsyncLabels, AsyncAssets, AsyncProjects):
@@ -20,7 +19,7 @@ class AsyncKili(AsyncLabels, AsyncAssets, AsyncProjects):
 
     Of each setting holds the first of: argument, environment variable (`KILI_API_KEY`, `KILI_API_ENDPOINT`,
     `KILI_VERIFY`, `KILI_DISABLE_TQDM`, `KILI_DISABLE_REQUEST_COMPRESSION`), file `kili-sdk-config.json` of the working
-    folder or the home folder (wire.md 1). Nothing is sent before the first call.
+    folder or the home folder. Nothing is sent before the first call.
 
     Parameters
     ----------
@@ -57,17 +56,23 @@ class AsyncKili(AsyncLabels, AsyncAssets, AsyncProjects):
         local_filter: bool = False,
         transport: Any = None,
     ) -> None:
+        key, api_key = hidden(api_key), None
         # the key is checked with the settings: what is said of arguments shows them
         unchecked = ("api_key", "transport", "client_name", "graphql_client_params")
         arguments = check_arguments(
             AsyncKili.__init__, {name: value for name, value in locals().items() if name not in unchecked}
         )
-        settings = find_settings(api_key, **arguments)
+        if transport is not None and not hasattr(transport, "handle_async_request"):
+            raise ArgumentError(
+                "transport", f"is of type {type(transport).__name__}; it takes an httpx.AsyncBaseTransport"
+            )
+        settings = find_settings(key, **arguments)
         limit = PROCESS_LIMIT if transport is None else None  # it protects Kili's servers, not what has no network
         super().__init__(settings, AsyncTransport(settings, limit, transport))
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({self._settings.endpoint!r})"
+        settings = getattr(self, "_settings", None)  # none if the constructor failed
+        return f"{type(self).__name__}({settings.endpoint!r})" if settings else f"{type(self).__name__}()"
 
     async def aclose(self) -> None:
         """Close the connections. The client can still be used; it opens new ones."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from typing import Any, Literal
 
 from kili_query.client._async.session import AsyncSession, Listing
@@ -52,7 +52,7 @@ class AsyncLabels(AsyncSession):
         skip: Natural = 0,
         type_in: LabelTypes | None = None,
         user_id: str | None = None,
-        disable_tqdm: bool = False,
+        disable_tqdm: bool | None = False,
         category_search: CategorySearch | None = None,
         *,
         as_generator: bool = False,
@@ -63,7 +63,7 @@ class AsyncLabels(AsyncSession):
         asset_group_name_not_in: Texts | None = None,
         output_format: Literal["dict", "parsed_label"] = "dict",
         asset_step_id_in: Texts | None = None,
-    ) -> list[Row] | AsyncIterator[Row]:
+    ) -> list[Row] | AsyncGenerator[Row]:
         """The labels of a project, each as a dict of the asked fields, the oldest first.
 
         Parameters
@@ -119,14 +119,14 @@ class AsyncLabels(AsyncSession):
         label_id: str | None = None,
         skip: Natural = 0,
         user_id: str | None = None,
-        disable_tqdm: bool = False,
+        disable_tqdm: bool | None = False,
         category_search: CategorySearch | None = None,
         *,
         as_generator: bool = False,
         asset_step_name_in: Texts | None = None,
         asset_step_status_in: StepStatuses | None = None,
         asset_step_id_in: Texts | None = None,
-    ) -> list[Row] | AsyncIterator[Row]:
+    ) -> list[Row] | AsyncGenerator[Row]:
         """The labels of type PREDICTION. Arguments and errors are those of `labels`.
 
         Parameters
@@ -159,14 +159,14 @@ class AsyncLabels(AsyncSession):
         label_id: str | None = None,
         skip: Natural = 0,
         user_id: str | None = None,
-        disable_tqdm: bool = False,
+        disable_tqdm: bool | None = False,
         category_search: CategorySearch | None = None,
         *,
         as_generator: bool = False,
         asset_step_name_in: Texts | None = None,
         asset_step_status_in: StepStatuses | None = None,
         asset_step_id_in: Texts | None = None,
-    ) -> list[Row] | AsyncIterator[Row]:
+    ) -> list[Row] | AsyncGenerator[Row]:
         """The labels of type INFERENCE. Arguments and errors are those of `labels`.
 
         Parameters
@@ -222,7 +222,7 @@ class AsyncLabels(AsyncSession):
             return len(await self._listed(listing, call, True))
         return await self._count(wire.COUNT, label_where(arguments, search.text), call, arguments["project_id"])
 
-    async def _label_rows(self, arguments: dict[str, Any], call: Call) -> list[Row] | AsyncIterator[Row]:
+    async def _label_rows(self, arguments: dict[str, Any], call: Call) -> list[Row] | AsyncGenerator[Row]:
         """The labels that the arguments of a method ask for, as a list or one by one."""
         refuse_parsed_labels("output_format", arguments.get("output_format"))
         fields = PREDICTION_FIELDS if arguments["fields"] is None else arguments["fields"]
@@ -233,7 +233,7 @@ class AsyncLabels(AsyncSession):
             await self._asked_labels(arguments, fields, call), call, self._bar(arguments["disable_tqdm"])
         )
 
-    async def _generated_labels(self, arguments: dict[str, Any], fields: Texts, call: Call) -> AsyncIterator[Row]:
+    async def _generated_labels(self, arguments: dict[str, Any], fields: Texts, call: Call) -> AsyncGenerator[Row]:
         """Labels one by one. Nothing is sent before the first is asked for."""
         async for row in self._rows(await self._asked_labels(arguments, fields, call), call, True):
             yield row
@@ -270,7 +270,7 @@ class AsyncLabels(AsyncSession):
             if keep is None:
                 return rows
             kept = [row for row in rows if keep(row["jsonResponse"])]
-            return kept if len(asked) == len(fields) else without_unasked(kept, fields)
+            return kept if set(asked) == set(fields) else without_unasked(kept, fields)
 
         return Listing(
             noun="labels",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import Any
 
 from kili_query.client._async.session import AsyncSession, Listing
@@ -37,7 +37,7 @@ class AsyncProjects(AsyncSession):
         disable_tqdm: bool | None = None,
         *,
         as_generator: bool = False,
-    ) -> list[Row] | AsyncIterator[Row]:
+    ) -> list[Row] | AsyncGenerator[Row]:
         """The projects that the key may see, each as a dict of the asked fields; `jsonInterface` is an object.
 
         Parameters
@@ -69,8 +69,8 @@ class AsyncProjects(AsyncSession):
             counting=wire.COUNT,
             where=project_where(arguments),
             page=100,
-            first=first,
-            skip=skip,
+            first=arguments["first"],
+            skip=arguments["skip"],
             decode=_decoded,
         )
         if as_generator:

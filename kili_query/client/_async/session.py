@@ -27,6 +27,9 @@ from kili_query.query import Query, parse
 PAGES_AHEAD = 3
 """Pages under way or waiting for the caller; more would only fill the memory."""
 
+LIST_PAGES_AHEAD = 4
+"""The same where all pages go into one list: each is taken as soon as it is there."""
+
 DOWNLOADS_AHEAD = 10
 """Answers behind addresses that are fetched at once, for each page."""
 
@@ -121,7 +124,9 @@ class AsyncSession:
                 ontology = (await self._project(project_id, call, anew=True)).ontology
         return compile_search(search, ontology, check=check, local_filter=self._settings.local_filter)
 
-    async def _pages(self, listing: Listing, call: Call, disable_tqdm: bool | None) -> AsyncGenerator[list[Row]]:
+    async def _pages(
+        self, listing: Listing, call: Call, disable_tqdm: bool | None, ahead: int
+    ) -> AsyncGenerator[list[Row]]:
         """The rows of a listing, page by page, in order. The next pages are fetched while one is looked at."""
         counted = await self._count(listing.counting, listing.where, call, listing.project_id)
         first, skip = (None, 0) if listing.filtered else (listing.first, listing.skip)
@@ -132,7 +137,7 @@ class AsyncSession:
         window = _Window(listing.skip if listing.filtered else 0, listing.first)
         seen: set[Any] = set()
         with progress_bar(wanted, listing.noun, disable_tqdm) as bar:
-            async with aclosing(self._fetched(listing, wanted, skip, first, call)) as pages:
+            async with aclosing(self._fetched(listing, wanted, skip, first, call, ahead)) as pages:
                 async for page in pages:
                     bar.update(page.given)
                     rows = page.rows
@@ -145,7 +150,7 @@ class AsyncSession:
                         return
 
     async def _fetched(
-        self, listing: Listing, wanted: int, skip: int, first: int | None, call: Call
+        self, listing: Listing, wanted: int, skip: int, first: int | None, call: Call, ahead: int
     ) -> AsyncGenerator[Page]:
         """The pages as the server gives them, until one comes short."""
         size = listing.page
@@ -156,7 +161,7 @@ class AsyncSession:
             for offset, length in zip(offsets, sizes, strict=True)
         ]
         lengths = iter(sizes)
-        async with aclosing(in_order(asked, PAGES_AHEAD)) as pages:
+        async with aclosing(in_order(asked, ahead)) as pages:
             async for page in pages:
                 yield page
                 if page.given < next(lengths):
@@ -177,7 +182,7 @@ class AsyncSession:
 
     async def _rows(self, listing: Listing, call: Call, disable_tqdm: bool | None) -> AsyncGenerator[Row]:
         """The rows of a listing, one by one."""
-        async with aclosing(self._pages(listing, call, disable_tqdm)) as pages:
+        async with aclosing(self._pages(listing, call, disable_tqdm, PAGES_AHEAD)) as pages:
             async for rows in pages:
                 for row in rows:
                     yield row
@@ -186,7 +191,7 @@ class AsyncSession:
         """The rows of a listing, all."""
         found: list[Row] = []
         with few_full_collections():
-            async with aclosing(self._pages(listing, call, disable_tqdm)) as pages:
+            async with aclosing(self._pages(listing, call, disable_tqdm, LIST_PAGES_AHEAD)) as pages:
                 async for rows in pages:
                     found += rows
         return found

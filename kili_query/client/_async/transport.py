@@ -8,7 +8,8 @@ import ssl
 import threading
 import weakref
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from pathlib import Path
 from time import monotonic
 from typing import Any, NamedTuple
@@ -163,7 +164,8 @@ class AsyncTransport:
         body = bytearray()
         client = self._begun()
         try:
-            request = client.stream(method, url, content=content, headers=sent, timeout=timeout, auth=with_key)
+            address = url if content is None else _parsed(url)
+            request = client.stream(method, address, content=content, headers=sent, timeout=timeout, auth=with_key)
             async with request as response:
                 async for chunk in response.aiter_bytes():
                     body += chunk
@@ -199,13 +201,17 @@ class AsyncTransport:
         if client is None:
             for place in filter(is_gone, list(self._clients)):
                 self._users.pop(self._clients.pop(place), None)
-            client = self._clients[here()] = httpx.AsyncClient(
-                transport=self._transport,
-                verify=self._verify,
-                limits=POOL,
-                headers=client_headers(),
-                follow_redirects=False,
-            )
+            try:
+                client = httpx.AsyncClient(
+                    transport=self._transport,
+                    verify=self._verify,
+                    limits=POOL,
+                    headers=client_headers(),
+                    follow_redirects=False,
+                )
+            except (ImportError, ValueError, httpx.InvalidURL) as error:
+                raise _no_proxy(error) from None
+            self._clients[here()] = client
         return client
 
     def _begun(self) -> httpx.AsyncClient:
@@ -225,19 +231,35 @@ class AsyncTransport:
         await client.aclose()
 
 
+_parsed = lru_cache(maxsize=16)(httpx.URL)
+"""Endpoints are the same for each call; downloads are not remembered, whose addresses hold secrets."""
+
+
 def _certificates(verify: bool | str) -> ssl.SSLContext | bool:
-    """What certificates are checked against: those of the system, or those that a path names.
+    """What certificates are checked against: those of certifi or SSL_CERT_FILE, or those that a path names.
 
     Raises
     ------
     ArgumentError: the path holds no certificates.
     """
-    if isinstance(verify, bool):
-        return httpx.create_ssl_context(verify=verify)
     try:
+        if isinstance(verify, bool):
+            return httpx.create_ssl_context(verify=verify)
         return ssl.create_default_context(**{"capath" if Path(verify).is_dir() else "cafile": verify})  # type: ignore[arg-type]
     except (ssl.SSLError, OSError) as error:
-        raise ArgumentError("verify", f"is `{verify}`, which holds no certificates: {error}") from None
+        file = verify if isinstance(verify, str) else os.environ.get("SSL_CERT_FILE")
+        said = f"is `{file}`" if isinstance(verify, str) else f"is {verify}, and SSL_CERT_FILE is `{file}`"
+        raise ArgumentError("verify", f"{said}, which holds no certificates: {error}") from None
+
+
+def _no_proxy(error: Exception) -> ApiConnectionError:
+    """What is wrong with the proxies of the environment, which nobody else has a say in."""
+    if isinstance(error, ImportError):
+        return ApiConnectionError('the environment names a SOCKS proxy, which needs `pip install "httpx[socks]"`')
+    return ApiConnectionError(
+        "a proxy variable of the environment (HTTP_PROXY, HTTPS_PROXY, ALL_PROXY, NO_PROXY) cannot be used; "
+        "it takes an address such as `http://proxy.example.com:8080`, NO_PROXY names of hosts"
+    )
 
 
 def _not_inflated(error: ApiError) -> bool:
@@ -274,8 +296,15 @@ def _not_answered(error: Exception, url: str, operation: Operation) -> Failure:
     """The failure that a request without an answer is. No message of httpx is shown: it may hold the address."""
     place = _without_query(url)
     if isinstance(error, (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)):
+        if untrusted := next((c for c in _causes(error) if isinstance(c, ssl.SSLCertVerificationError)), None):
+            told: ApiError = ApiConnectionError(
+                f"the certificate of {place} is not trusted: {untrusted.verify_message}; "
+                "`verify` takes the path of certificates to trust, or False",
+                operation=operation.name,
+            )
+            return Failure(told, Kind.FINAL)
         reason = _reason(error)
-        told: ApiError = ApiConnectionError(
+        told = ApiConnectionError(
             f"{place} cannot be reached{reason}; check the address (`api_endpoint`), the network, and that the server runs",
             operation=operation.name,
         )
@@ -290,14 +319,19 @@ def _not_answered(error: Exception, url: str, operation: Operation) -> Failure:
 
 def _reason(error: Exception) -> str:
     """The reason that the operating system gives, such as `Connection refused`."""
-    cause: BaseException | None = error
-    while cause is not None:
+    for cause in _causes(error):
         if isinstance(cause, OSError) and cause.strerror:
             # event loops put words of their own in place of the system's
             own = cause.strerror.startswith("Connect call failed")
             return f": {os.strerror(cause.errno or 0) if own else cause.strerror}"
-        cause = cause.__cause__ or cause.__context__
     return f": {error}" if str(error) else ""
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    """An error, what it came from, and so on."""
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
 
 
 def _without_query(url: str) -> str:

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
 from kili_query.client._sync.session import Listing, Session
@@ -49,7 +49,7 @@ class Assets(Session):
         project_id: Id,
         asset_id: str | None = None,
         skip: Natural = 0,
-        fields: Texts = DEFAULT_FIELDS,
+        fields: Texts | None = DEFAULT_FIELDS,
         asset_id_in: Texts | None = None,
         asset_id_not_in: Texts | None = None,
         consensus_mark_gt: Mark | None = None,
@@ -117,7 +117,7 @@ class Assets(Session):
         step_id_and_status_in: StepsWithStatus | None = None,
         step_id_and_status_not_in: StepsWithStatus | None = None,
         matching_labels_only: bool = False,
-    ) -> list[Row] | Iterator[Row] | pd.DataFrame:
+    ) -> list[Row] | Generator[Row] | pd.DataFrame:
         """The assets of a project, each as a dict of the asked fields, the oldest first.
 
         Parameters
@@ -159,6 +159,8 @@ class Assets(Session):
         coco_3.jpg LABELED
         """
         arguments = without_aliases(check_arguments(Assets.assets, locals()))
+        if arguments["fields"] is None:  # which is the default of `kili` 26
+            arguments["fields"] = DEFAULT_FIELDS
         _refuse_what_is_missing(arguments)
         call = Call.of("assets")
         wire.listing(arguments["fields"], None)  # a wrong field is told before anything is sent
@@ -283,7 +285,7 @@ class Assets(Session):
         listing = self._asset_listing(project_id, asset_where({"project_id": project_id}), asked, call)
         return to_dataframe(wire.by_label(self._listed(listing, call, self._bar(None))), "export_labels_as_df")
 
-    def _generated_assets(self, arguments: dict[str, Any], call: Call) -> Iterator[Row]:
+    def _generated_assets(self, arguments: dict[str, Any], call: Call) -> Generator[Row]:
         """Assets one by one. Nothing is sent before the first is asked for."""
         for row in self._rows(self._asked_assets(arguments, call), call, True):
             yield row
@@ -363,7 +365,7 @@ class Assets(Session):
             self._fetch(behind, call)
             if matching is not None:
                 keep_labels(rows, matching)
-            return rows if len(asked) == len(fields) else without_unasked(rows, wire.given_fields(fields))
+            return rows if set(asked) == set(fields) else without_unasked(rows, wire.given_fields(fields))
 
         return Listing(
             noun="assets",

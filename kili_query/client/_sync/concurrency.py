@@ -60,25 +60,33 @@ def in_order(calls: Iterable[Callable[[], T]], ahead: int) -> Generator[T]:
     that waits for a slow server must not keep the program from ending after Ctrl-C.
     """
     remaining = iter(calls)
-    under_way: deque[Future[T]] = deque()
+    under_way: deque[tuple[Callable[[], T], Future[T]]] = deque()
     outer = _given_up()
     given_up = outer or threading.Event()
+    process = os.getpid()
 
     def begin(most: int) -> None:
+        nonlocal process, given_up
+        if process != os.getpid():
+            # the threads have stayed in the parent: a forked child that goes on does their work anew
+            process, given_up = os.getpid(), threading.Event()
+            begun = [call for call, _ in under_way]
+            under_way.clear()
+            under_way.extend((call, _started(call, given_up)) for call in begun)
         while len(under_way) < most and (call := next(remaining, None)) is not None:
             if given_up.is_set():
                 raise GivenUp
-            under_way.append(_started(call, given_up))
+            under_way.append((call, _started(call, given_up)))
 
     try:
         begin(1)
         while under_way:
-            result = under_way.popleft().result()
+            result = under_way.popleft()[1].result()
             begin(ahead - 1)
             yield result
             begin(ahead)
     finally:
-        if outer is None:
+        if outer is None and process == os.getpid():
             given_up.set()
 
 

@@ -6,14 +6,13 @@ from __future__ import annotations
 from types import TracebackType
 from typing import Any, Self
 
-from kili_query.client._sync.assets import Assets
-from kili_query.client._sync.labels import Labels
-from kili_query.client._sync.projects import Projects
 from kili_query.client._sync.transport import Transport
+from kili_query.client._sync.typed import Assets, Labels, Projects
 from kili_query.client.arguments import check_arguments
 from kili_query.client.limits import PROCESS_LIMIT
-from kili_query.client.settings import find_settings
+from kili_query.client.settings import find_settings, hidden
 from kili_query.client.types import CheckQueries
+from kili_query.errors import ArgumentError
 
 
 class Kili(Labels, Assets, Projects):
@@ -21,7 +20,7 @@ class Kili(Labels, Assets, Projects):
 
     Of each setting holds the first of: argument, environment variable (`KILI_API_KEY`, `KILI_API_ENDPOINT`,
     `KILI_VERIFY`, `KILI_DISABLE_TQDM`, `KILI_DISABLE_REQUEST_COMPRESSION`), file `kili-sdk-config.json` of the working
-    folder or the home folder (wire.md 1). Nothing is sent before the first call.
+    folder or the home folder. Nothing is sent before the first call.
 
     Parameters
     ----------
@@ -58,17 +57,21 @@ class Kili(Labels, Assets, Projects):
         local_filter: bool = False,
         transport: Any = None,
     ) -> None:
+        key, api_key = hidden(api_key), None
         # the key is checked with the settings: what is said of arguments shows them
         unchecked = ("api_key", "transport", "client_name", "graphql_client_params")
         arguments = check_arguments(
             Kili.__init__, {name: value for name, value in locals().items() if name not in unchecked}
         )
-        settings = find_settings(api_key, **arguments)
+        if transport is not None and not hasattr(transport, "handle_request"):
+            raise ArgumentError("transport", f"is of type {type(transport).__name__}; it takes an httpx.BaseTransport")
+        settings = find_settings(key, **arguments)
         limit = PROCESS_LIMIT if transport is None else None  # it protects Kili's servers, not what has no network
         super().__init__(settings, Transport(settings, limit, transport))
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({self._settings.endpoint!r})"
+        settings = getattr(self, "_settings", None)  # none if the constructor failed
+        return f"{type(self).__name__}({settings.endpoint!r})" if settings else f"{type(self).__name__}()"
 
     def close(self) -> None:
         """Close the connections. The client can still be used; it opens new ones."""

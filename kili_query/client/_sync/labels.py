@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from typing import Any, Literal
 
 from kili_query.client._sync.session import Listing, Session
@@ -53,7 +53,7 @@ class Labels(Session):
         skip: Natural = 0,
         type_in: LabelTypes | None = None,
         user_id: str | None = None,
-        disable_tqdm: bool = False,
+        disable_tqdm: bool | None = False,
         category_search: CategorySearch | None = None,
         *,
         as_generator: bool = False,
@@ -64,7 +64,7 @@ class Labels(Session):
         asset_group_name_not_in: Texts | None = None,
         output_format: Literal["dict", "parsed_label"] = "dict",
         asset_step_id_in: Texts | None = None,
-    ) -> list[Row] | Iterator[Row]:
+    ) -> list[Row] | Generator[Row]:
         """The labels of a project, each as a dict of the asked fields, the oldest first.
 
         Parameters
@@ -120,14 +120,14 @@ class Labels(Session):
         label_id: str | None = None,
         skip: Natural = 0,
         user_id: str | None = None,
-        disable_tqdm: bool = False,
+        disable_tqdm: bool | None = False,
         category_search: CategorySearch | None = None,
         *,
         as_generator: bool = False,
         asset_step_name_in: Texts | None = None,
         asset_step_status_in: StepStatuses | None = None,
         asset_step_id_in: Texts | None = None,
-    ) -> list[Row] | Iterator[Row]:
+    ) -> list[Row] | Generator[Row]:
         """The labels of type PREDICTION. Arguments and errors are those of `labels`.
 
         Parameters
@@ -160,14 +160,14 @@ class Labels(Session):
         label_id: str | None = None,
         skip: Natural = 0,
         user_id: str | None = None,
-        disable_tqdm: bool = False,
+        disable_tqdm: bool | None = False,
         category_search: CategorySearch | None = None,
         *,
         as_generator: bool = False,
         asset_step_name_in: Texts | None = None,
         asset_step_status_in: StepStatuses | None = None,
         asset_step_id_in: Texts | None = None,
-    ) -> list[Row] | Iterator[Row]:
+    ) -> list[Row] | Generator[Row]:
         """The labels of type INFERENCE. Arguments and errors are those of `labels`.
 
         Parameters
@@ -221,7 +221,7 @@ class Labels(Session):
             return len(self._listed(listing, call, True))
         return self._count(wire.COUNT, label_where(arguments, search.text), call, arguments["project_id"])
 
-    def _label_rows(self, arguments: dict[str, Any], call: Call) -> list[Row] | Iterator[Row]:
+    def _label_rows(self, arguments: dict[str, Any], call: Call) -> list[Row] | Generator[Row]:
         """The labels that the arguments of a method ask for, as a list or one by one."""
         refuse_parsed_labels("output_format", arguments.get("output_format"))
         fields = PREDICTION_FIELDS if arguments["fields"] is None else arguments["fields"]
@@ -230,7 +230,7 @@ class Labels(Session):
             return self._generated_labels(arguments, fields, call)
         return self._listed(self._asked_labels(arguments, fields, call), call, self._bar(arguments["disable_tqdm"]))
 
-    def _generated_labels(self, arguments: dict[str, Any], fields: Texts, call: Call) -> Iterator[Row]:
+    def _generated_labels(self, arguments: dict[str, Any], fields: Texts, call: Call) -> Generator[Row]:
         """Labels one by one. Nothing is sent before the first is asked for."""
         for row in self._rows(self._asked_labels(arguments, fields, call), call, True):
             yield row
@@ -265,7 +265,7 @@ class Labels(Session):
             if keep is None:
                 return rows
             kept = [row for row in rows if keep(row["jsonResponse"])]
-            return kept if len(asked) == len(fields) else without_unasked(kept, fields)
+            return kept if set(asked) == set(fields) else without_unasked(kept, fields)
 
         return Listing(
             noun="labels",

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from typing import Any
 
 from kili_query.client._sync.session import Listing, Session
@@ -38,7 +38,7 @@ class Projects(Session):
         disable_tqdm: bool | None = None,
         *,
         as_generator: bool = False,
-    ) -> list[Row] | Iterator[Row]:
+    ) -> list[Row] | Generator[Row]:
         """The projects that the key may see, each as a dict of the asked fields; `jsonInterface` is an object.
 
         Parameters
@@ -70,8 +70,8 @@ class Projects(Session):
             counting=wire.COUNT,
             where=project_where(arguments),
             page=100,
-            first=first,
-            skip=skip,
+            first=arguments["first"],
+            skip=arguments["skip"],
             decode=_decoded,
         )
         if as_generator:

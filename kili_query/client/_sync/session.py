@@ -28,6 +28,9 @@ from kili_query.query import Query, parse
 PAGES_AHEAD = 3
 """Pages under way or waiting for the caller; more would only fill the memory."""
 
+LIST_PAGES_AHEAD = 4
+"""The same where all pages go into one list: each is taken as soon as it is there."""
+
 DOWNLOADS_AHEAD = 10
 """Answers behind addresses that are fetched at once, for each page."""
 
@@ -122,7 +125,7 @@ class Session:
                 ontology = (self._project(project_id, call, anew=True)).ontology
         return compile_search(search, ontology, check=check, local_filter=self._settings.local_filter)
 
-    def _pages(self, listing: Listing, call: Call, disable_tqdm: bool | None) -> Generator[list[Row]]:
+    def _pages(self, listing: Listing, call: Call, disable_tqdm: bool | None, ahead: int) -> Generator[list[Row]]:
         """The rows of a listing, page by page, in order. The next pages are fetched while one is looked at."""
         counted = self._count(listing.counting, listing.where, call, listing.project_id)
         first, skip = (None, 0) if listing.filtered else (listing.first, listing.skip)
@@ -133,7 +136,7 @@ class Session:
         window = _Window(listing.skip if listing.filtered else 0, listing.first)
         seen: set[Any] = set()
         with progress_bar(wanted, listing.noun, disable_tqdm) as bar:
-            with closing(self._fetched(listing, wanted, skip, first, call)) as pages:
+            with closing(self._fetched(listing, wanted, skip, first, call, ahead)) as pages:
                 for page in pages:
                     bar.update(page.given)
                     rows = page.rows
@@ -145,7 +148,9 @@ class Session:
                     if window.full:
                         return
 
-    def _fetched(self, listing: Listing, wanted: int, skip: int, first: int | None, call: Call) -> Generator[Page]:
+    def _fetched(
+        self, listing: Listing, wanted: int, skip: int, first: int | None, call: Call, ahead: int
+    ) -> Generator[Page]:
         """The pages as the server gives them, until one comes short."""
         size = listing.page
         offsets = range(0, wanted, size)
@@ -155,7 +160,7 @@ class Session:
             for offset, length in zip(offsets, sizes, strict=True)
         ]
         lengths = iter(sizes)
-        with closing(in_order(asked, PAGES_AHEAD)) as pages:
+        with closing(in_order(asked, ahead)) as pages:
             for page in pages:
                 yield page
                 if page.given < next(lengths):
@@ -176,7 +181,7 @@ class Session:
 
     def _rows(self, listing: Listing, call: Call, disable_tqdm: bool | None) -> Generator[Row]:
         """The rows of a listing, one by one."""
-        with closing(self._pages(listing, call, disable_tqdm)) as pages:
+        with closing(self._pages(listing, call, disable_tqdm, PAGES_AHEAD)) as pages:
             for rows in pages:
                 for row in rows:
                     yield row
@@ -185,7 +190,7 @@ class Session:
         """The rows of a listing, all."""
         found: list[Row] = []
         with few_full_collections():
-            with closing(self._pages(listing, call, disable_tqdm)) as pages:
+            with closing(self._pages(listing, call, disable_tqdm, LIST_PAGES_AHEAD)) as pages:
                 for rows in pages:
                     found += rows
         return found

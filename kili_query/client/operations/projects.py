@@ -111,15 +111,19 @@ def read_rows(rows: list[Row]) -> list[Row]:
     return rows
 
 
-def creation(title: str, input_type: str | None, json_interface: Mapping[str, Any], description: str) -> dict[str, Any]:
+def creation(
+    title: str, input_type: str | None, json_interface: Mapping[str, Any] | None, description: str
+) -> dict[str, Any]:
     """The variables that create a project.
 
     Raises
     ------
-    ArgumentError: the input type is missing, or the interface is no ontology.
+    ArgumentError: the input type or the interface is missing, or the interface is no ontology.
     """
     if input_type is None:
         raise ArgumentError("input_type", "is not given; it takes what is labelled, such as `IMAGE` or `TEXT`")
+    if json_interface is None:
+        raise ArgumentError("json_interface", 'is not given; it takes an ontology, such as `{"jobs": {}}`')
     try:
         Ontology.from_json_interface(json_interface, input_type)
         text = json.dumps(json_interface, allow_nan=False)
