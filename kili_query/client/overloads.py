@@ -32,7 +32,7 @@ TABLES: Cases = {
     ROWS: {"format": "None = None", "as_generator": "Literal[False] = False"},
     GENERATOR: {"format": "None = None", "as_generator": "Literal[True]"},
     TABLE: {"format": 'Literal["pandas"]', "as_generator": "Literal[False] = False"},
-    f"{ROWS} | {GENERATOR} | {TABLE}": {"as_generator": "bool"},
+    f"{ROWS} | {GENERATOR}": {"format": "None = None", "as_generator": "bool"},
 }
 
 

@@ -180,10 +180,7 @@ def lint_files(
     """
     files, told = iter(files), set[tuple[str, str]]()
     here = _here(files, ontologies, fix, 1 if workers else _BEGIN)  # what the first file needs, the others find ready
-    there = (
-        _there(files, ontologies, fix, workers) if workers != 1 else (_linted(file, ontologies, fix) for file in files)
-    )
-    for report, problems in chain(here, there):
+    for report, problems in chain(here, _there(files, ontologies, fix, workers)):
         new = {(problem.where, problem.message): problem for problem in problems}
         yield Linted(report, tuple(problem for key, problem in new.items() if key not in told))
         told.update(new)

@@ -11,7 +11,7 @@ from lsprotocol import types
 from kili_query.editor.embedded import Edit, EmbeddedQuery
 from kili_query.editor.lsp_documents import Document, extent, pieces, smallest_fix
 from kili_query.editor.positions import Position
-from kili_query.errors import Diagnostic, Fix, Severity, Span
+from kili_query.errors import Diagnostic, Fix, QuerySyntaxError, Severity, Span
 from kili_query.lang import assist
 from kili_query.lang.assist import Kind, QuickFix, Role, Word
 from kili_query.lang.parser import parse_tree
@@ -201,7 +201,7 @@ def completions(checked: Checked, offset: int, *, markdown: bool = True) -> type
                 detail=found.detail or None,
                 documentation=_documentation(found.documentation, markdown) if found.documentation else None,
                 sort_text=f"{order:05}",
-                filter_text=found.label if fits else found.typed,
+                filter_text=found.label if fits else found.typed + found.label,  # what is typed, then the nearest
                 text_edit=edit,
             )
         )
@@ -246,9 +246,18 @@ def symbols(checked: Checked) -> types.DocumentSymbol:
         )
         for symbol in checked.document.symbols(checked.query, checked.ontology)
     ]
-    title = " ".join(text.split()) or "empty query"
+    title = " ".join(_without_comments(text).split()) or "empty query"
     title = title if len(title) <= 60 else title[:59] + "…"
     return types.DocumentSymbol(title, types.SymbolKind.String, whole, whole, checked.query.context, children=inner)
+
+
+def _without_comments(text: str) -> str:
+    if "#" not in text:
+        return text
+    try:
+        return to_text(parse_tree(text))
+    except QuerySyntaxError:
+        return text
 
 
 def hints(checked: Checked) -> Iterator[types.InlayHint]:

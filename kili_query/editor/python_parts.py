@@ -13,14 +13,14 @@ from kili_query.editor.python_names import Block
 from kili_query.editor.python_source import MARK, parse_source
 
 # Where a line starts that begins a statement, unless a literal, a bracket or a backslash reaches over it.
-_BEGIN = r"\n(?={indent}[^\s#)\]}}\\])(?!{indent}(?:elif|else|except|finally)\b)"
+_BEGIN = r"\n(?={indent}[^\s#)\]}}\\\ufeff])(?!{indent}(?:elif|else|except|finally)\b)"
 _MODULE = re.compile(_BEGIN.format(indent=""))
 # What surely is a statement, and not a line of a literal or of a list.
 _CODE = re.compile(
     r"[ \t]*(?:@|(?:async|assert|class|def|del|for|from|global|if|import|match|raise|return|try|while|with)\b"
     r"|[^\W\d][\w.\[\]]*[ \t]*(?:=(?!=)|\())"
 )
-_DECORATOR = re.compile(r"^[\ufeff\f \t]*@", re.MULTILINE)
+_DECORATOR = re.compile(r"(?:\A\ufeff?|[\f\r])[\f \t]*@")  # elsewhere it begins a text, or stands in a block inside
 _CLASS = re.compile(
     r"(?P<header>(?:@[^\n]*\n)*class\b[^\n]*:[ \t]*(?:#[^\n]*)?\r?\n(?:[ \t]*(?:#[^\n]*)?\r?\n)*)(?P<indent>[ \t]+)(?=[^\s#])"
 )
@@ -70,7 +70,6 @@ class _Part(NamedTuple):
     text: str
     blocks: list[tuple[int, Block]]
     """Each with where it starts in the text."""
-    parses: bool
     ended: bool
     """True if it is known that nothing is open at the end."""
 
@@ -113,7 +112,7 @@ class Parts:
         while at < len(texts):
             part, after = read(texts[at]), at + 1
             if not part.ended or ends_with_mark(part.text):
-                end = self._end(texts, at, min(at + patience, len(texts)), read)
+                end = self._end(texts, at, min(at + patience, len(texts)))
                 if end is None:  # something has no end: up to the next line that cannot belong to it
                     patience = _PATIENCE
                     while after < len(texts) and not _CODE.match(texts[after]):
@@ -126,12 +125,13 @@ class Parts:
             yield part
             at = after
 
-    def _end(self, texts: Sequence[str], start: int, stop: int, read: Callable[[str], _Part]) -> int | None:
+    def _end(self, texts: Sequence[str], start: int, stop: int) -> int | None:
         """Behind the text where everything has ended that begins at `start`; None if it does not."""
-        depth, state = 0, ""
+        depth, state, decorates = 0, "", False
         for at in range(start, stop):
             text = texts[at]
-            decorates = not state and not depth and _DECORATOR.search(text) and not read(text).ended
+            if not state and not depth:
+                decorates = _DECORATOR.search(text) is not None
             low, change, state = self._end_of(text, "" if state == _CONTINUED else state)
             if depth + low < 0:
                 return None
@@ -153,15 +153,14 @@ class Parts:
     # -- reading a part ------------------------------------------------------------------------------------------------
 
     def _of_module(self, text: str) -> _Part:
-        inner = self._class(text) if len(text) >= self._long else None
-        if inner:
-            return inner
-        block = self._block(text)
-        return _Part(text, [(0, block)], block.parses, block.parses)
+        return (len(text) >= self._long and self._class(text)) or self._alone(text)
 
     def _of_class(self, text: str) -> _Part:
-        block = self._block(text, in_class=True)
-        return _Part(text, [(0, block)], block.parses, block.parses)
+        return self._alone(text, in_class=True)
+
+    def _alone(self, text: str, *, in_class: bool = False) -> _Part:
+        block = self._block(text, in_class=in_class)
+        return _Part(text, [(0, block)], block.parses)
 
     def _class(self, text: str) -> _Part | None:
         """The methods of a class, and the class without them; None if the text is not a class alone."""
@@ -187,7 +186,7 @@ class Parts:
         tree = self._trees[short] = self._old_trees.get(short) or parse_source(short)
         skeleton = self._block("".join([one.text for one in rest]), tree=tree)
         blocks.insert(0, (0, skeleton))
-        return _Part(text, blocks, all(block.parses for _, block in blocks), ended and skeleton.parses)
+        return _Part(text, blocks, ended and skeleton.parses)
 
     def _block(self, text: str, *, in_class: bool = False, tree: ast.Module | str | None = None) -> Block:
         """A block with this text; one of its own for each place."""
@@ -225,7 +224,7 @@ def _without_method(block: Block) -> _Left | None:
 def _left(text: str, start: int, statement: str) -> _Left:
     before, after = _INK.sub(" ", text[:start]), _INK.sub(" ", text[start + len(statement) :])
     indent = before[len(before.rstrip("\t\f ")) :]
-    short = "".join(_BREAK.findall(before)) + indent + statement + "".join(_BREAK.findall(after))
+    short = "\n" * len(_BREAK.findall(before)) + indent + statement + "\n" * len(_BREAK.findall(after))
     return _Left(before + statement + after, short)
 
 

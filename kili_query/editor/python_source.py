@@ -22,6 +22,7 @@ MARK = re.compile(r"#[ \t]*kili-query[ \t]*(?=$|#|\r|\n)", re.MULTILINE)
 
 FILTERS_ARGUMENT = "asset_filter_kwargs"
 _WORDS = re.compile(r"category_search|asset_filter_kwargs|kili_query")
+_READINGS = 100  # that are kept of a short block
 
 
 def find_in_python(source: str) -> Found:
@@ -139,6 +140,8 @@ def _read(block: Block, names: Names, value: ast.expr | None = None, wanted: Wan
     question = value, wanted
     reading = block.readings.get(question)
     if reading is None or not reading.holds(names):
+        if len(block.readings) > _READINGS + len(block.source):
+            block.readings.clear()  # of names and projects that were typed and are no more
         finder = _Finder(block, names)
         if value and wanted:
             finder.take_value(value, wanted)

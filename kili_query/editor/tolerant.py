@@ -24,6 +24,7 @@ _TOKEN = re.compile(
 _PREFIX = re.compile(r"(?<!\w)(?:[rR]?[bBfFtT]|[bBfFtT][rR]|[rRuU])\Z")
 _TEXT, _OTHER, _COMMENT = "\x01", "\x02", " "  # what stands for literals, for bytes and f-strings, for comments
 _ROW = r"\x01+(?:(?:[ \t\f\r\n]|\\\r?\n)*\x01+)*"
+_ANY, _ANY_ROW = re.compile(r"[\x01\x02]"), re.compile(rf"{_ROW}|\x02+")
 _OPEN_ROW = rf"[ \t\f\r\n(]*(?P<row>{_ROW}|\x02+)"
 _COMPUTED = re.compile(r"(?:[ \t\f\r\n]|\\\r?\n)*(?:\.[ \t]*[A-Za-z]|[%+*\[\x02])")
 _ARGUMENT = re.compile(
@@ -249,9 +250,8 @@ class _Finder:
             start, end = self._line(other)
         while self.code[start - 1 : start] in (_TEXT, _OTHER):  # a literal of several lines that ends here
             start -= 1
-        for row in re.compile(rf"{_ROW}|\x02+").finditer(self.code, start):
-            if row.start() >= end:
-                break
+        while (first := _ANY.search(self.code, start, end)) and (row := _ANY_ROW.match(self.code, first.start())):
+            start = row.end()
             if _ENTRY.match(self.code, row.end()):
                 continue  # a key, whose value is the query
             if row[0][0] == _OTHER:

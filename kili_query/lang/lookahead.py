@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Sequence
+from html import unescape
 from typing import TYPE_CHECKING, NamedTuple
 
 from kili_query.errors import Diagnostic, Fix, Span
@@ -94,11 +95,22 @@ def foreign_character(at: At) -> Diagnostic | None:
     return Diagnostic("KQ101", message, span, hint, Fix(span, " " if char.isspace() else ""))
 
 
+def escaped_for_html(at: At) -> Diagnostic | None:
+    """`&gt;`, as web pages have it."""
+    found = _ENTITIES.match(at.text, at.position)
+    if found is None:
+        return None
+    span, meant = Span(*found.span()), unescape(found[0])
+    message = f"`{shown(found[0])}` is how web pages write `{shown(meant)}`"
+    return Diagnostic("KQ101", message, span, f"write `{shown(meant)}`", Fix(span, meant))
+
+
 def look_alike(at: At) -> Diagnostic | None:
     """A word of signs that look like those of the language, as other keyboards have them."""
     found = _NOT_ASCII.match(at.text, at.position)
     meant = plain(found[0]) if found else ""
-    if found is None or not meant.isascii():
+    # NFKC makes `2` of `²` too, which stands for something else
+    if found is None or not meant.isascii() or any(unicodedata.category(char) == "No" for char in found[0]):
         return None
     span = Span(*found.span())
     message = f"`{shown(found[0])}` looks like `{meant}`, and is U+{ord(found[0][0]):04X}"
@@ -106,3 +118,4 @@ def look_alike(at: At) -> Diagnostic | None:
 
 
 _NOT_ASCII = re.compile(r"[^\x00-\x7f\s]+")
+_ENTITIES = re.compile(r"(?:&(?:gt|lt|amp|quot|apos|nbsp);)+")

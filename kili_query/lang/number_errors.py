@@ -20,6 +20,9 @@ from kili_query.lang.operators import BY_SYMBOL, Operator
 _DECIMAL = re.compile(r"[+-]?(?:\d+\.\d+|\d+\.(?![.\d])|\.\d+|\d+(?=[eE]))(?:[eE][+-]?\d+)?")
 _DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+(?!\d)")
 _GROUPED = re.compile(r"[+-]?\d+(?:[_,'’ ]\d{3})+(?![\d.])")
+_DOTTED = re.compile(r"[+-]?\d{1,3}(?:\.\d{3}){2,}(?![\d.])")
+_THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}\.\d{3}")
+"""A whole number in some countries, and none in others."""
 _CONNECTIVE = re.compile(r"and|or", re.IGNORECASE)
 _UPPER = re.compile(r"\.\.\s*(\d*)")
 _SPACED_SIGN = re.compile(r"([+-])\s+(\d+)")
@@ -71,7 +74,7 @@ def number_before(at: At) -> Diagnostic | None:
     """What is wrong with a comparison whose number began before this place, if the fault is in the number."""
     symbol, start, number = _compared_before(at)
     decimal = decimal_around(at)
-    if decimal is None and symbol and not _GROUPED.match(at.text, number.start):
+    if decimal is None and symbol in ("<", "<=", ">", ">=") and not _GROUPED.match(at.text, number.start):
         decimal = _DECIMAL_COMMA.match(at.text, number.start)
     if decimal:
         return _decimal(decimal, BY_SYMBOL.get(symbol), start)
@@ -91,6 +94,16 @@ def number_before(at: At) -> Diagnostic | None:
     elif at.position == number.end and at.word[:1].isalpha() and not _CONNECTIVE.match(at.word):  # 1k
         hint = "a number has nothing but digits"
     return unexpected(at, A_CONNECTIVE, hint, fix) if hint else None
+
+
+def listed_numbers(at: At, more: re.Match[str]) -> Fix | None:
+    """`== 1, 2`: the list that is meant, where `more` is the comma that stands here and the numbers behind it."""
+    symbol, start, number = _compared_before(at)
+    if symbol not in ("==", "!="):
+        return None
+    numbers = re.findall(r"[+-]?\d+", at.text[slice(*number)] + more[0])
+    text = f"{'NOT ' * (symbol == '!=')}IN ({', '.join(numbers)})"
+    return Fix(Span(start, more.end()), text)
 
 
 def _compared_before(at: At) -> tuple[str, int, Span]:
@@ -122,6 +135,10 @@ def decimal_in_set(match: re.Match[str]) -> Diagnostic:
 
 def _decimal(match: re.Match[str], operator: Operator | None, start: int) -> Diagnostic:
     """A number that is not whole: counts are, so there is a whole comparison that means the same."""
+    if grouped := _DOTTED.match(match.string, match.start()):  # 1.000.000
+        span, digits = Span(*grouped.span()), grouped[0].replace(".", "")
+        message = f"`{shown(grouped[0])}` is not {A_NUMBER}"
+        return Diagnostic("KQ106", message, span, f"digits are not grouped: write `{shown(digits)}`", Fix(span, digits))
     span = Span(*match.span())
     message = f"`{shown(match[0])}` is not {A_NUMBER}"
     value = _exact(match[0].replace(",", "."))
@@ -140,6 +157,9 @@ def _decimal(match: re.Match[str], operator: Operator | None, start: int) -> Dia
         same, number = Operator.LE, below
     text = f"{same.symbol} {number}"
     hint = f"counts are whole numbers; the same is `{text}`"
+    if _THOUSANDS.fullmatch(match[0]):
+        thousands = f"{operator.symbol} {match[0].replace('.', '')}"
+        return Diagnostic("KQ106", message, span, f"{hint}, or `{thousands}` if the dot groups digits")
     return Diagnostic("KQ106", message, span, hint, Fix(Span(start, span.end), text))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 from kili_query.errors import Diagnostic, Fix, Span
@@ -34,8 +35,10 @@ _CALL = re.compile(
 )
 _QUOTED_COUNT = re.compile(rf"[{QUOTES}]([A-Za-z][\w*-]*\.[A-Za-z][\w*-]*\.count)[{QUOTES}]")
 _SEVERAL = re.compile(
-    rf"(?P<job>{_NAME})\s*\.\s*[(\[{{]?\s*(?P<one>{_NAME})\s*(?:,|\||\bOR\b|/)\s*(?P<other>{_NAME})[^.<>=]*\.\s*count\b"
+    rf"(?P<job>{_NAME})\s*\.\s*[(\[{{]?\s*(?P<one>{_NAME})\s*(?:,|[|&]|\bOR\b|\bAND\b|/)\s*(?P<other>{_NAME})[^.<>=]*\.\s*count\b"
 )
+_LIKE_A_NAME = re.compile(rf"(?:[^\W_]|_(?!.*\s)|[{QUOTES}])[^{{}}$\[\]]*", re.DOTALL)
+"""What can be meant as a name. A sign before it is more likely of a list, brackets are of another language."""
 _AS_COUNT = (
     "n", "num", "number", "total", "size", "length", "len", "sum", "value", "values", "amount", "quantity", "qty", "cnt",
     "anzahl", "nombre",
@@ -84,18 +87,22 @@ def diagnose_operand(at: At) -> Diagnostic:
     if last.text.lower() == "count" and len(names) == 2 and dots and all(name.good for name in names):
         return _dots(names, last, parts[0].span.start)
     if several := _SEVERAL.match(at.text, at.position):
-        message, hint = "a count names one category, and this names more", "join two comparisons by `OR`"
+        message, hint = "a count names one category, and this names more", "join two comparisons by `AND` or `OR`"
         return Diagnostic("KQ101", message, Span(*several.span()), hint)
     called = at.text.startswith("()", last.span.end)
+    if at.text.startswith("(", last.span.end) and not called and len(parts) == 1:  # any(…)
+        message = f"there are no functions such as `{shown(last.text)}`"
+        return Diagnostic("KQ101", message, last.span, "a comparison is written `JOB.CATEGORY.count > 0`")
     if last.text.lower() != "count":
-        return _without_count(parts, called=called)
+        found = _without_count(parts, called=called)
+        return found if called or at.text[end : end + 1] != "(" else replace(found, fix=None)
     if len(names) < 2 or dots:
         return _incomplete(parts[:-1], last)
+    if len(names) > 2:
+        return _too_many(names)
     for name in names:
         if not name.good:
             return _needs_quotes(name, names)
-    if len(names) > 2:
-        return _too_many(names)
     edited = Span(last.span.start, last.span.end + 2 * called)
     return Diagnostic("KQ104", f"`{last.text}` is written `count`", last.span, None, Fix(edited, "count"))
 
@@ -232,6 +239,8 @@ def _without_count(parts: Sequence[_Part], *, called: bool) -> Diagnostic:
         )
     if len(parts) == 3 and (nearest(last.text, ["count"]) or last.text.lower() in _AS_COUNT):
         bad = next((part for part in parts[:2] if not part.good), None)
+        if bad and not bad.text:
+            return _incomplete(parts[:2], last)
         if bad:
             return _needs_quotes(bad, parts[:2])
         message = f"`.count` is missing: `{shown(last.text)}` stands in its place"
@@ -260,19 +269,29 @@ def _needs_quotes(name: _Part, names: Sequence[_Part]) -> Diagnostic:
     fix = Fix(name.span, written)
     bad = [part for part in names if not part.good]
     if len(bad) > 1:  # one edit for both
-        texts = [name_to_text(part.text.strip(QUOTES)) if not part.good else part.text for part in names]
-        fix = Fix(Span(names[0].span.start, names[-1].span.end), ".".join(texts))
-    return Diagnostic(
-        "KQ107", f"`{shown(name.text)}` needs quotes: {reason}", name.span, f"write `{shown(fix.text)}`", fix
-    )
+        fix = Fix(Span(names[0].span.start, names[-1].span.end), ".".join(map(_written, names)))
+    hint = f"write `{shown(fix.text)}`"
+    if set(bare) & set("{}$"):
+        hint = "the text takes no variables; in Python, `count(JOB, CATEGORY)` does"
+    elif bare == "*":
+        hint = "a count names one category; nothing stands for all of them"
+    elif not name.text[0].isalnum() and name.text[0] not in QUOTES + "_":
+        hint = f"remove `{shown(name.text[0])}`, or {hint}"
+    sure = all(_LIKE_A_NAME.fullmatch(part.text) for part in bad)
+    message = f"`{shown(name.text)}` needs quotes: {reason}"
+    return Diagnostic("KQ107", message, name.span, hint, fix if sure else None)
+
+
+def _written(name: _Part) -> str:
+    return name.text if name.good else name_to_text(name.text.strip(QUOTES))
 
 
 def _too_many(names: Sequence[_Part]) -> Diagnostic:
     names = [name for name in names if name.text]
     extra = names[2:] or names[-1:]
-    direct = ".".join(name.text for name in names[-2:])
+    direct = ".".join(map(_written, names[-2:]))
     inner = name_to_text(".".join(name.text for name in names[1:]))
     message = "a count names one job and one category, and this names more"
-    dotted = f"{names[0].text}.{inner}"
+    dotted = f"{_written(names[0])}.{inner}"
     hint = f"a nested job is named without its parent: `{shown(direct)}.count`; a key with a dot is quoted: `{shown(dotted)}.count`"
     return Diagnostic("KQ101", message, Span(extra[0].span.start, extra[-1].span.end), hint)

@@ -18,19 +18,20 @@ _SYMBOLS = {
 """Operators that people write from habit, and what they mean here; a colon before them means nothing."""
 _WORDS = (
     ("!=", r"(?:is\s+)?not\s+equal(?:s|\s+to)?|is\s+not|isn't|neq?|differs\s+from"),
-    (">=", r"(?:is\s+)?(?:greater|more)\s+than\s+or\s+equals?(?:\s+to)?|at\s+least|gte|ge"),
-    ("<=", r"(?:is\s+)?(?:less|fewer)\s+than\s+or\s+equals?(?:\s+to)?|at\s+most|lte|le"),
-    (">", r"(?:is\s+)?(?:greater|more|larger|bigger)\s+than|over|above|exceeds|gt"),
-    ("<", r"(?:is\s+)?(?:less|fewer|smaller|lower)\s+than|under|below|lt"),
+    (">=", r"(?:is\s+)?(?:greater|more)\s+than\s+or\s+equals?(?:\s+to)?|(?:is\s+)?at\s+least|gte|ge"),
+    ("<=", r"(?:is\s+)?(?:less|fewer)\s+than\s+or\s+equals?(?:\s+to)?|(?:is\s+)?at\s+most|lte|le"),
+    (">", r"(?:is\s+)?(?:(?:greater|more|larger|bigger)\s+than|over|above)|exceeds|gt"),
+    ("<", r"(?:is\s+)?(?:(?:less|fewer|smaller|lower)\s+than|under|below)|lt"),
     ("==", r"(?:is\s+)?equals?(?:\s+to)?|eq|is"),
 )
 """The same in words, longer phrases before shorter ones that they begin with; as `-gt` and `.gt.` too."""
 _PHRASES = [(symbol, re.compile(rf"[-.$]?(?:{words})\b\.?", re.IGNORECASE)) for symbol, words in _WORDS]
 _BETWEEN = re.compile(
-    r"(not\s+)?(?:is\s+)?(?:between|from)\s*\(?\s*(\d+)\s*(?:and|to|,|-|\.\.)\s*(\d+)(?:\s*\))?", re.IGNORECASE
+    r"\.?(?:is\s+)?(not\s+)?(?:between|from)\s*\(?\s*(\d+)\s*(?:and|to|,|-|\.\.)\s*(\d+)(?:\s*\))?", re.IGNORECASE
 )
-_ODD = re.compile(r"[.\\]+")
-_NOT = re.compile(r"not\s*([<>=!]{0,2})\s*(?=[+-]?\d)", re.IGNORECASE)
+_ODD = re.compile(r"(?:\.\s*count\b)+|[.\\]+(?![\w.])")
+_IS_IN = re.compile(r"(?:is\s+(not\s+)?in|\.isin)\b", re.IGNORECASE)
+_NOT = re.compile(r"not\s*+([<>=!]{0,2})\s*+(?=[+-]?\d)", re.IGNORECASE)
 _NOT_IN = re.compile(r"not\s+in\b", re.IGNORECASE)
 
 
@@ -93,6 +94,8 @@ def _words(at: At, start: int) -> Diagnostic | None:
     text = at.text
     if between := _BETWEEN.match(text, start):
         meant, end = f"{'NOT ' * bool(between[1])}IN {between[2]}..{between[3]}", between.end()
+    elif is_in := _IS_IN.match(text, start):
+        meant, end = f"{'NOT ' * bool(is_in[1])}IN", is_in.end()
     elif negated := _NOT.match(text, start):
         operator = BY_SYMBOL.get(_SYMBOLS.get(negated[1], negated[1]) or "==")
         if operator is None:
@@ -102,9 +105,9 @@ def _words(at: At, start: int) -> Diagnostic | None:
         meant, end = phrase
     else:
         return None
-    return unexpected(
-        at, "`IN`" if at.position > start else AN_OPERATOR, f"write `{meant.strip()}`", Fix(Span(start, end), meant)
-    )
+    expected = "`IN`" if at.position > start else AN_OPERATOR
+    apart = " " * (meant[0].isalpha() and text[start - 1 : start].isalpha())  # count.between(1, 3)
+    return unexpected(at, expected, f"write `{meant.strip()}`", Fix(Span(start, end), apart + meant))
 
 
 def _else(at: At) -> Diagnostic:
@@ -128,8 +131,9 @@ def _else(at: At) -> Diagnostic:
         return Diagnostic("KQ101", "`count` takes no parentheses", span, "remove them", Fix(span, ""))
     elif word == "(":
         hint = "nothing follows `count` but an operator"
-    elif odd := _ODD.match(at.text, at.position):
-        hint, fix = "nothing follows `count` but an operator", Fix(Span(*odd.span()), "")
+    elif word in (".", "\\"):
+        hint, odd = "nothing follows `count` but an operator", _ODD.match(at.text, at.position)
+        fix = Fix(Span(*odd.span()), "") if odd else None
     else:
         hint = f"the operators are {_operators()}"
     return foreign_character(at) or unexpected(at, AN_OPERATOR, hint, fix)

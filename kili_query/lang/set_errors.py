@@ -20,13 +20,16 @@ from kili_query.lang.lookahead import (
 from kili_query.lang.number_errors import decimal_around, decimal_in_set
 
 _NUMBER = rf"[{QUOTES}]?([+-]?\d+)[{QUOTES}]?"
-_OPEN, _CLOSE = r"(?P<open>[(\[{]\s*)?", r"(?P<close>\s*[)\]}])?(?![\w.])"
-_ENDS = r"\s*(?P<dots>\.{2,}(?P<below><)?|\.\s+\.|\.|…|[-–—:]|\bto\b)\s*"
+# what is taken of white space is never given back (`*+`): a text of nothing else would take quadratic time
+_OPEN, _CLOSE = r"(?P<open>[(\[{]\s*+)?", r"(?P<close>\s*+[)\]}])?(?![\w.])"
+_ENDS = r"\s*+(?P<dots>\.{2,}(?P<below><)?|\.\s++\.|\.|…|[-–—:]|\bto\b)\s*+"
 _RANGE = re.compile(rf"{_OPEN}(?:{_NUMBER})?{_ENDS}(?:{_NUMBER})?{_CLOSE}", re.IGNORECASE)
-_LIST = re.compile(rf"{_OPEN}({_NUMBER}(?:(?:\s*[,;|][\s,;|]*|\s+){_NUMBER})*)(?:\s*[,;|])?{_CLOSE}")
+_LIST = re.compile(rf"{_OPEN}({_NUMBER}(?:(?:\s*+[,;|][\s,;|]*+|\s++){_NUMBER})*)(?:\s*+[,;|])?{_CLOSE}")
+_GOES_ON = re.compile(r"\s*+(?:[<>=.:+*%(\[{]|[-–—](?!-)|(?!and|or)\w)", re.IGNORECASE)
+"""What shows that a list or a range is not all that stands there."""
 _INTEGER = re.compile(r"[+-]?\d+")
 _PYTHON = re.compile(r"range\s*\(\s*(\d+)\s*(?:,\s*(\d+)\s*)?\)")
-_DOTS = re.compile(r"\.{3,}|…|\.\s+\.|(?<!\.)\.(?!\.)")
+_DOTS = re.compile(r"\.{3,}|…|\.\s++\.|(?<!\.)\.(?!\.)")
 
 
 def diagnose_set(at: At) -> Diagnostic | None:
@@ -62,18 +65,18 @@ def diagnose_set(at: At) -> Diagnostic | None:
 
 def _meant(at: At) -> Fix | None:
     """The list or the range that is meant by what stands behind IN, if that reaches this place."""
-    behind = next((i for i in reversed(range(len(at.tokens))) if at.tokens[i].type == "_IN"), None)
-    if behind is None:
-        return None
-    start = at.moved(at.tokens[behind].end_pos or 0).position
+    behind = next(token for token in reversed(at.tokens) if token.type == "_IN")
+    start = at.moved(behind.end_pos or 0).position
     if python := _PYTHON.match(at.text, start):
         low, high = (python[1], python[2]) if python[2] else ("0", python[1])
         return Fix(Span(*python.span()), f"{low}..{int(high) - 1}") if len(high) < 100 else None
     for pattern in (_RANGE, _LIST):
         found = pattern.match(at.text, start)
-        if found is None or (found["open"] is None) is not (found["close"] is None):
+        if found is None or (found["open"] and not found["close"]):
             continue
-        if found.end() <= at.position and not GAP.fullmatch(at.text, found.end(), at.position):
+        # a bracket that was not opened here belongs to what is around
+        end = found.start("close") if found["close"] and not found["open"] else found.end()
+        if _GOES_ON.match(at.text, end) or (end <= at.position and not GAP.fullmatch(at.text, end, at.position)):
             continue
         if pattern is _LIST:
             text = f"({', '.join(_INTEGER.findall(found[0]))})"
@@ -82,8 +85,8 @@ def _meant(at: At) -> Fix | None:
             if found["below"] and high and len(high) < 100:  # 1..<3
                 high = str(int(high) - 1)
             text = f"{low}..{high}"
-        if text not in ("..", found[0]):
-            return Fix(Span(*found.span()), text)
+        if text not in ("..", at.text[start:end]):
+            return Fix(Span(start, end), text)
     return None
 
 

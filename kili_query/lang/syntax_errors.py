@@ -20,11 +20,12 @@ from kili_query.lang.lookahead import (
     QUOTES,
     At,
     end_of,
+    escaped_for_html,
     foreign_character,
     look_alike,
     unexpected,
 )
-from kili_query.lang.number_errors import number_before
+from kili_query.lang.number_errors import listed_numbers, number_before
 from kili_query.lang.operand_errors import diagnose_operand
 from kili_query.lang.operator_errors import instead_of_in, instead_of_operator, written, wrong_case
 from kili_query.lang.operators import BY_SYMBOL
@@ -41,16 +42,22 @@ _MIRRORED = re.compile(
 _NUMBER = re.compile(r"[+-]?\d+(?![\w*-])(?!\.\w)")
 _KEYWORD = re.compile(r"and|or", re.IGNORECASE)
 _COMPARED = re.compile(r"[^\w\s]*\s*[+-]?\d+")
-_QUOTED_QUERY = re.compile(rf"\s*([{QUOTES}]{{1,3}})([^{QUOTES}.]*\.[^{QUOTES}]*)[{QUOTES}]{{1,3}}\s*")
+_QUOTED_QUERY = re.compile(rf"\s*([{QUOTES}]{{1,3}})([^{QUOTES}.]*\.[^{QUOTES}]*)[{QUOTES}]{{1,3}}\s*[,;]?\s*")
 _CONNECTIVES = {
     "&&": "AND", "&": "AND", "&&&": "AND", "∧": "AND", "UND": "AND", "ET": "AND",
     "||": "OR", "|": "OR", "|||": "OR", "∨": "OR", "ODER": "OR", "OU": "OR",
 }  # fmt: skip
 """What joins comparisons elsewhere, and what it is here."""
-_COMMENT = re.compile(r"(//|--|;;?)[^\n]*|/\*(.*?)\*/", re.DOTALL)
+_COMMENT = re.compile(r"(//|--)[^\n]*|/\*(.*?)\*/", re.DOTALL)
+_EITHER = re.compile(r"and\s*/\s*or\b", re.IGNORECASE)
+_SEPARATED = re.compile(r"[,;]\s*(?:([+-]?\d++(?:\s*+[,;]\s*+[+-]?\d++)*+)(?!\s*+[<>=!.\w])|(AND|OR)\b)")
+"""What follows a comma that is not another comparison: numbers, or the connective itself."""
+_ESCAPED = re.compile(r"\\(?:[nrt](?![A-Za-z]))?")
+"""A backslash, or a line break that was pasted as it stands in code."""
+_NEGATIONS = ("NO", "NTO", "NON", "NICHT")
 _CLOSING = {"[": "]", "{": "}", "（": "）", "［": "］", "｛": "｝"}
 _LEAD = re.compile(
-    r"(?:(?:label_)?category_search|query|filter)\s*[:=]+\s*|(?:SELECT\s[^.]*?\sWHERE|select\s[^.]*?\swhere|WHERE|where|IF|if|WHEN|when"
+    r"[\"']?(?:(?:label_)?category_search|query|filter)\b[\"']?\s*[:=]+\s*|(?:SELECT\s[^.]*?\sWHERE|select\s[^.]*?\swhere|WHERE|where|IF|if|WHEN|when"
     r"|HAVING|having|FILTER|filter|ELSE|else|EXISTS|exists|HAS|has|CONTAINS|contains)\s+(?=[\w*-]+\s*\.|\()"
 )
 """What stands before conditions in other languages."""
@@ -59,7 +66,7 @@ _LEAD = re.compile(
 def diagnose(text: str, position: int, accepts: set[str], tokens: Sequence[Token]) -> Diagnostic:
     """What is wrong with a text, of which the parser could use all before `position`."""
     at = At(text, position, frozenset(accepts), tokens).moved(position)
-    foreign = foreign_character(at)
+    foreign = foreign_character(at) or escaped_for_html(at)
     if foreign:
         return foreign
     if "COMPARISON" in accepts:
@@ -90,10 +97,14 @@ def _instead_of_comparison(at: At) -> Diagnostic:
         )
     if word.upper() == "NOT" != word and not _begins_operand(at):
         return wrong_case(at, "NOT")
+    if word in _NEGATIONS and not _begins_operand(at) and _begins_operand(at.moved(at.span.end)):
+        return unexpected(at, "a comparison", "negation is written `NOT`", Fix(at.span, "NOT"))
     if mirrored := _MIRRORED.match(at.text, at.position):
         return _mirrored(mirrored, at)
     if _NUMBER.match(at.text, at.position):
-        return _without_count(at) or unexpected(at, A_COUNT, "the count stands on the left, the number on the right")
+        joined = at.tokens and at.tokens[-1].type in ("_AND", "_OR")
+        hint = "each comparison names its count" if joined else "the count stands on the left, the number on the right"
+        return _without_count(at) or unexpected(at, A_COUNT, hint)
     if whole := _QUOTED_QUERY.fullmatch(at.text):
         span = Span(whole.start(1), len(at.text.rstrip()))
         return Diagnostic("KQ114", "the whole query stands in quotes", span, "remove them", Fix(span, whole[2]))
@@ -122,13 +133,8 @@ def _from_elsewhere(at: At) -> Diagnostic | None:
     if close > 0 and re.search(r"[<>=]|count", inside) and not set(inside) & set("[]{}"):
         fix = Fix(Span(at.position, close + 1), f"({inside})")
         return unexpected(at, "a comparison", "parentheses are round", fix)
-    if (
-        word == "/"
-        and (both := re.compile(r"/\s*OR\b").match(text, at.position))
-        and text.endswith("AND", 0, at.position)
-    ):
-        fix = Fix(Span(at.position - 3, both.end()), "OR")
-        return unexpected(at, "a comparison", "`OR` holds too if both do", fix)
+    if word == "/" and (either := _EITHER.match(text, at.position - 3)):
+        return _either(at, either, "a comparison")
     if lead := _LEAD.match(text, at.position):
         return unexpected(at, "a comparison", "a query is nothing but its condition", Fix(Span(*lead.span()), ""))
     glued = re.compile(r"(?:AND|OR)\Z").search(text, max(0, at.position - 3), at.position)
@@ -154,13 +160,18 @@ def _without_count(at: At) -> Diagnostic | None:
     last = before[-1]
     operand = re.compile(r".*?\.\s*count\b", re.DOTALL).match(at.text[slice(*last.span)])
     operator = re.compile(r"\s*([<>=!]=?)").match(at.text, last.span.start + operand.end()) if operand else None
-    if operand is None or (number and (operator is None or operator[1] not in ("==", "!="))):
+    if operand is None or (number and not (operator and _repeats(operator[1], at))):
         return None
     added = f"{operand[0]} {operator[1]} " if number and operator else f"{operand[0]} "
     compared = _COMPARED.match(at.text, at.position)
     example = shown(added + (compared[0] if compared else ""))
     fix = Fix(Span(at.position, at.position), added)
     return unexpected(at, "a comparison", f"each comparison names its count: `{example}`", fix)
+
+
+def _repeats(symbol: str, at: At) -> bool:
+    """True for `== 1 OR 2` and `!= 1 AND 2`; who writes `!= 1 OR 2` means neither, which `!=` twice does not say."""
+    return bool(at.tokens) and (symbol, at.tokens[-1].type) in (("==", "_OR"), ("!=", "_AND"))
 
 
 def _mirrored(match: re.Match[str], at: At) -> Diagnostic:
@@ -199,21 +210,24 @@ def _after_comparison(at: At) -> Diagnostic:
         return Diagnostic("KQ111", "a parenthesis is not closed", end_of(at), where, closing(at))
     if word == ")":
         return _extra_parenthesis(at)
+    if either := _EITHER.match(at.text, at.position):
+        return _either(at, either, A_CONNECTIVE)
     if word.upper() in ("AND", "OR"):
         return wrong_case(at, word.upper())
-    if word in _CONNECTIVES and not word.isalpha():
-        meant = _CONNECTIVES[word]
+    signs = word.rstrip("!~")  # `&&!` negates what follows
+    if signs in _CONNECTIVES and not signs.isalpha():
+        meant, span = _CONNECTIVES[signs], Span(at.position, at.position + len(signs))
         return Diagnostic(
-            "KQ105", f"`{word}` is not an operator", at.span, f"`{word}` is written `{meant}`", Fix(at.span, meant)
+            "KQ105", f"`{signs}` is not an operator", span, f"`{signs}` is written `{meant}`", _apart(at, span, meant)
         )
     if word[0].isalpha():
         return look_alike(at) or _instead_of_connective(at)
     if word in ("(", '"'):
         return unexpected(at, "`AND` or `OR`", "two comparisons are joined by `AND` or `OR`")
-    if word == "\\" or (word in (",", ";") and at.moved(at.position + 1).at_end):
-        return unexpected(at, A_CONNECTIVE, "remove it", Fix(at.span, ""))
+    if escaped := _ESCAPED.match(at.text, at.position):
+        return unexpected(at, A_CONNECTIVE, "remove it", Fix(Span(*escaped.span()), " " * (len(escaped[0]) > 1)))
     if word in (",", ";"):
-        return unexpected(at, "`AND` or `OR`", "write `AND` if both must hold", Fix(at.span, " AND"))
+        return _separated(at)
     if comment := _foreign_comment(at, A_CONNECTIVE):
         return comment
     if written(at):
@@ -221,6 +235,31 @@ def _after_comparison(at: At) -> Diagnostic:
     if word in ("+", "-", "*", "/", "%"):
         return unexpected(at, A_CONNECTIVE, "counts are compared with numbers; nothing can be calculated")
     return look_alike(at) or unexpected(at, A_CONNECTIVE, "a query ends with its last comparison")
+
+
+def _either(at: At, match: re.Match[str], expected: str) -> Diagnostic:
+    """`and/or`."""
+    return unexpected(at, expected, "`OR` holds too if both do", Fix(Span(*match.span()), "OR"))
+
+
+def _apart(at: At, span: Span, keyword: str) -> Fix:
+    """A keyword in place of signs, with the spaces that signs do without."""
+    before, behind = at.text[span.start - 1], at.text[span.end : span.end + 1]
+    return Fix(span, " " * (not before.isspace()) + keyword + " " * (behind != "" and not behind.isspace()))
+
+
+def _separated(at: At) -> Diagnostic:
+    """A comma or a semicolon behind a comparison."""
+    found = _SEPARATED.match(at.text, at.position)
+    if at.moved(at.position + 1).at_end or (found and found[2]):
+        return unexpected(at, A_CONNECTIVE, "remove it", Fix(at.span, ""))
+    if found is None:
+        return unexpected(at, "`AND` or `OR`", "write `AND` if both must hold", Fix(at.span, " AND"))
+    fix = listed_numbers(at, found)
+    if fix is None:
+        return unexpected(at, A_CONNECTIVE, "a comparison has one number")
+    glued = at.text[at.position + 1].isdigit()  # `2,0` can be a decimal
+    return unexpected(at, A_CONNECTIVE, f"write `{shown(fix.text)}`", None if glued else fix)
 
 
 def _instead_of_connective(at: At) -> Diagnostic:

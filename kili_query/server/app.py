@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import hmac
 import zlib
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from urllib.parse import quote
 from uuid import uuid4
 
 import msgspec
-from graphql import GraphQLError, OperationType
+from graphql import GraphQLError, OperationDefinitionNode, OperationType
 from sqlalchemy import select
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -22,6 +23,7 @@ from starlette.routing import Route
 
 from kili_query.errors import DataError
 from kili_query.server import tables as t
+from kili_query.server.documents import Document
 from kili_query.server.kinds import KINDS
 from kili_query.server.media import STORED
 from kili_query.server.problems import STORAGE_FAILED, error_body, errors_body, storage_failed
@@ -51,6 +53,8 @@ class Api:
         # more would only make all answers late at once: it is one interpreter, and a second thread keeps short
         # questions from waiting behind a long one
         self._threads = ThreadPoolExecutor(max_workers=2, thread_name_prefix="local-kili")
+        # changes are made one after another, and may have to wait for a loading: nothing else waits with them
+        self._writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="local-kili-writer")
         self._secret = (store.setting("secret") or "").encode()
         routes = [
             route
@@ -67,6 +71,7 @@ class Api:
     def close(self) -> None:
         """End the threads; what they are doing is finished first."""
         self._threads.shutdown(cancel_futures=True)
+        self._writer.shutdown(cancel_futures=True)
 
     # -- GraphQL ---------------------------------------------------------------------------------------------------
 
@@ -82,9 +87,11 @@ class Api:
         key = key.strip() if scheme == "X-API-Key" else ""
         base = str(request.base_url).rstrip("/") + request.url.path.removesuffix("/graphql")
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._threads, self._answered, key, body, base)
+        answer = await loop.run_in_executor(self._threads, self._answered, key, body, base)
+        return answer if isinstance(answer, Response) else await loop.run_in_executor(self._writer, answer)
 
-    def _answered(self, key: str, body: bytes, base: str) -> Response:
+    def _answered(self, key: str, body: bytes, base: str) -> Response | Callable[[], Response]:
+        """The answer; or, of a change, what makes it and gives its answer."""
         request_id = uuid4().hex
         account = self._store.account(key) if key else None
         if account is None:
@@ -105,17 +112,25 @@ class Api:
         if not isinstance(variables, dict | None) or not isinstance(name, str | None):
             message = "`variables` is an object and `operationName` a text, if they are given"
             return _json(error_body(message, "BAD_REQUEST"), request_id, 400)
-        return _json(self._execute(asked["query"], variables or {}, name, account, base, request_id), request_id)
-
-    def _execute(
-        self, text: str, variables: dict[str, Any], name: str | None, account: Account, base: str, request_id: str
-    ) -> dict[str, Any]:
-        document = self._documents.read(text)
+        document = self._documents.read(asked["query"])
         if isinstance(document, list):
-            return errors_body(document, "GRAPHQL_VALIDATION_FAILED", request_id)
+            return _json(errors_body(document, "GRAPHQL_VALIDATION_FAILED", request_id), request_id)
         try:
             operation = self._documents.operation(document, name)
-            writes = operation.operation is OperationType.MUTATION
+        except GraphQLError as error:
+            return _json(errors_body([error], "BAD_USER_INPUT", request_id), request_id)
+
+        def execute() -> Response:
+            return _json(self._execute(document, operation, variables or {}, account, base, request_id), request_id)
+
+        return execute if _writes(operation) else execute()
+
+    def _execute(
+        self, document: Document, operation: OperationDefinitionNode, variables: dict[str, Any], account: Account,
+        base: str, request_id: str,
+    ) -> dict[str, Any]:  # fmt: skip
+        writes = _writes(operation)
+        try:
             with self._store.writing() if writes else self._store.reading() as connection:
                 reader = Reader(
                     connection, account.organization_id, account.user_id, types=KINDS,
@@ -175,6 +190,10 @@ class Api:
 
     def _signature(self, label_id: str) -> str:
         return hmac.digest(self._secret, label_id.encode(), "sha256").hex()
+
+
+def _writes(operation: OperationDefinitionNode) -> bool:
+    return operation.operation is OperationType.MUTATION
 
 
 class _Failed(Exception):

@@ -6,7 +6,6 @@ The answer of a plain one is read as it will be sent. For all others graphql-cor
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from hashlib import sha256
@@ -122,7 +121,7 @@ class Documents:
         for node, pick in roots:
             try:
                 arguments = get_argument_values(parent.fields[pick.name], node, coerced)
-                data[pick.key] = self._resolved(context, pick.name, pick.below, arguments)
+                data[pick.key] = self._resolve(context, pick.name, pick.below, arguments)
             except Exception as error:
                 return None, [_located(error, node, pick.key)]
         return data, []
@@ -130,12 +129,7 @@ class Documents:
     def resolver(self, _: Any, info: GraphQLResolveInfo[Any], **arguments: Any) -> Any:
         """What graphql-core calls for a root field: all that may be asked for below it is read at once."""
         below = _widest([node.selection_set for node in info.field_nodes], info.fragments)
-        return self._resolved(info.context, info.field_name, below, arguments)
-
-    def _resolved(self, context: Any, name: str, below: tuple[Pick, ...], arguments: Mapping[str, Any]) -> Any:
-        asked = {argument: value for argument, value in arguments.items() if argument not in ("first", "skip")}
-        context.asked = sha256(json.dumps([name, asked], default=repr).encode()).digest()
-        return self._resolve(context, name, below, arguments)
+        return self._resolve(info.context, info.field_name, below, arguments)
 
     def _coerced(
         self, document: Document, operation: OperationDefinitionNode, variables: Mapping[str, Any]

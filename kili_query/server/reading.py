@@ -10,13 +10,14 @@ import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from hashlib import sha256
 from typing import Any, NamedTuple
 
 import msgspec
 from sqlalchemy import Boolean, ColumnElement, Connection, Select, Table, bindparam, func, null, select
 from sqlalchemy.dialects.sqlite import dialect
 
-from kili_query.server.filters import Scope
+from kili_query.server.filters import Scope, Where
 from kili_query.server.rows import driver
 
 Record = dict[str, Any]
@@ -46,18 +47,15 @@ class Reader(Scope):
     """The address of a stored file by its mark in the database."""
     response_address: Callable[[str], str] | None = None
     """The address of a label's content by the label's id, if contents are served there."""
-    asked: bytes | None = None
-    """What the root field asks for, whichever page of it; None if nothing may be remembered of it."""
     lists: dict[bytes, Keys] = field(default_factory=dict)
-    """The keys of the lists that were read, by what was asked for."""
+    """The keys of the lists that were read, by what they are of and what their filters say."""
 
     def remember(self) -> None:
         """Take over what earlier requests of the account learnt, if nothing was written since; for requests that only read."""
         learnt = _memory(self.connection).learnt
         self.projects, self.lists = learnt.setdefault((self.organization_id, self.user_id), ({}, {}))
-        for remembered in (self.projects, self.lists):
-            if len(remembered) > MOST_REMEMBERED:
-                remembered.clear()
+        if len(self.projects) > MOST_REMEMBERED:
+            self.projects.clear()
 
 
 class Keys(NamedTuple):
@@ -163,6 +161,9 @@ class Many:
 
 Field = Column | Embedded | One | Many
 
+Conditions = Callable[[Where, Reader], Sequence[ColumnElement[bool]]]
+"""What a filter asks of rows."""
+
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Kind:
@@ -175,23 +176,27 @@ class Kind:
 
 
 def page(
-    reader: Reader, name: str, picks: tuple[Pick, ...], conditions: Iterable[ColumnElement[bool]], first: int, skip: int
+    reader: Reader, name: str, picks: tuple[Pick, ...], where: Where, conditions: Conditions, first: int, skip: int
 ) -> list[Record]:
-    """A page of the rows that satisfy conditions, in their order.
+    """A page of the rows that pass a filter, in their order; `conditions` says what it asks of them.
 
     To find a page, SQLite steps over all rows before it. Somebody who asks for a second page will ask for more: keys of
     many rows are read at once then, and remembered until somebody writes.
     """
     kind = reader.types[name]
-    if not skip or reader.asked is None:
-        query = _columns(kind, picks).where(*conditions).order_by(*kind.order).limit(first).offset(skip)
+    if not skip:
+        query = _columns(kind, picks).where(*conditions(where, reader)).order_by(*kind.order).limit(first)
         rows = reader.connection.execute(query).all()
         return [record for _, record in _shaped(reader, kind, picks, rows)]
-    listed = reader.lists.get(reader.asked)
+    # graphql-core says `Undefined` where a variable inside a JSON value is not given
+    asked = sha256(json.dumps([name, where], sort_keys=True, default=repr).encode()).digest()
+    listed = reader.lists.get(asked)
     keys = listed.of_page(first, skip) if listed else None
     if keys is None:
-        query = select(kind.key).where(*conditions).order_by(*kind.order).limit(KEYS_AHEAD).offset(skip)
-        listed = reader.lists[reader.asked] = Keys(skip, reader.connection.scalars(query).all())
+        query = select(kind.key).where(*conditions(where, reader)).order_by(*kind.order).limit(KEYS_AHEAD).offset(skip)
+        if len(reader.lists) >= MOST_REMEMBERED:
+            reader.lists.clear()
+        listed = reader.lists[asked] = Keys(skip, reader.connection.scalars(query).all())
         keys = listed.keys[:first]
     found = dict(by_keys(reader, name, picks, keys))
     return [found[key] for key in keys]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from importlib.resources import files
 from typing import Any
 
@@ -23,13 +23,11 @@ from kili_query.server import filters, importing, labeling, moments, projects
 from kili_query.server import tables as t
 from kili_query.server.documents import Documents
 from kili_query.server.problems import not_built, refused
-from kili_query.server.reading import Pick, Reader, by_keys, how_many, page
+from kili_query.server.reading import Conditions, Pick, Reader, by_keys, how_many, page
 from kili_query.server.results import Result
 
 MAX_PAGE = 500
 """The most rows of a page."""
-
-Conditions = Callable[[Mapping[str, Any], Reader], Sequence[Any]]
 
 LISTS: dict[str, tuple[str, Conditions]] = {
     "apiKeys": ("ApiKey", filters.api_key_conditions),
@@ -55,13 +53,14 @@ def resolve(reader: Reader, name: str, below: tuple[Pick, ...], arguments: Mappi
     filters.refuse_deep(arguments.get("where"))
     if name in LISTS:
         kind, conditions = LISTS[name]
-        return page(reader, kind, below, conditions(arguments["where"], reader), arguments["first"], _skip(arguments))
+        return page(reader, kind, below, arguments["where"], conditions, arguments["first"], _skip(arguments))
     if name in COUNTS:
         kind, conditions = COUNTS[name]
         return how_many(reader, kind, conditions(arguments["where"], reader))
     if name in QUERIES:
         return QUERIES[name](reader, below, arguments)
     if name in MUTATIONS:
+        reader.projects.clear()  # one before it in the document may have put them into the trash
         return MUTATIONS[name](reader, arguments).read(reader, below)
     raise not_built(name, NOT_SERVED[name])
 

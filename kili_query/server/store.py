@@ -156,7 +156,10 @@ class Store:
 
     def _engine(self, path: Path) -> Engine:
         url = URL.create("sqlite", database=str(path))
-        engine = create_engine(url, pool_size=16, max_overflow=-1, connect_args={"check_same_thread": False})
+        # the connection that was used last knows the most: pages of SQLite's, and keys of lists (`reading.py`)
+        engine = create_engine(
+            url, pool_size=16, max_overflow=-1, pool_use_lifo=True, connect_args={"check_same_thread": False}
+        )
 
         @event.listens_for(engine, "connect")
         def connected(connection: Any, _: object) -> None:

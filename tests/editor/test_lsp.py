@@ -195,6 +195,23 @@ async def test_tokens_symbols_and_hints_of_a_query_in_two_literals(editor: Edito
 
 
 @in_loop
+async def test_an_outline_names_a_query_file_without_its_comments(editor: Editor, folder: Path) -> None:
+    uri = editor.open(folder / "a.kq", "# many cars\nOBJECTS.CAR.count > 5 # or so\n", "kili-query")
+    params = types.DocumentSymbolParams(types.TextDocumentIdentifier(uri))
+    (outline,) = await editor.client.text_document_document_symbol_async(params)
+    assert outline.name == "OBJECTS.CAR.count > 5"
+
+
+@in_loop
+async def test_editors_that_sort_by_what_was_typed_still_tell_names_apart(editor: Editor, folder: Path) -> None:
+    text, at = marked(f"OBJECTS.car{CARET}.count > 5")
+    uri = editor.open(folder / "a.kq", text, "kili-query")
+    items = await editor.completions(uri, at)
+    assert items[0].label == "CAR"
+    assert items[0].filter_text == "carCAR"
+
+
+@in_loop
 async def test_the_number_of_matching_labels_stands_above_a_query(editor: Editor, tmp_path: Path) -> None:
     """Two folders with an export each, and no ontology."""
     text = "OBJECT_DETECTION_JOB.person.count > 0"

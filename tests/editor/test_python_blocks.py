@@ -14,6 +14,7 @@ from hypothesis.strategies import DrawFn
 from kili_query.editor import embedded, literals, python_names
 from kili_query.editor.embedded import Found
 from kili_query.editor.python_blocks import PythonReader
+from kili_query.editor.python_parts import Parts
 from kili_query.editor.python_source import find_in_python
 
 STATEMENTS = [
@@ -41,6 +42,7 @@ STATEMENTS = [
     "if x:\n    f(category_search='T')\n# between\nelse:\n    NAME = 'U'",
     "try:\n    pass\nexcept E: f(category_search=NAME)\nfinally:\n    y = f'{NAME}'",
     "@f(category_search='DEC')\n@g\ndef h(): pass",
+    "@f(\nx, '''\ny = 1\n''')\n# note\nasync def h(): pass",
     "'''\nprose\n@f\nNAME = 1\n'''",
     "f(category_search='''\nA.B\nAND C.D\n''')",
     "f(\n'x',\nNAME,\ncategory_search='R')",
@@ -53,6 +55,7 @@ STATEMENTS = [
 FRAGMENTS = [
     "'", '"', "'''", '"""', "(", ")", "[", "]", "\\", "\n", "\\\n", "#", "# kili-query", "@d", "else:", "    ", "=", "NAME",
     "NAME = 'Z'\n", "category_search=", "kili_query", "x", ",", "\r\n", "\f", "🚢", "", "if x:\n", "f(",
+    "\r", "\ufeff",
 ]  # fmt: skip
 
 HEADERS = [
@@ -105,9 +108,30 @@ def seen(found: Found) -> object:
 
 
 @given(sources())
+@example("class A:\n  def m(): f(\r1\n)\n  x = 1\n  y = f(category_search='A')\n")
 def test_blocks_that_parse_hold_what_the_whole_source_holds(source: str) -> None:
     whole = find_in_python(source)
     assert whole.problem or seen(PythonReader(SMALL).read(source)) == seen(whole)
+
+
+@given(sources(), st.data())
+@example("@d(\nx\n)\ndef f(): pass\n", None)
+@example("class A:\n  @d('''\ny\n''')\n  def f(): pass\n", None)
+@example("x = 1\r@d\ndef f(): pass\n", None)
+@example("x = 1\n\ufeffdef f(): pass\n", None)
+def test_all_blocks_parse_if_the_whole_source_does_and_not_otherwise(source: str, data: st.DataObject | None) -> None:
+    source = data.draw(edited(source)) if data else source
+    blocks = Parts(long=SMALL).blocks(source)
+    assert all(block.parses for block in blocks) == (find_in_python(source).problem is None)
+
+
+def test_what_was_typed_and_is_no_more_is_forgotten() -> None:
+    reader = PythonReader()
+    for number in range(300):
+        (query,) = reader.read(f"NAME = 'A'\nf('p{number}', category_search=NAME)\n").queries
+        assert query.project == f"p{number}"
+    assert reader._names is not None
+    assert max(len(block.readings) for block in reader._names.blocks) < 150
 
 
 @given(sources(), st.data())

@@ -20,7 +20,7 @@ from kili_query import (
     check,
     parse,
 )
-from kili_query.errors import CODES, line_and_column, render_all
+from kili_query.errors import CODES, Severity, line_and_column, render_all
 
 
 def _shown(source: str, start: int, end: int) -> list[str]:
@@ -187,3 +187,22 @@ def test_only_text_is_parsed(text: object) -> None:
         parse(text)  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="a query is text"):
         check(text)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("begin", "repeated"),
+    [
+        ("A.B.count IN (", " "),
+        ("A.B.count IN [", "\t"),
+        ("A.B.count NOT ", "\n"),
+        ("A.B.count IN (1", " , "),
+        ("A.B.count == 1", ", 1"),
+        ("A.B.count > 1", ".000"),
+        ("A.B.count ", "&gt;"),
+        ("A.B.count", ".count"),
+        ("A", " & B"),
+    ],
+)
+def test_a_text_that_repeats_itself_is_diagnosed_in_time(begin: str, repeated: str) -> None:
+    (found,) = check(begin + repeated * (400_000 // len(repeated)) + " x")  # hours, if it did
+    assert found.severity is Severity.ERROR

@@ -137,7 +137,7 @@ def test_the_plugin_gives_fixtures(pytester: pytest.Pytester) -> None:
                 assert ask(local_kili_without_port, client) == {"data": {"countProjects": 0}}
         """
     )
-    pytester.runpytest_subprocess("-W", "error").assert_outcomes(passed=2)
+    pytester.runpytest_subprocess("-W", "error", "-p", "no:asyncio").assert_outcomes(passed=2)
 
 
 def test_the_plugin_loads_nothing_heavy(pytester: pytest.Pytester) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import threading
+import time
 from typing import Any
 
 import pytest
@@ -96,6 +98,15 @@ def test_the_trash_is_seen_on_request_only(asking: Asking, project: str) -> None
     assert asking.count("Asset", {"project": {"deleted": True}}) == 3
     error = asking.error("mutation ($id: ID!) { deleteProjectAsynchronously(where: {id: $id}) }", id=project)
     assert error["extensions"]["code"] == "NOT_FOUND"
+
+
+def test_a_project_that_the_document_has_put_into_the_trash_takes_nothing_more(asking: Asking, project: str) -> None:
+    taking = 'appendManyAssets(data: {{contentArray: [""], externalIDArray: ["{0}"]}}, where: {{id: $id}}) {{ id }}'
+    document = f"""mutation ($id: ID!) {{
+        before: {taking.format("b")} deleteProjectAsynchronously(where: {{id: $id}}) after: {taking.format("a")}
+    }}"""
+    assert asking.error(document, id=project)["path"] == ["after"]
+    assert asking.count("Asset", {"project": {"id": project}}) == 3
 
 
 def test_appended_labels_are_found_by_their_counts(asking: Asking, project: str) -> None:
@@ -313,3 +324,20 @@ def test_labels_of_conversations_keep_their_annotations_in_step(asking: Asking) 
     document = "mutation ($w: LabelWhere!, $d: LabelData!) { updatePropertiesInLabel(data: $d, where: $w) { id } }"
     asking.ask(document, w=made, d={"jsonResponse": changed})
     assert chosen() == [["RAIN", "SUN"]]
+
+
+def test_reads_are_answered_while_changes_wait_for_a_loading(server: LocalKili, asking: Asking, project: str) -> None:
+    change = "mutation ($ids: [ID!]!) { deleteLabels(ids: $ids) }"
+    changes = [threading.Thread(target=asking.ask, args=(change,), kwargs={"ids": ["none"]}) for _ in range(3)]
+    read = threading.Thread(target=asking.count, args=("Asset", {"project": {"id": project}}))
+    try:
+        with server._running.writing():
+            for thread in changes:
+                thread.start()
+            time.sleep(0.1)  # until they wait; sooner, the test would see nothing
+            read.start()
+            read.join(20)
+            assert not read.is_alive()
+    finally:
+        for thread in [*changes, read]:
+            thread.join()

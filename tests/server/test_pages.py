@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -113,3 +114,55 @@ def test_a_known_filter_does_not_hide_mistakes_in_other_variables(asking: Asking
     assert "$first" in asking.error(document, where=where)["message"]
     assert len(asking.body(document, where={"nope": 1}, first=501)["errors"]) == 2
     assert asking.ask(document, where={**where, "id": "nobody"}, first=1) == []
+
+
+def test_a_page_is_a_part_of_the_list_while_somebody_writes(asking: Asking, load: Load, server: LocalKili) -> None:
+    project = load(*records(30))
+    document = """query ($where: LabelWhere!, $first: PageSize!, $skip: Int!) {
+        whole: labels(where: $where, first: 500, skip: 0) { id labelOf { labels { id } } }
+        part: labels(where: $where, first: $first, skip: $skip) { id labelOf { labels { id } } }
+        number: countLabels(where: $where)
+    }"""
+    read = threading.Event()
+    sizes: set[int] = set()
+    wrong: list[object] = []
+
+    def pages(seed: int) -> None:
+        chance, mine = random.Random(seed), Asking(server)
+        while not read.is_set():
+            where = {"project": {"id": project}, **chance.choice([{}, {"search": "OBJ.A.count > 0"}])}
+            first, skip = chance.randrange(SHORT + 1), chance.randrange(60)
+            found = mine.ask(document, where=where, first=first, skip=skip)
+            sizes.add(len(found["whole"]))
+            if found["part"] != found["whole"][skip : skip + first] or found["number"] != len(found["whole"]):
+                wrong.append((where, first, skip, found))
+
+    readers = [threading.Thread(target=pages, args=(seed,)) for seed in range(2)]
+    for reader in readers:
+        reader.start()
+    try:
+        for _ in range(20):
+            ids = [row["id"] for row in asking.labels({"project": {"id": project}}, first=3, skip=2)]
+            asking.ask("mutation ($ids: [ID!]!) { deleteLabels(ids: $ids) }", ids=ids)
+    finally:
+        read.set()
+        for reader in readers:
+            reader.join()
+    assert wrong == []
+    assert len(sizes) > 2
+
+
+def test_more_lists_than_are_remembered_are_each_their_own(
+    asking: Asking, load: Load, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reading, "MOST_REMEMBERED", 2)
+    load(*records(10))
+    lists = [f'a{n}: labels(where: {{idIn: ["a{n}-0", "a{n}-1"]}}, first: 1, skip: 1) {{ id }}' for n in range(8)]
+    for _ in range(2):
+        assert asking.ask(f"{{ {' '.join(lists)} }}") == {f"a{n}": [{"id": f"a{n}-1"}] for n in range(8)}
+
+
+def test_a_variable_that_is_missing_inside_a_filter_is_told_on_each_page(asking: Asking) -> None:
+    document = "query ($value: JSON) { assets(where: {metadata: {k: $value}}, first: 1, skip: 1) { id } }"
+    assert asking.ask(document, value=5) == []
+    assert "`k` takes a text" in asking.error(document)["message"]

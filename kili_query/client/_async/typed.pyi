@@ -522,7 +522,7 @@ class AsyncAssets(assets.AsyncAssets):
         disable_tqdm: bool | None = None,
         external_id_contains: Texts | None = None,
         first: Natural | None = None,
-        format: Literal["pandas"] | None = None,
+        format: None = None,
         honeypot_mark_gt: Mark | None = None,
         honeypot_mark_lt: Mark | None = None,
         label_author_in: Texts | None = None,
@@ -582,7 +582,7 @@ class AsyncAssets(assets.AsyncAssets):
         step_id_and_status_in: StepsWithStatus | None = None,
         step_id_and_status_not_in: StepsWithStatus | None = None,
         matching_labels_only: bool = False,
-    ) -> list[Row] | AsyncGenerator[Row] | pd.DataFrame: ...
+    ) -> list[Row] | AsyncGenerator[Row]: ...
 
 class AsyncProjects(projects.AsyncProjects):
     @overload  # type: ignore[override]
