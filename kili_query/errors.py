@@ -206,7 +206,7 @@ def _excerpt(source: str, span: Span, tone: str, reset: str) -> list[str]:
 
 def _visible(text: str) -> str:
     """The text without control characters, which would move the cursor of a terminal."""
-    return "".join(" " if c == "\t" else c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
+    return "".join(" " if c == "\t" else c if c.isprintable() else "\ufffd" for c in text)
 
 
 def _columns(text: str) -> int:

@@ -22,12 +22,14 @@ from hypothesis import HealthCheck, Phase, given, settings
 
 from kili_query import Query, QuerySyntaxError, parse
 from kili_query.lang.ast import And, Comparison, Node, Or, walk
+from tests.conftest import FUZZ
 from tests.strategies import portable_trees
 
 pytestmark = pytest.mark.oracle
 
 VERSION = "26.2.4"
-CORPUS = 24_000
+CORPUS = max(8_000, FUZZ)
+"""How many texts both are asked."""
 SEED = 20_260_204
 
 _SERVER = """

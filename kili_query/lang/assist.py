@@ -97,7 +97,7 @@ def shown(text: str, limit: int = 40) -> str:
     'A.BC�…'
     """
     text = text if len(text) <= limit else text[: limit - 1] + "…"
-    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
+    return "".join(c if c.isprintable() else "\ufffd" for c in text)
 
 
 def listed(names: Iterable[str], limit: int = 6, *, last: str = "and") -> str:
