@@ -86,3 +86,15 @@ def test_public_names_are_there_and_documented() -> None:
     for name in kili_query.__all__:
         if name != "__version__":
             assert getattr(kili_query, name).__doc__, name
+
+
+def test_the_readme_opens_with_the_main_job_and_with_what_ci_runs() -> None:
+    commands = re.findall(r"```(\w+)\n(.+)\n```", (ROOT / "README.md").read_text(encoding="utf-8"))[:2]
+    assert [language for language, _ in commands] == ["bash", "bash"]
+    (_, job), (_, tests) = commands
+    assert " filter tests/data/coco.zip " in job
+    assert tests.endswith(".venv/bin/python -m pytest -q")
+    ci = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+    assert '".[test,docs]"' in tests
+    assert '".[test,docs]"' in ci
+    assert ".venv/bin/python -m pytest -q" in ci
