@@ -78,7 +78,10 @@ _HOMES = {
     "read_labels": "formats.kili",
 }
 
-_EXTENSION = {"load_ipython_extension": "editor.jupyter", "unload_ipython_extension": "editor.jupyter"}
+_EXTENSION = {
+    "load_ipython_extension": "editor.notebooks.jupyter",
+    "unload_ipython_extension": "editor.notebooks.jupyter",
+}
 """What `%load_ext kili_query` looks for."""
 
 __all__ = [*_HOMES, "__version__"]

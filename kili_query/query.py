@@ -78,7 +78,7 @@ class Query:
         return f"parse({self._text!r})"
 
     def _repr_html_(self) -> str:
-        from kili_query.lang.html import to_html
+        from kili_query.lang.assist.html import to_html
 
         return to_html(to_lines(self._tree, width=100))
 
@@ -301,7 +301,7 @@ def check(query: Query | str, ontology: Ontology | None = None) -> list[Diagnost
     >>> [d.code for d in check("A.B.count >> 1")]
     ['KQ105']
     """
-    from kili_query.lang.fixes import diagnose
+    from kili_query.lang.assist.fixes import diagnose
     from kili_query.model.ontology import as_ontology
 
     return query.check(ontology) if isinstance(query, Query) else diagnose(query, as_ontology(ontology))

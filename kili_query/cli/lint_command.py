@@ -11,7 +11,7 @@ from kili_query.cli import BAD_INPUT, FINE, QUERY_ERROR, SOME_UNREADABLE, colore
 from kili_query.cli.options import counted, workers_option
 
 if TYPE_CHECKING:
-    from kili_query.editor.linting import FileReport
+    from kili_query.editor.lint.linting import FileReport
     from kili_query.errors import DataError
 
 
@@ -45,8 +45,8 @@ def command(
     kili-query lint . --exclude "generated/*" --fix
     kili-query lint . --format sarif > queries.sarif
     """
-    from kili_query.editor import reports
-    from kili_query.editor.linting import few_collections, files_below, lint_files
+    from kili_query.editor.lint import reports
+    from kili_query.editor.lint.linting import few_collections, files_below, lint_files
     from kili_query.editor.ontologies import Ontologies
 
     if input_type and ontology_file is None:

@@ -32,7 +32,7 @@ def command(stdio: bool, port: int | None, ontology_file: str | None, input_type
     except ImportError:
         click.echo('error: `kili-query lsp` needs the extra `editor`: pip install "kili_query[editor]"', err=True)
         return BAD_INPUT
-    from kili_query.editor.server import make_server, serve_stdio, serve_tcp
+    from kili_query.editor.lsp.server import make_server, serve_stdio, serve_tcp
 
     server = make_server(ontology_file, input_type)
     if port is None:

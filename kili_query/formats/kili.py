@@ -6,8 +6,8 @@ import os
 from collections.abc import Callable, Iterator
 
 from kili_query.errors import DataError
-from kili_query.formats.records import Part, Place, Problem, Record, decode_record
-from kili_query.formats.sources import FileStream, LineRange, Source, plan
+from kili_query.formats.containers.records import Part, Place, Problem, Record, decode_record
+from kili_query.formats.containers.sources import FileStream, LineRange, Source, plan
 from kili_query.model.labels import DEFAULT_LABEL_TYPES, Label, LabelTypes, chosen_types, labels_of
 
 __all__ = [

@@ -50,7 +50,7 @@ def parse_tree(text: str, *, limited: bool = True) -> Node:
         stopped = error
     else:
         return _freeze(_leaf(draft), text)
-    from kili_query.lang.syntax_errors import diagnose
+    from kili_query.lang.mistakes.explain import diagnose
 
     position = len(text) if getattr(stopped, "token", None) == "" else stopped.pos_in_stream or 0
     raise QuerySyntaxError(text, [diagnose(text, position, *context_of(stopped))])

@@ -13,8 +13,8 @@ import msgspec
 from sqlalchemy import Connection, insert, select, update
 
 from kili_query.errors import DataError
+from kili_query.formats.containers.records import Problem
 from kili_query.formats.kili import decode_record, plan
-from kili_query.formats.records import Problem
 from kili_query.model.conversations import CONVERSATIONS, from_annotations, to_annotations
 from kili_query.model.counts import count_label
 from kili_query.model.decoding import decode_json

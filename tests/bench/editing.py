@@ -22,10 +22,10 @@ from pathlib import Path
 
 from lsprotocol import types
 
-from kili_query.editor import lsp_answers as answers
-from kili_query.editor.lsp_documents import Change, Document
+from kili_query.editor.lsp import answers
+from kili_query.editor.lsp.documents import Change, Document
+from kili_query.editor.lsp.server import make_server
 from kili_query.editor.positions import Position
-from kili_query.editor.server import make_server
 from tests.conftest import SPEC
 
 FILLER = '''

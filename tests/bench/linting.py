@@ -15,7 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from kili_query.editor.finding import find_queries
-from kili_query.editor.tolerant import find_by_tokens
+from kili_query.editor.finding.tolerant import find_by_tokens
 
 _FUNCTION = '''
 def step_{n}(rows, size={n}):

@@ -11,11 +11,11 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn
 
-from kili_query.editor.embedded import EmbeddedQuery, apply_edits
 from kili_query.editor.finding import find_queries
-from kili_query.editor.linting import lint_file
+from kili_query.editor.finding.embedded import EmbeddedQuery, apply_edits
+from kili_query.editor.finding.tolerant import find_by_tokens
+from kili_query.editor.lint.linting import lint_file
 from kili_query.editor.ontologies import Ontologies
-from kili_query.editor.tolerant import find_by_tokens
 from kili_query.errors import Fix, Span
 from kili_query.query import Query, check, parse
 from tests.strategies import any_text, layouts, near_misses, small_trees

@@ -16,9 +16,9 @@ from typing import Any
 import pytest
 
 from kili_query import AsyncKili, Diagnostic, Label, Ontology, Query, Span, check, count, parse, read_labels
-from kili_query.editor.display import Findings, Table, list_to_html
-from kili_query.editor.jupyter import load_ipython_extension, unload_ipython_extension
-from kili_query.lang.html import MAX_SHOWN, to_html
+from kili_query.editor.notebooks.display import Findings, Table, list_to_html
+from kili_query.editor.notebooks.jupyter import load_ipython_extension, unload_ipython_extension
+from kili_query.lang.assist.html import MAX_SHOWN, to_html
 from tests.conftest import ROOT
 
 EXPORT = str(ROOT / "tests" / "data" / "coco.zip")
@@ -385,7 +385,7 @@ def test_ctrl_c_says_how_far_it_was(shell: Any) -> None:
 
 def test_a_long_run_shows_how_far_it_is_and_takes_that_back(shell: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     capture_output = pytest.importorskip("IPython.utils.capture").capture_output
-    from kili_query.editor import jupyter
+    from kili_query.editor.notebooks import jupyter
 
     monkeypatch.setattr(jupyter._Progress, "AFTER", 0)
     monkeypatch.setattr(jupyter._Progress, "EVERY", 0)

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from kili_query.editor.linting import FileReport, Linted, files_below, lint_file, lint_files
+from kili_query.editor.lint.linting import FileReport, Linted, files_below, lint_file, lint_files
+from kili_query.editor.lint.reports import as_json
 from kili_query.editor.ontologies import BESIDE, Ontologies
-from kili_query.editor.reports import as_json
 from kili_query.errors import DataError
 
 BAD = "f(category_search='A.B.count = 1')"

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from kili_query.editor.finding import find_queries
-from kili_query.editor.literals import line_of_literals
-from kili_query.editor.tolerant import find_by_tokens
+from kili_query.editor.finding.literals import line_of_literals
+from kili_query.editor.finding.tolerant import find_by_tokens
 
 MARKED = {
     "an open parenthesis above": "x = (  # kili-query\n    'A'  # why\n    'B'\n)",

@@ -384,7 +384,7 @@ def test_a_request_with_malformed_parameters_gets_an_error() -> None:
 
 def test_nothing_but_the_protocol_is_written_to_standard_output(folder: Path) -> None:
     code = (
-        "import os, sys, kili_query.editor.server as s; old = s.answers.hover\n"
+        "import os, sys, kili_query.editor.lsp.server as s; old = s.answers.hover\n"
         "def loud(*a, **k): print('stray'); os.write(1, b'stray'); return old(*a, **k)\n"
         "s.answers.hover = loud\n"
         "from kili_query.cli import main; main()"

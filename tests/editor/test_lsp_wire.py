@@ -20,7 +20,7 @@ types = pytest.importorskip("lsprotocol.types", reason="the language server need
 pytest.importorskip("pytest_asyncio", reason="these tests need the extra `test`")
 pytest_lsp = pytest.importorskip("pytest_lsp", reason="these tests need the extra `test`")
 
-from kili_query.editor.lsp_wire import bodies  # noqa: E402
+from kili_query.editor.lsp.wire import bodies  # noqa: E402
 from tests.conftest import SPEC  # noqa: E402
 from tests.editor.lsp_editor import COMMAND, FAREWELL, HELLO, converse, own_server, until  # noqa: E402
 

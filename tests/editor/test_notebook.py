@@ -7,7 +7,7 @@ import json
 import pytest
 
 from kili_query.editor.finding import find_queries
-from kili_query.editor.notebook import runnable
+from kili_query.editor.finding.notebook import runnable
 
 CALL = "f(category_search='Q')"
 

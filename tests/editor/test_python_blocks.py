@@ -11,11 +11,11 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn
 
-from kili_query.editor import embedded, literals, python_names
-from kili_query.editor.embedded import Found
-from kili_query.editor.python_blocks import PythonReader
-from kili_query.editor.python_parts import Parts
-from kili_query.editor.python_source import find_in_python
+from kili_query.editor.finding import embedded, literals, python_names
+from kili_query.editor.finding.embedded import Found
+from kili_query.editor.finding.python_blocks import PythonReader
+from kili_query.editor.finding.python_parts import Parts
+from kili_query.editor.finding.python_source import find_in_python
 
 STATEMENTS = [
     "NAME = 'A.B'",

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kili_query.editor.embedded import EmbeddedQuery
-from kili_query.editor.lsp_documents import Change, Document
+from kili_query.editor.finding.embedded import EmbeddedQuery
+from kili_query.editor.lsp.documents import Change, Document
 
 SOURCES = (
     'import kili\nkili.labels(category_search="A.B.count > 1")\nQ = "A.B.count > 1"\nkili.labels(category_search=Q)\n'

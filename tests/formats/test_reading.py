@@ -20,10 +20,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kili_query.errors import DataError
-from kili_query.formats import archive, streams
-from kili_query.formats import split as splitting
+from kili_query.formats.containers import archive, streams
+from kili_query.formats.containers import split as splitting
+from kili_query.formats.containers.split import find_end, split
 from kili_query.formats.kili import LineRange, Problem, Record, plan, read_labels
-from kili_query.formats.split import find_end, split
 
 ARCHIVES = Path(__file__).parents[3] / "shared" / "data" / "archives"
 
@@ -440,7 +440,7 @@ def test_large_files_of_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     write(tmp_path / "a.json", asset("a"))
     write(tmp_path / "b.ndjson", "".join(json.dumps(asset(f"b{i}")) + "\n" for i in range(3000)))
     write(tmp_path / "c.json", [asset(f"c{i}") for i in range(3000)])
-    monkeypatch.setattr("kili_query.formats.sources.WHOLE", 100_000)
+    monkeypatch.setattr("kili_query.formats.containers.sources.WHOLE", 100_000)
     kinds = [type(part).__name__ for part in plan([tmp_path], 100_000)]
     assert kinds == ["FileGroup", "LineRange", "LineRange", "LineRange", "FileStream"]
     assert len(read(tmp_path)[0]) == 6001

@@ -15,8 +15,8 @@ from kili_query import Ontology, parse
 from kili_query.errors import Fix, Severity, Span
 from kili_query.lang import assist
 from kili_query.lang.assist import Kind, Role
+from kili_query.lang.assist.markdown import block, code, plain, prose
 from kili_query.lang.ast import Comparison, leaves
-from kili_query.lang.markdown import block, code, plain, prose
 from kili_query.lang.tokens import operands
 from tests.conftest import SPEC
 

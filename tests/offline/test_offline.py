@@ -19,7 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kili_query import DataError, Label, Ontology, Query, parse, read_labels
-from kili_query.formats import sources
+from kili_query.formats.containers import sources
 from kili_query.offline import run
 from kili_query.offline.select import Hit, Summary, select
 from kili_query.offline.statistics import Statistics, measure, merge

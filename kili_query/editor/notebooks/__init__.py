@@ -1,0 +1,1 @@
+"""Queries in notebooks: magics, and what they show."""

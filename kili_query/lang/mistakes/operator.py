@@ -1,0 +1,143 @@
+"""What stands behind a count and is no operator of the language: those of other languages, words, nothing at all."""
+
+from __future__ import annotations
+
+import re
+
+from kili_query.errors import Diagnostic, Fix, Span
+from kili_query.lang.assist import shown
+from kili_query.lang.mistakes.number import instead_of_number
+from kili_query.lang.mistakes.place import AN_OPERATOR, At, foreign_character, look_alike, plain, unexpected
+from kili_query.lang.operators import BY_SYMBOL, Operator
+
+_RUN = re.compile(r":?[<>=!~≤≥≠＜＞＝！](?:[ \t]*[<>=!~≤≥≠＜＞＝！])*|:")
+_SYMBOLS = {
+    "=": "==", "=>": ">=", "=<": "<=", "<>": "!=", "><": "!=", "===": "==", "!==": "!=", ">==": ">=", "<==": "<=",
+    "=!": "!=", "~=": "!=", "!": "!=", "!>": "<=", "!<": ">=", "≥": ">=", "≤": "<=", "≠": "!=",
+}  # fmt: skip
+"""Operators that people write from habit, and what they mean here; a colon before them means nothing."""
+_WORDS = (
+    ("!=", r"(?:is\s+)?not\s+equal(?:s|\s+to)?|is\s+not|isn't|neq?|differs\s+from"),
+    (">=", r"(?:is\s+)?(?:greater|more)\s+than\s+or\s+equals?(?:\s+to)?|(?:is\s+)?at\s+least|gte|ge"),
+    ("<=", r"(?:is\s+)?(?:less|fewer)\s+than\s+or\s+equals?(?:\s+to)?|(?:is\s+)?at\s+most|lte|le"),
+    (">", r"(?:is\s+)?(?:(?:greater|more|larger|bigger)\s+than|over|above)|exceeds|gt"),
+    ("<", r"(?:is\s+)?(?:(?:less|fewer|smaller|lower)\s+than|under|below)|lt"),
+    ("==", r"(?:is\s+)?equals?(?:\s+to)?|eq|is"),
+)
+"""The same in words, longer phrases before shorter ones that they begin with; as `-gt` and `.gt.` too."""
+_PHRASES = [(symbol, re.compile(rf"[-.$]?(?:{words})\b\.?", re.IGNORECASE)) for symbol, words in _WORDS]
+_BETWEEN = re.compile(
+    r"\.?(?:is\s+)?(not\s+)?(?:between|from)\s*\(?\s*(\d+)\s*(?:and|to|,|-|\.\.)\s*(\d+)(?:\s*\))?", re.IGNORECASE
+)
+_ODD = re.compile(r"(?:\.\s*count\b)+|[.\\]+(?![\w.])")
+_IS_IN = re.compile(r"(?:is\s+(not\s+)?in|\.isin)\b", re.IGNORECASE)
+_NOT = re.compile(r"not\s*+([<>=!]{0,2})\s*+(?=[+-]?\d)", re.IGNORECASE)
+_NOT_IN = re.compile(r"not\s+in\b", re.IGNORECASE)
+
+
+def written(at: At) -> tuple[Span, str] | None:
+    """The operator of the language that is meant by the signs here, and where they stand; None if they mean none."""
+    run = _RUN.match(at.text, at.position)
+    if run is None:
+        return None
+    symbol = re.sub(r"\s", "", plain(run[0])).lstrip(":") or "=="
+    symbol = _SYMBOLS.get(symbol, symbol)
+    return (Span(*run.span()), symbol) if symbol in BY_SYMBOL else None
+
+
+def instead_of_operator(at: At) -> Diagnostic:
+    """What stands where the operator of a comparison should."""
+    word = at.word
+    if at.text.endswith("count", 0, at.position) and (word[:1].isalnum() or word[:1] == "_"):  # counts, count_all
+        span = Span(at.position - 5, at.span.end)
+        message = f"`{shown(at.text[slice(*span)])}` stands in place of `count`"
+        return Diagnostic("KQ108", message, span, "write `count`", Fix(span, "count"))
+    return _keyword(at) or _signs(at) or _words(at, at.position) or look_alike(at) or _else(at)
+
+
+def instead_of_in(at: At) -> Diagnostic:
+    """What stands where IN should: behind a count and NOT."""
+    if at.word.upper() == "IN":
+        return wrong_case(at, "IN")
+    return _words(at, at.tokens[-1].start_pos or 0) or unexpected(at, "`IN`", "after a count, `NOT` goes with `IN`")
+
+
+def wrong_case(at: At, keyword: str) -> Diagnostic:
+    """A keyword that is not in upper case."""
+    message = f"keywords are written in upper case: `{at.word}` is `{keyword}`"
+    return Diagnostic("KQ104", message, at.span, None, Fix(at.span, keyword))
+
+
+def _keyword(at: At) -> Diagnostic | None:
+    not_in = _NOT_IN.match(at.text, at.position)
+    if not_in and not_in[0] != "NOT IN":
+        span = Span(*not_in.span())
+        return Diagnostic("KQ104", "keywords are written in upper case: `NOT IN`", span, None, Fix(span, "NOT IN"))
+    return wrong_case(at, "IN") if at.word.upper() == "IN" else None
+
+
+def _signs(at: At) -> Diagnostic | None:
+    run = _RUN.match(at.text, at.position)
+    if run is None:
+        return None
+    if run[0] in BY_SYMBOL:
+        return instead_of_number(at.moved(run.end()), BY_SYMBOL[run[0]], at.position)
+    span, meant = Span(*run.span()), written(at)
+    message = f"`{shown(run[0])}` is not an operator"
+    if meant:
+        return Diagnostic("KQ105", message, span, f"`{run[0]}` is written `{meant[1]}`", Fix(span, meant[1]))
+    return Diagnostic("KQ105", message, span, f"the operators are {_operators()}")
+
+
+def _words(at: At, start: int) -> Diagnostic | None:
+    """An operator in words, or a NOT that belongs to one, which begins at `start`."""
+    text = at.text
+    if between := _BETWEEN.match(text, start):
+        meant, end = f"{'NOT ' * bool(between[1])}IN {between[2]}..{between[3]}", between.end()
+    elif is_in := _IS_IN.match(text, start):
+        meant, end = f"{'NOT ' * bool(is_in[1])}IN", is_in.end()
+    elif negated := _NOT.match(text, start):
+        operator = BY_SYMBOL.get(_SYMBOLS.get(negated[1], negated[1]) or "==")
+        if operator is None:
+            return None
+        meant, end = f"{operator.negated.symbol} ", negated.end()
+    elif phrase := next(((symbol, m.end()) for symbol, words in _PHRASES if (m := words.match(text, start))), None):
+        meant, end = phrase
+    else:
+        return None
+    expected = "`IN`" if at.position > start else AN_OPERATOR
+    apart = " " * (meant[0].isalpha() and text[start - 1 : start].isalpha())  # count.between(1, 3)
+    return unexpected(at, expected, f"write `{meant.strip()}`", Fix(Span(start, end), apart + meant))
+
+
+def _else(at: At) -> Diagnostic:
+    word = at.word
+    fix: Fix | None = None
+    if word.upper() in ("AND", "OR") or word == ")" or at.at_end:
+        opened = at.tokens[-2:-1]
+        if (
+            word == ")" and opened and opened[0].type == "LPAR" and not at.moved(at.position + 1).at_end
+        ):  # (J.C.count) > 1
+            span = Span(opened[0].start_pos or 0, at.position + 1)
+            fix = Fix(span, str(at.tokens[-1]))
+            return Diagnostic("KQ101", "a count stands without parentheses", span, "remove them", fix)
+        hint = "each count is compared; to ask whether there is any, write `> 0`"
+    elif word in ("+", "-", "*", "/", "%"):
+        hint = "counts are compared with numbers; nothing can be calculated"
+    elif word[0].isdigit() or word[0] in "+-":
+        hint = f"to ask for exactly this number, write `== {word}`"
+    elif at.text.startswith("()", at.position):
+        span = Span(at.position, at.position + 2)
+        return Diagnostic("KQ101", "`count` takes no parentheses", span, "remove them", Fix(span, ""))
+    elif word == "(":
+        hint = "nothing follows `count` but an operator"
+    elif word in (".", "\\"):
+        hint, odd = "nothing follows `count` but an operator", _ODD.match(at.text, at.position)
+        fix = Fix(Span(*odd.span()), "") if odd else None
+    else:
+        hint = f"the operators are {_operators()}"
+    return foreign_character(at) or unexpected(at, AN_OPERATOR, hint, fix)
+
+
+def _operators() -> str:
+    return ", ".join(f"`{operator.symbol}`" for operator in Operator) + " and `IN`"
