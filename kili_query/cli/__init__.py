@@ -46,7 +46,7 @@ class _Commands(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         name = args[0] if args else ""
         if name and not name.startswith("-") and name not in _COMMANDS:
-            from kili_query.lang.assist import nearest
+            from kili_query.lang.wording import nearest
 
             near = nearest(name, _COMMANDS)
             ctx.fail(f"no command {name!r}" + (f"; did you mean {near[0]!r}?" if near else ""))

@@ -62,7 +62,7 @@ def command(
     ontology = load_ontology(ontology_file, input_type)
     asked = ready_query(given_queries((query,))[0].text, ontology)
     if not sources:
-        from kili_query.lang.assist import in_words
+        from kili_query.lang.assist.words import in_words
 
         click.echo(json.dumps({"text": in_words(asked.tree, ontology)}) if as_json else in_words(asked.tree, ontology))
         return FINE

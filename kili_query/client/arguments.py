@@ -11,7 +11,7 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from kili_query.client.types import Day, Id, Mark, Natural
 from kili_query.errors import ArgumentError
-from kili_query.lang.assist import nearest
+from kili_query.lang.wording import nearest
 from kili_query.query import CategoryQuery, Query
 
 # a limit, whatever it is, lets pydantic look into texts, where it finds surrogates that stand alone: they cannot be sent

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from kili_query.client.documents import Operation
 from kili_query.errors import ArgumentError, GraphQLError
-from kili_query.lang.assist import listed, nearest
+from kili_query.lang.wording import listed, nearest
 
 _UNKNOWN_FIELD = re.compile(r"""Cannot query field ["'](\w+)["'] on type ["'](\w+)["']""")
 _NO_PARTS = re.compile(

@@ -8,7 +8,7 @@ from typing import Any
 from kili_query.client.operations.projects import Project
 from kili_query.client.telling import warn
 from kili_query.errors import ArgumentError
-from kili_query.lang.assist import listed, nearest
+from kili_query.lang.wording import listed, nearest
 
 _STEP_FILTERS = (
     "step_name_in", "step_name_not_in", "step_status_in", "step_status_not_in",

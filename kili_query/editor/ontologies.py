@@ -207,7 +207,7 @@ def _read_table(path: Path) -> _Table:
 def _known(table: Mapping[str, object], keys: set[str], where: str) -> None:
     for key, value in table.items():
         if key not in keys:
-            from kili_query.lang.assist import listed, nearest
+            from kili_query.lang.wording import listed, nearest
 
             near = nearest(key, sorted(keys))
             hint = f"did you mean `{near[0]}`?" if near else f"the keys are {listed(sorted(keys))}"

@@ -6,12 +6,12 @@ import re
 from collections.abc import Iterator
 
 from kili_query.errors import Diagnostic, Fix, Span
-from kili_query.lang.assist import listed, nearest, shown
 from kili_query.lang.ast import And, Count, InRange, Leaf, Node, Or, leaves, walk
 from kili_query.lang.intervals import ALL, Counts, between
 from kili_query.lang.printer import name_to_text, to_text
 from kili_query.lang.rewrites import push_not
 from kili_query.lang.simplifier import Finding, verdict_or_rest
+from kili_query.lang.wording import listed, nearest, shown
 from kili_query.model.ontology import Job, Ontology
 
 _SHOWN = 60

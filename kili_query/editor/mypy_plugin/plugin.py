@@ -25,11 +25,10 @@ from mypy.types import (
     get_proper_type,
 )
 
-import kili_query
 from kili_query.editor.finding.embedded import FILTERS
 from kili_query.editor.finding.python_source import KEYS
 from kili_query.editor.mypy_plugin.places import Literals
-from kili_query.editor.mypy_plugin.settings import Settings, have_changed
+from kili_query.editor.mypy_plugin.settings import Settings
 from kili_query.errors import Diagnostic, Severity, line_and_column
 
 CODE = ErrorCode("kili-query", "Check category queries", "kili_query")
@@ -145,22 +144,6 @@ class QueryPlugin(Plugin):
                 if diagnostic.severity is not Severity.HINT:
                     literals = literals or Literals.of_file(ctx.api.path)
                     _report(diagnostic, text, argument, literals, ctx)
-
-
-def __getattr__(name: str) -> str:
-    """`__version__`, which mypy's daemon looks at before each run: if it changes, the daemon starts anew.
-
-    So a changed ontology is seen there, too. A run without daemon reads it before any ontology, and always finds the
-    same; there, `report_config_data` tells of the change.
-    """
-    if name != "__version__":
-        raise AttributeError(name)
-    return kili_query.__version__ + " with another ontology" * have_changed()
-
-
-def plugin(version: str) -> type[Plugin]:
-    """What mypy calls to get the plugin."""
-    return QueryPlugin
 
 
 def _signatures(node: SymbolNode | None) -> Iterator[CallableType]:

@@ -9,13 +9,13 @@ from enum import StrEnum
 from typing import NamedTuple, TypeVar
 
 from kili_query.errors import Span
-from kili_query.lang.assist import nearest
 from kili_query.lang.assist.caret import Caret, carets
 from kili_query.lang.assist.hover import category_card, job_card
 from kili_query.lang.intervals import between
 from kili_query.lang.operators import BY_SYMBOL, Operator
 from kili_query.lang.printer import name_to_text
 from kili_query.lang.tokens import key_from_text, operands
+from kili_query.lang.wording import nearest
 from kili_query.model.ontology import Category, Job, Ontology
 
 T = TypeVar("T")

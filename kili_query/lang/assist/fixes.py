@@ -7,11 +7,11 @@ from itertools import islice
 from typing import NamedTuple
 
 from kili_query.errors import Diagnostic, Fix, QuerySyntaxError, Severity
-from kili_query.lang.assist import nearest, shown
 from kili_query.lang.checker import check_tree, near_categories
 from kili_query.lang.parser import parse_tree
 from kili_query.lang.printer import name_to_text, to_lines
 from kili_query.lang.tokens import Operand, comments, operands
+from kili_query.lang.wording import nearest, shown
 from kili_query.model.ontology import Ontology
 
 _MAX_ROUNDS = 50

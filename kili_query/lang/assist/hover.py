@@ -6,12 +6,13 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from kili_query.errors import QuerySyntaxError, Span
-from kili_query.lang.assist import in_words, leaf_in_words, nearest
 from kili_query.lang.assist.markdown import block, code, plain, prose
+from kili_query.lang.assist.words import in_words, leaf_in_words
 from kili_query.lang.ast import And, Leaf, Node, Not, Or, walk
 from kili_query.lang.checker import check_tree
 from kili_query.lang.parser import parse_tree
 from kili_query.lang.tokens import Operand, Role, Word, operands, words
+from kili_query.lang.wording import nearest
 from kili_query.model.ontology import Category, Job, Ontology
 
 _MAX_SHOWN = 12

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from kili_query.errors import Fix, QuerySyntaxError, Span
-from kili_query.lang.assist import leaf_in_words
+from kili_query.lang.assist.words import leaf_in_words
 from kili_query.lang.ast import Leaf
 from kili_query.lang.parser import parse_tree
 from kili_query.lang.printer import name_to_text

@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from kili_query.errors import Diagnostic, Fix, Span
-from kili_query.lang.assist import nearest, shown
 from kili_query.lang.mistakes.number import listed_numbers, number_before
 from kili_query.lang.mistakes.operand import diagnose_operand
 from kili_query.lang.mistakes.operator import instead_of_in, instead_of_operator, written, wrong_case
@@ -31,6 +30,7 @@ from kili_query.lang.mistakes.place import (
 from kili_query.lang.mistakes.set import closing, diagnose_set
 from kili_query.lang.operators import BY_SYMBOL
 from kili_query.lang.tokens import operands
+from kili_query.lang.wording import nearest, shown
 
 if TYPE_CHECKING:
     from kili_query.lang.parser import Token

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 
 from kili_query.errors import Diagnostic, Fix, Span
-from kili_query.lang.assist import shown
 from kili_query.lang.mistakes.place import (
     A_CONNECTIVE,
     A_NUMBER,
@@ -16,6 +15,7 @@ from kili_query.lang.mistakes.place import (
     unexpected,
 )
 from kili_query.lang.operators import BY_SYMBOL, Operator
+from kili_query.lang.wording import shown
 
 _DECIMAL = re.compile(r"[+-]?(?:\d+\.\d+|\d+\.(?![.\d])|\.\d+|\d+(?=[eE]))(?:[eE][+-]?\d+)?")
 _DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+(?!\d)")

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 
 from kili_query.errors import Diagnostic, Fix, Span
-from kili_query.lang.assist import shown
 from kili_query.lang.mistakes.number import instead_of_number
 from kili_query.lang.mistakes.place import AN_OPERATOR, At, foreign_character, look_alike, plain, unexpected
 from kili_query.lang.operators import BY_SYMBOL, Operator
+from kili_query.lang.wording import shown
 
 _RUN = re.compile(r":?[<>=!~≤≥≠＜＞＝！](?:[ \t]*[<>=!~≤≥≠＜＞＝！])*|:")
 _SYMBOLS = {

@@ -9,7 +9,7 @@ from html import unescape
 from typing import TYPE_CHECKING, NamedTuple
 
 from kili_query.errors import Diagnostic, Fix, Span
-from kili_query.lang.assist import shown
+from kili_query.lang.wording import shown
 
 if TYPE_CHECKING:
     from kili_query.lang.parser import Token

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 
 from kili_query.errors import Diagnostic, Fix, Span
-from kili_query.lang.assist import shown
 from kili_query.lang.mistakes.number import decimal_around, decimal_in_set
 from kili_query.lang.mistakes.place import (
     A_CONNECTIVE,
@@ -18,6 +17,7 @@ from kili_query.lang.mistakes.place import (
     look_alike,
     unexpected,
 )
+from kili_query.lang.wording import shown
 
 _NUMBER = rf"[{QUOTES}]?([+-]?\d+)[{QUOTES}]?"
 # what is taken of white space is never given back (`*+`): a text of nothing else would take quadratic time
