@@ -32,9 +32,11 @@ if TYPE_CHECKING:
     from kili_query.errors import Span as Span
     from kili_query.errors import UnsupportedQueryError as UnsupportedQueryError
     from kili_query.formats.kili import read_labels as read_labels
+    from kili_query.model.annotations import Annotation as Annotation
     from kili_query.model.counts import count_categories as count_categories
     from kili_query.model.labels import Label as Label
     from kili_query.model.ontology import Ontology as Ontology
+    from kili_query.offline.annotations import read_annotations as read_annotations
     from kili_query.query import CategoryQuery as CategoryQuery
     from kili_query.query import Query as Query
     from kili_query.query import check as check
@@ -44,6 +46,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
+    "Annotation": "model.annotations",
     "ApiConnectionError": "errors",
     "ApiError": "errors",
     "ApiTimeoutError": "errors",
@@ -75,6 +78,7 @@ _HOMES = {
     "count": "query",
     "count_categories": "model.counts",
     "parse": "query",
+    "read_annotations": "offline.annotations",
     "read_labels": "formats.kili",
 }
 

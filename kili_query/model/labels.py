@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from kili_query.errors import DataError
+
+if TYPE_CHECKING:
+    from kili_query.model.annotations import Annotation
 
 LABEL_KEYS = ("latestLabel", "latestLabels", "labels")
 """The keys of an asset that hold labels, in the order in which they are read (json-formats 5.2)."""
@@ -74,6 +78,18 @@ class Label:
         if self.key in ("", "label"):
             return asset
         return f"{asset}, {self.key}" + ("" if self.key == "latestLabel" else f"[{self.position}]")
+
+    @property
+    def annotations(self) -> list[Annotation]:
+        """Its annotations as flat records (`Annotation` says what they hold); keys of digits are taken for frames.
+
+        Raises
+        ------
+        DataError: the label cannot be read.
+        """
+        from kili_query.model.annotations import annotations_of_label
+
+        return list(annotations_of_label(self))
 
 
 def chosen_types(types: LabelTypes | None) -> LabelTypes | None:

@@ -57,6 +57,8 @@ class Job:
     level: str | None = None
     is_child: bool = False
     is_model: bool = False
+    tools: tuple[str, ...] = ()
+    """How objects are drawn, such as `rectangle` (json-formats 1.2)."""
 
     @property
     def searchable(self) -> bool:
@@ -261,6 +263,7 @@ def _job(key: str, value: object, path: str) -> Job:
         level=_optional_text(job.get("level"), f"{path}.level"),
         is_child=flags["isChild"],
         is_model=flags["isModel"],
+        tools=tuple(tool for tool in _listed(job.get("tools")) if isinstance(tool, str)),
     )
 
 
@@ -313,6 +316,10 @@ def _list(value: object, path: str) -> list[object]:
     if isinstance(value, (list, tuple)):
         return list(value)
     raise _wrong(path, f"must be a list, and is {kind_of(value)}")
+
+
+def _listed(value: object) -> list[object]:
+    return value if isinstance(value, list) else []  # what no query needs is no reason to refuse an ontology
 
 
 def _flag(value: object, path: str) -> bool:
