@@ -111,6 +111,7 @@ CODES: dict[str, Code] = {
     "KQ504": Code("name that Kili's own language cannot express", _WARNING),
     "KQ505": Code("questionable ontology", _WARNING),
     "KQ506": Code("malformed JSON form of a query", _ERROR),
+    "KQ507": Code("label that does not fit the ontology", _ERROR),
 }
 
 

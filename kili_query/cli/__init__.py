@@ -23,6 +23,7 @@ _COMMANDS = {
     "compile": "Translate a query for Kili's server, or to JSON.",
     "explain": "Say what a query means, and why labels satisfy it or not.",
     "lint": "Check the queries in Python files, notebooks and query files.",
+    "check-labels": "Check labels against an ontology: names, shapes, choices.",
     "filter": "Give the assets or labels of exports that match a query.",
     "stats": "Count objects per job and category over exports.",
     "ontology": "Fetch the ontology of a project from Kili.",
@@ -38,7 +39,7 @@ class _Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in _COMMANDS:
             return None
-        command: click.Command = import_module(f"kili_query.cli.{cmd_name}_command").command
+        command: click.Command = import_module(f"kili_query.cli.{cmd_name.replace('-', '_')}_command").command
         return command
 
     def resolve_command(
