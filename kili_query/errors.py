@@ -8,6 +8,7 @@ The exceptions form one tree::
     ├── UnsupportedQueryError   an engine cannot express or decide it    KQ4xx
     ├── DataError               a label, ontology or file is malformed   KQ5xx   (also a ValueError)
     ├── ArgumentError           an argument of the SDK cannot be used            (also a ValueError)
+    ├── ImportValidationError   an asset cannot be imported, nothing was sent    (also a ValueError)
     └── ApiError                Kili's server gave no answer, or a refusal
         ├── AuthenticationError     the key is missing, wrong or expired
         ├── NotFoundError           no such project, or not with this key
@@ -289,6 +290,10 @@ class ArgumentError(KiliQueryError, ValueError):
 
     def __str__(self) -> str:
         return f"`{self.argument}` {self.message}"
+
+
+class ImportValidationError(KiliQueryError, ValueError):
+    """An asset cannot be imported as it is given. Raised before any asset is made; the message names it."""
 
 
 class ApiError(KiliQueryError):
