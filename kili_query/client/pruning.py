@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from kili_query.client.types import Row
+from kili_query.model.kili import LABEL_KEYS
 
 Tree = dict[str, "Tree"]
 
@@ -39,9 +40,9 @@ def _pruned(value: Any, tree: Tree) -> Any:
 def keep_labels(assets: Iterable[Row], decide: Callable[[object], bool]) -> None:
     """Leave in the assets only the labels for whose answers `decide` is true; in place."""
     for asset in assets:
-        for key in ("labels", "latestLabels"):
-            if asset.get(key):
-                asset[key] = [label for label in asset[key] if label and decide(label.get("jsonResponse"))]
-        latest = asset.get("latestLabel")
-        if latest and not decide(latest.get("jsonResponse")):
-            asset["latestLabel"] = None
+        for key in LABEL_KEYS:
+            held = asset.get(key)
+            if isinstance(held, list):
+                asset[key] = [label for label in held if label and decide(label.get("jsonResponse"))]
+            elif held and not decide(held.get("jsonResponse")):
+                asset[key] = None

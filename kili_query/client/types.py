@@ -10,19 +10,12 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic_core import PydanticCustomError
 
+from kili_query.model.kili import AssetStatus, LabelType, StatusInStep
 from kili_query.query import CategoryQuery, Query
 
 Row = dict[str, Any]
 """A label, asset or project as the server gave it: names of fields to values."""
 
-LabelType = Literal["AUTOSAVE", "DEFAULT", "INFERENCE", "PREDICTION", "REVIEW"]
-AssetStatus = Literal["TODO", "ONGOING", "LABELED", "REVIEWED", "TO_REVIEW"]
-StatusInStep = Literal["TO_DO", "DOING", "IN_PROGRESS", "PARTIALLY_DONE", "REWORK", "REDO", "DONE", "SKIPPED"]
-IssueType = Literal["ISSUE", "QUESTION"]
-IssueStatus = Literal["OPEN", "SOLVED"]
-InputType = Literal[
-    "AUDIO", "GEOSPATIAL", "IMAGE", "LLM_INSTR_FOLLOWING", "LLM_RLHF", "LLM_STATIC", "PDF", "TEXT", "VIDEO"
-]  # fmt: skip
 CheckQueries = Literal["error", "warn", "off"]
 
 CategorySearch = CategoryQuery | Query

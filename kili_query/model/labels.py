@@ -6,12 +6,10 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from kili_query.errors import DataError
+from kili_query.model.kili import LABEL_KEYS
 
-LABEL_KEYS = ("latestLabel", "latestLabels", "labels")
-"""The keys of an asset that hold labels, in the order in which they are read (json-formats 5.2)."""
-
-LABEL_TYPES = ("DEFAULT", "REVIEW", "PREDICTION", "INFERENCE", "AUTOSAVE")
-"""The label types of Kili (json-formats 5.2)."""
+PSEUDO_JOBS = frozenset({"ANNOTATION_JOB_COUNTER", "ANNOTATION_NAMES_JOB", "ROTATION_JOB"})
+"""Keys among the answers of a label that are not answers (json-formats 2)."""
 
 
 class AllBut:

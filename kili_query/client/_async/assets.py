@@ -21,8 +21,6 @@ from kili_query.client.types import (
     CategorySearch,
     Day,
     Id,
-    IssueStatus,
-    IssueType,
     LabelTypes,
     Mark,
     Natural,
@@ -34,6 +32,7 @@ from kili_query.client.types import (
 from kili_query.client.where import Where, asset_where, labels_of_assets_where, without_aliases
 from kili_query.client.workflow import needs_workflow, resolve_steps
 from kili_query.errors import ArgumentError
+from kili_query.model.kili import IssueStatus, IssueType
 from kili_query.query import Query, parse
 
 if TYPE_CHECKING:

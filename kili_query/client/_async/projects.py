@@ -10,9 +10,10 @@ from kili_query.client.arguments import check_arguments
 from kili_query.client.calls import Call
 from kili_query.client.operations import projects as wire
 from kili_query.client.operations.projects import DEFAULT_FIELDS
-from kili_query.client.types import Day, Id, InputType, Natural, Row, Texts
+from kili_query.client.types import Day, Id, Natural, Row, Texts
 from kili_query.client.where import project_where
 from kili_query.errors import OutcomeUnknownError
+from kili_query.model.kili import NewInputType
 from kili_query.model.ontology import Ontology
 
 
@@ -104,7 +105,7 @@ class AsyncProjects(AsyncSession):
         self,
         title: Id,
         description: str = "",
-        input_type: InputType | None = None,
+        input_type: NewInputType | None = None,
         json_interface: dict[str, Any] | None = None,
     ) -> dict[str, str]:
         """Make a project.

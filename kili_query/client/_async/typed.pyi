@@ -11,8 +11,6 @@ from kili_query.client.types import (
     CategorySearch,
     Day,
     Id,
-    IssueStatus,
-    IssueType,
     LabelTypes,
     Mark,
     Natural,
@@ -20,6 +18,10 @@ from kili_query.client.types import (
     StepStatuses,
     StepsWithStatus,
     Texts,
+)
+from kili_query.model.kili import (
+    IssueStatus,
+    IssueType,
 )
 
 class AsyncLabels(labels.AsyncLabels):

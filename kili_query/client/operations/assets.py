@@ -8,7 +8,7 @@ from kili_query.client.decoding import ANNOTATIONS
 from kili_query.client.documents import Operation, count_query, page_query, selection
 from kili_query.client.telling import warn
 from kili_query.client.types import Row
-from kili_query.model.conversations import CONVERSATIONS
+from kili_query.model.kili import CONVERSATIONS, LABEL_KEYS
 
 DEFAULT_FIELDS = (
     "content", "createdAt", "externalId", "id", "isHoneypot", "jsonMetadata", "labels.author.id", "labels.author.email",
@@ -29,7 +29,6 @@ PAGE, PAGE_WITH_LABELS, VIDEO_PAGE = 100, 50, 10
 MANY_ANNOTATIONS = 200 * 50
 """Annotations from which conversations are asked for one by one (wire.md 5)."""
 
-LABEL_KEYS = ("labels", "latestLabel", "latestLabels")
 RESPONSES = tuple(f"{key}.jsonResponse" for key in LABEL_KEYS)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from kili_query.client.decoding import ANNOTATIONS
 from kili_query.client.documents import Operation, count_query, page_query, selection
-from kili_query.model.conversations import CONVERSATIONS
+from kili_query.model.kili import CONVERSATIONS
 
 DEFAULT_FIELDS: list[str] = ["author.email", "author.id", "id", "jsonResponse", "labelType", "secondsToLabel"]
 """The fields of `labels`, unless others are asked for."""
