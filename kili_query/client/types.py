@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic_core import PydanticCustomError
 
-from kili_query.model.kili import AssetStatus, LabelType, StatusInStep
+from kili_query.model.kili import ASSET_STATUSES, STEP_STATUSES, AssetStatus, LabelType, StatusInStep
 from kili_query.query import CategoryQuery, Query
 
 Row = dict[str, Any]
@@ -55,10 +55,20 @@ def _not_empty(value: str) -> str:
     return value
 
 
+def _underscored(value: Any) -> Any:
+    """The status that a text means: Kili's own documents write `TO REVIEW`, and its server takes `TO_REVIEW`."""
+    return _SPACED.get(value, value) if isinstance(value, str) else value
+
+
+_SPACED = {word.replace("_", " "): word for word in (*ASSET_STATUSES, *STEP_STATUSES)}
+
+WrittenStatus = Annotated[AssetStatus, BeforeValidator(_underscored)]
+WrittenStepStatus = Annotated[StatusInStep, BeforeValidator(_underscored)]
+
 LabelTypes = list[LabelType] | tuple[LabelType, ...]
-AssetStatuses = list[AssetStatus] | tuple[AssetStatus, ...]
-StepStatuses = list[StatusInStep] | tuple[StatusInStep, ...]
-StepsWithStatus = list[tuple[str, StatusInStep]] | tuple[tuple[str, StatusInStep], ...]
+AssetStatuses = list[WrittenStatus] | tuple[WrittenStatus, ...]
+StepStatuses = list[WrittenStepStatus] | tuple[WrittenStepStatus, ...]
+StepsWithStatus = list[tuple[str, WrittenStepStatus]] | tuple[tuple[str, WrittenStepStatus], ...]
 
 Mark = Annotated[float, Field(allow_inf_nan=False)]
 Day = Annotated[str, AfterValidator(_a_day)]

@@ -15,6 +15,7 @@ from kili_query.client.operations import assets as wire
 from kili_query.client.operations import labels as label_wire
 from kili_query.client.operations.assets import DATAFRAME_ASSET_FIELDS, DATAFRAME_FIELDS, DEFAULT_FIELDS
 from kili_query.client.operations.projects import Project
+from kili_query.client.positions import positions_end
 from kili_query.client.pruning import keep_labels, without_unasked
 from kili_query.client.types import (
     AssetStatuses,
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
 class AsyncAssets(AsyncSession):
     """The methods about assets."""
 
+    @positions_end("2.164", in_26="disable_tqdm")
     async def assets(
         self,
         project_id: Id,
@@ -50,6 +52,7 @@ class AsyncAssets(AsyncSession):
         fields: Texts | None = DEFAULT_FIELDS,
         asset_id_in: Texts | None = None,
         asset_id_not_in: Texts | None = None,
+        *,
         consensus_mark_gt: Mark | None = None,
         consensus_mark_lt: Mark | None = None,
         disable_tqdm: bool | None = None,
@@ -100,7 +103,6 @@ class AsyncAssets(AsyncSession):
         external_id_strictly_in: Texts | None = None,
         external_id_in: Texts | None = None,
         label_output_format: Literal["dict", "parsed_label"] = "dict",
-        *,
         as_generator: bool = False,
         step_name_and_status_in: StepsWithStatus | None = None,
         step_name_and_status_not_in: StepsWithStatus | None = None,
@@ -169,12 +171,14 @@ class AsyncAssets(AsyncSession):
         found = await self._listed(await self._asked_assets(arguments, call), call, self._bar(disable_tqdm))
         return to_dataframe(found, "format") if arguments["format"] == "pandas" else found
 
+    @positions_end("2.164", in_26="metadata_where")
     async def count_assets(
         self,
         project_id: Id,
         asset_id: str | None = None,
         asset_id_in: Texts | None = None,
         asset_id_not_in: Texts | None = None,
+        *,
         external_id_contains: Texts | None = None,
         metadata_where: dict[str, Any] | None = None,
         status_in: AssetStatuses | None = None,
@@ -219,7 +223,6 @@ class AsyncAssets(AsyncSession):
         issue_status: IssueStatus | None = None,
         external_id_strictly_in: Texts | None = None,
         external_id_in: Texts | None = None,
-        *,
         step_name_in: Texts | None = None,
         step_name_not_in: Texts | None = None,
         step_status_in: StepStatuses | None = None,

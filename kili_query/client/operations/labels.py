@@ -8,8 +8,10 @@ from kili_query.client.decoding import ANNOTATIONS
 from kili_query.client.documents import Operation, count_query, page_query, selection
 from kili_query.model.kili import CONVERSATIONS
 
-DEFAULT_FIELDS: list[str] = ["author.email", "author.id", "id", "jsonResponse", "labelType", "secondsToLabel"]
-"""The fields of `labels`, unless others are asked for."""
+DEFAULT_FIELDS: list[str] = [
+    "author.email", "author.id", "id", "jsonResponse", "labelType", "secondsToLabel", "isLatestLabelForUser", "assetId",
+]  # fmt: skip
+"""The fields of `labels`, unless others are asked for: those of `kili` 26.2.4."""
 
 PREDICTION_FIELDS: list[str] = ["author.email", "author.id", "id", "jsonResponse", "labelType", "modelName"]
 """The fields of `predictions` and `inferences`, unless others are asked for."""
