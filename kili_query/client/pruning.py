@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from kili_query.client.documents import Tree, field_tree
 from kili_query.client.types import Row
 from kili_query.model.kili import LABEL_KEYS
-
-Tree = dict[str, "Tree"]
 
 
 def without_unasked(rows: Iterable[Row], fields: Iterable[str]) -> list[Row]:
@@ -19,13 +18,10 @@ def without_unasked(rows: Iterable[Row], fields: Iterable[str]) -> list[Row]:
     >>> without_unasked([{"id": "l1", "author": {"id": "u", "email": "e"}, "jsonResponse": {}}], ["author.email"])
     [{'author': {'email': 'e'}}]
     """
-    tree: Tree = {}
-    for field in fields:
-        if "..." in field:  # which fields a fragment gives is the server's business
-            return list(rows)
-        node = tree
-        for part in field.split("."):
-            node = node.setdefault(part, {})
+    fields = list(fields)
+    if any("..." in field for field in fields):  # which fields a fragment gives is the server's business
+        return list(rows)
+    tree = field_tree(fields)
     return [_pruned(row, tree) for row in rows]
 
 

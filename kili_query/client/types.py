@@ -49,6 +49,12 @@ def _not_negative(value: int) -> int:
     return value
 
 
+def _positive(value: int) -> int:
+    if value < 1:
+        raise PydanticCustomError("positive", "positive")
+    return value
+
+
 def _not_empty(value: str) -> str:
     if not value.strip():
         raise PydanticCustomError("filled", "filled")
@@ -73,4 +79,5 @@ StepsWithStatus = list[tuple[str, WrittenStepStatus]] | tuple[tuple[str, Written
 Mark = Annotated[float, Field(allow_inf_nan=False)]
 Day = Annotated[str, AfterValidator(_a_day)]
 Natural = Annotated[int, BeforeValidator(_whole), AfterValidator(_not_negative)]
+Positive = Annotated[int, BeforeValidator(_whole), AfterValidator(_positive)]
 Id = Annotated[str, AfterValidator(_not_empty)]

@@ -302,8 +302,8 @@ class AsyncAssets(AsyncSession):
             chosen = await self._assets_by_labels(arguments, search.local, search.text, project, call)
         matching = None
         if arguments["matching_labels_only"]:
-            query = _query(arguments["label_category_search"])
-            matching = decision(query, project.ontology)
+            query = search.query
+            matching = decision(parse(arguments["label_category_search"]) if query is None else query, project.ontology)
         return await self._listing(where, fields, project, call, arguments, chosen, matching)
 
     async def _asset_filters(
@@ -326,7 +326,7 @@ class AsyncAssets(AsyncSession):
 
         async def decode(rows: list[Row], call: Call) -> list[Row]:
             await self._fetch(responses(rows, project.input_type), call)
-            return [row for row in rows if decide(row["jsonResponse"])]
+            return [row for row in rows if decide(row.get("jsonResponse"))]
 
         listing = Listing(
             noun="labels",
@@ -357,7 +357,7 @@ class AsyncAssets(AsyncSession):
         asked = list(dict.fromkeys(asked))
         annotations = 0
         if wire.counts_annotations(asked, input_type):
-            annotations = await self._execute(wire.COUNT_ANNOTATIONS, {"where": where}, call)
+            annotations = await self._execute(wire.COUNT_ANNOTATIONS.asking(where=where), call)
 
         async def decode(rows: list[Row], call: Call) -> list[Row]:
             if chosen is not None:
@@ -383,10 +383,6 @@ class AsyncAssets(AsyncSession):
             decode=decode,
             filtered=chosen is not None,
         )
-
-
-def _query(search: CategorySearch) -> Query:
-    return search if isinstance(search, Query) else parse(search)
 
 
 def _refuse_what_is_missing(arguments: Mapping[str, Any]) -> None:

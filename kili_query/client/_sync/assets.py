@@ -303,8 +303,8 @@ class Assets(Session):
             chosen = self._assets_by_labels(arguments, search.local, search.text, project, call)
         matching = None
         if arguments["matching_labels_only"]:
-            query = _query(arguments["label_category_search"])
-            matching = decision(query, project.ontology)
+            query = search.query
+            matching = decision(parse(arguments["label_category_search"]) if query is None else query, project.ontology)
         return self._listing(where, fields, project, call, arguments, chosen, matching)
 
     def _asset_filters(self, arguments: dict[str, Any], call: Call) -> tuple[dict[str, Any], Project | None, Filter]:
@@ -325,7 +325,7 @@ class Assets(Session):
 
         def decode(rows: list[Row], call: Call) -> list[Row]:
             self._fetch(responses(rows, project.input_type), call)
-            return [row for row in rows if decide(row["jsonResponse"])]
+            return [row for row in rows if decide(row.get("jsonResponse"))]
 
         listing = Listing(
             noun="labels",
@@ -356,7 +356,7 @@ class Assets(Session):
         asked = list(dict.fromkeys(asked))
         annotations = 0
         if wire.counts_annotations(asked, input_type):
-            annotations = self._execute(wire.COUNT_ANNOTATIONS, {"where": where}, call)
+            annotations = self._execute(wire.COUNT_ANNOTATIONS.asking(where=where), call)
 
         def decode(rows: list[Row], call: Call) -> list[Row]:
             if chosen is not None:
@@ -382,10 +382,6 @@ class Assets(Session):
             decode=decode,
             filtered=chosen is not None,
         )
-
-
-def _query(search: CategorySearch) -> Query:
-    return search if isinstance(search, Query) else parse(search)
 
 
 def _refuse_what_is_missing(arguments: Mapping[str, Any]) -> None:

@@ -269,7 +269,7 @@ class Labels(Session):
                 self._fetch(responses(rows, input_type), call)
             if keep is None:
                 return rows
-            kept = [row for row in rows if keep(row["jsonResponse"])]
+            kept = [row for row in rows if keep(row.get("jsonResponse"))]
             return kept if set(asked) == set(fields) else without_unasked(kept, fields)
 
         return Listing(
