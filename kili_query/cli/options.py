@@ -66,7 +66,8 @@ def load_ontology(path: str | None, input_type: str | None) -> Ontology | None:
         if input_type:
             raise click.UsageError("--input-type goes with --ontology")
         return None
-    from kili_query.model.ontology import INPUT_TYPES, Ontology
+    from kili_query.model.kili import INPUT_TYPES
+    from kili_query.model.ontology import Ontology
 
     if input_type and input_type.upper() not in INPUT_TYPES:
         click.echo(f"note: {input_type} is none of the known input types: {', '.join(INPUT_TYPES)}", err=True)
@@ -76,7 +77,8 @@ def load_ontology(path: str | None, input_type: str | None) -> Ontology | None:
 
 def chosen_types(label_types: tuple[str, ...], all_types: bool) -> LabelTypes | None:
     """The label types of `--type` and `--all-types`; None for all."""
-    from kili_query.model.labels import DEFAULT_LABEL_TYPES, LABEL_TYPES
+    from kili_query.model.kili import LABEL_TYPES
+    from kili_query.model.labels import DEFAULT_LABEL_TYPES
 
     if all_types and label_types:
         raise click.UsageError("--type and --all-types exclude each other")

@@ -108,7 +108,7 @@ def _sample() -> tuple[str, str]:
 def _load(
     server: LocalKili, export: str, interface: str, input_type: str | None, title: str | None, quiet: bool
 ) -> None:
-    from kili_query.model.ontology import INPUT_TYPES
+    from kili_query.model.kili import INPUT_TYPES
 
     if input_type and input_type.upper() not in INPUT_TYPES:
         known = ", ".join(INPUT_TYPES)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+from urllib.parse import urljoin
 
 import msgspec
 
@@ -32,28 +33,76 @@ class _Envelope(msgspec.Struct):
 _decoder = msgspec.json.Decoder(_Envelope)
 
 
-def read_answer(status: int, headers: Mapping[str, str], body: bytes, operation: str) -> Any:
-    """The data of an answer, or the `Failure` that it is.
+class Answer(NamedTuple):
+    """An answer as it came: what was asked for, from which address, and what is to be hidden in what is shown of it."""
+
+    name: str
+    status: int
+    headers: Mapping[str, str]
+    body: bytes | bytearray
+    url: str = ""
+    hidden: Callable[[str], str] = str
+
+    @property
+    def about(self) -> dict[str, Any]:
+        """What errors tell of it."""
+        return {"operation": self.name, "status": self.status, "request_id": request_id(self.headers)}
+
+
+class Elsewhere(NamedTuple):
+    """The address to which a download is redirected."""
+
+    url: str
+
+
+def read_answer(answer: Answer, read: Callable[[Any], Any]) -> Any:
+    """What the data of an answer mean, or the `Failure` that it is.
 
     An answer with `data` or `errors` counts whatever its HTTP status is; anything else is not one of Kili's, but that
     of a proxy, say.
     """
-    about: dict[str, Any] = {"operation": operation, "status": status, "request_id": request_id(headers)}
     try:
-        envelope = _decoder.decode(body)
+        envelope = _decoder.decode(answer.body)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         envelope = _Envelope()
-    wait = retry_after(headers)
+    wait = retry_after(answer.headers)
     if envelope.errors:
-        error = _refusal(envelope.errors, about)
+        error = _refusal(envelope.errors, answer)
         return Failure(error, kind_of_refusal(error), wait)
-    if envelope.data is msgspec.UNSET or (envelope.data is None and status != 200):
-        return Failure(_failure(status, headers, body, about), kind_of_status(status, body), wait)
+    if envelope.data is msgspec.UNSET or (envelope.data is None and answer.status != 200):
+        return Failure(_failure(answer), kind_of_status(answer.status, answer.body), wait)
     if envelope.data is None:
-        return Failure(ServerError("the answer holds neither data nor an error", **about), Kind.FAILED)
+        return Failure(ServerError("the answer holds neither data nor an error", **answer.about), Kind.FAILED)
     if isinstance(envelope.extensions, dict):
-        _tell_deprecations(envelope.extensions.get("deprecations"))
-    return envelope.data
+        _tell_deprecations(envelope.extensions.get("deprecations"), answer.hidden)
+    if not isinstance(envelope.data, dict) or "data" not in envelope.data:
+        return Failure(ServerError("the answer lacks `data`", **answer.about), Kind.FAILED)
+    try:
+        return read(envelope.data["data"])
+    except ServerError as error:
+        return Failure(ServerError(error.message, **answer.about), Kind.FAILED)
+
+
+def read_content(answer: Answer) -> Any:
+    """The JSON value that an address gives, or where it is instead, or the `Failure` that the answer is."""
+    problem = "cannot be downloaded"
+    if answer.status in REDIRECTS and (target := answer.headers.get("location")):
+        try:
+            return Elsewhere(urljoin(answer.url, target))
+        except ValueError:
+            problem = "redirects to what is no address"
+    if 200 <= answer.status < 300:
+        try:
+            return msgspec.json.decode(answer.body)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            problem = "holds no JSON"
+    error = ServerError(f"{without_query(answer.url)} {problem}", **answer.about)
+    return Failure(error, kind_of_status(answer.status, answer.body), retry_after(answer.headers))
+
+
+def without_query(url: str) -> str:
+    """An address without what stands after `?`, where signed addresses keep their secrets."""
+    return url.split("?", 1)[0]
 
 
 def request_id(headers: Mapping[str, str]) -> str | None:
@@ -70,7 +119,7 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
     return float(value) or None if value.isascii() and value.isdigit() else None
 
 
-def _refusal(errors: list[Any], about: dict[str, Any]) -> ApiError:
+def _refusal(errors: list[Any], answer: Answer) -> ApiError:
     """The error that GraphQL errors are; Kili's `extensions` may be missing (wire.md 4)."""
     messages, paths, codes = [], [], []
     reason = None
@@ -86,8 +135,11 @@ def _refusal(errors: list[Any], about: dict[str, Any]) -> ApiError:
             context = extensions.get("context")
             if reason is None and isinstance(context, dict) and isinstance(context.get("reason"), str):
                 reason = context["reason"]
-    said = _first_line(messages[0]) + (f" (and {len(messages) - 1} more)" if len(messages) > 1 else "")
-    if about["status"] == 401 or "UNAUTHENTICATED" in codes:
+    about = answer.about
+    said = answer.hidden(messages[0]).strip().split("\n", 1)[0] + (
+        f" (and {len(messages) - 1} more)" if len(messages) > 1 else ""
+    )
+    if answer.status == 401 or "UNAUTHENTICATED" in codes:
         return AuthenticationError(f"Kili refused the API key: {said}", **about)
     if "NOT_FOUND" in codes:
         return NotFoundError(said, **about)
@@ -96,7 +148,7 @@ def _refusal(errors: list[Any], about: dict[str, Any]) -> ApiError:
     )
 
 
-_REDIRECTS = frozenset((301, 302, 303, 307, 308))
+REDIRECTS = frozenset((301, 302, 303, 307, 308))
 
 _MEANINGS = {
     401: "the API key is not accepted",
@@ -111,27 +163,26 @@ _MEANINGS = {
 }
 
 
-def _failure(status: int, headers: Mapping[str, str], body: bytes, about: dict[str, Any]) -> ApiError:
+def _failure(answer: Answer) -> ApiError:
     """The error that an answer without data and errors is."""
+    status, headers, about = answer.status, answer.headers, answer.about
     if status in (401, 403):
         return AuthenticationError(_MEANINGS[status], **about)
     if status == 429:
         return RateLimitError(_MEANINGS[429], **about)
-    if status in _REDIRECTS and (target := headers.get("location")):
-        target = target.split("?", 1)[0]
-        return ServerError(f"the server redirects to `{target}`; check the address (`api_endpoint`)", **about)
+    if status in REDIRECTS and (target := headers.get("location")):
+        return ServerError(
+            f"the server redirects to `{without_query(target)}`; check the address (`api_endpoint`)", **about
+        )
     if status in _MEANINGS or status >= 300:
         return ServerError(_MEANINGS.get(status, "the server did not give data"), **about)
     kind = headers.get("content-type", "no content type").split(";")[0]
-    start = re.sub(r"\s+", " ", body[:60].decode("utf-8", "replace")).strip()
+    # what is hidden may lie across the cut
+    start = re.sub(r"\s+", " ", answer.hidden(answer.body[:2000].decode("utf-8", "replace"))).strip()[:60]
     return ServerError(f"the answer is not one of Kili's: {kind}, beginning with `{start}`", **about)
 
 
-def _tell_deprecations(deprecations: Any) -> None:
+def _tell_deprecations(deprecations: Any, hidden: Callable[[str], str]) -> None:
     for entry in deprecations if isinstance(deprecations, list) else ():
         if isinstance(entry, dict):
-            warn(f"Kili: {entry.get('path')} is deprecated: {entry.get('reason')}")
-
-
-def _first_line(message: str) -> str:
-    return message.strip().split("\n", 1)[0]
+            warn(hidden(f"Kili: {entry.get('path')} is deprecated: {entry.get('reason')}"))

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import inspect
 import types
 from collections.abc import Callable, Mapping
 from functools import cache
-from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
-from kili_query.client.types import Day, Id, Mark, Natural
+from kili_query.client.types import Day, Id, Mark, Natural, Positive
 from kili_query.errors import ArgumentError
 from kili_query.lang.wording import nearest
 from kili_query.query import CategoryQuery, Query
@@ -43,6 +44,7 @@ def refuse_parsed_labels(argument: str, output_format: str | None) -> None:
 
 @cache
 def _adapters(method: Callable[..., Any]) -> dict[str, tuple[Any, TypeAdapter[Any]]]:
+    method = inspect.unwrap(method)
     # what a method returns may name pandas, which need not be there
     taken = {name: hint for name, hint in method.__annotations__.items() if name != "return"}
     hints = get_type_hints(types.SimpleNamespace(__annotations__=taken), method.__globals__, include_extras=True)
@@ -103,7 +105,7 @@ def _choices(annotation: Any) -> tuple[Any, ...]:
 _WORDS: dict[Any, str] = {
     Mark: "a number", str: "text", int: "a whole number", float: "a number", bool: "True or False", dict: "a dict", Any: "anything",
     type(None): "None", Query: "a Query", Day: "a day such as `2024-02-29`, as text",
-    Natural: "a whole number from 0", CategoryQuery: "text", Id: "text that is not empty",
+    Natural: "a whole number from 0", Positive: "a whole number from 1", CategoryQuery: "text", Id: "text that is not empty",
 }  # fmt: skip
 
 
@@ -131,6 +133,8 @@ def in_words(annotation: Any) -> str:
         listed = {get_args(part)[0] for part in parts if get_origin(part) is list}
         told = [in_words(part) for part in parts if get_origin(part) is not tuple or get_args(part)[0] not in listed]
         return ", ".join(told[:-1]) + " or " + told[-1] if len(told) > 1 else told[0]
+    if origin is Annotated:
+        return in_words(parts[0])
     if origin is Literal:
         return ("one of " if len(parts) > 1 else "") + ", ".join(f"`{choice}`" for choice in parts)
     if origin in (list, tuple):

@@ -8,7 +8,8 @@ from typing import Any, NamedTuple, TypeGuard
 import msgspec
 
 from kili_query.client.types import Row
-from kili_query.model.conversations import CONVERSATIONS, from_annotations
+from kili_query.model.conversations import from_annotations
+from kili_query.model.kili import CONVERSATIONS
 
 ANNOTATIONS = """annotations {
   __typename

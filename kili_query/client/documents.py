@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from types import MappingProxyType
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from kili_query.errors import ArgumentError
 
@@ -15,13 +16,24 @@ _FRAGMENT = re.compile(r"((?:[_A-Za-z][_0-9A-Za-z]*\.(?=[^.]|\.\.\.))*)(.+)", re
 
 Tree = dict[str, "Tree"]
 
+T = TypeVar("T")
 
-class Operation(NamedTuple):
-    """A GraphQL operation: its name for headers and messages, its text, and whether it changes anything."""
+
+class Operation(NamedTuple, Generic[T]):
+    """A GraphQL operation: its name for messages, its text, what reads its answer, and what it asks about.
+
+    `read` gives what the answer means, or raises a `ServerError` if it is of another shape.
+    """
 
     name: str
     document: str
+    read: Callable[[Any], T]
+    variables: Mapping[str, Any] = MappingProxyType({})
     change: bool = False
+
+    def asking(self, **variables: Any) -> Operation[T]:
+        """The same operation with these variables."""
+        return self._replace(variables=variables)
 
 
 def selection(fields: Iterable[str], argument: str = "fields") -> str:
@@ -40,6 +52,23 @@ def selection(fields: Iterable[str], argument: str = "fields") -> str:
       }
     }
     """
+    tree = field_tree(fields, argument)
+    if not tree:
+        raise ArgumentError(argument, "is empty; it takes names of fields, such as `id` or `author.email`")
+    _refuse_both(tree, {field for field in fields if "..." not in field}, argument)
+    return "\n".join(["{", *_lines(tree, "  "), "}"])
+
+
+def field_tree(fields: Iterable[str], argument: str = "fields") -> Tree:
+    """Fields by their parts; fragments are leaves.
+
+    Raises
+    ------
+    ArgumentError: one is not a name.
+
+    >>> field_tree(["id", "author.email", "author.id"])
+    {'id': {}, 'author': {'email': {}, 'id': {}}}
+    """
     tree: Tree = {}
     for field in fields:
         if "..." in field:
@@ -52,10 +81,7 @@ def selection(fields: Iterable[str], argument: str = "fields") -> str:
         node = tree
         for part in parts:
             node = node.setdefault(part, {})
-    if not tree:
-        raise ArgumentError(argument, "is empty; it takes names of fields, such as `id` or `author.email`")
-    _refuse_both(tree, {field for field in fields if "..." not in field}, argument)
-    return "\n".join(["{", *_lines(tree, "  "), "}"])
+    return tree
 
 
 def _refuse_both(tree: Tree, asked: set[str], argument: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -27,69 +27,66 @@ if TYPE_CHECKING:
 class Filter(NamedTuple):
     """What a category query becomes: a text for the server, and what is left to ask of its answer.
 
-    `text` None: the server is asked for all. `local` None: the answer of the server is exact.
+    `text` None: the server is asked for all. `local` None: the answer of the server is exact. `query` is the query
+    itself, None for a text that is none.
     """
 
     text: str | None = None
     local: Query | None = None
+    query: Query | None = None
 
 
-def compile_search(
-    search: str | Query | None, ontology: Ontology | None, *, check: CheckQueries = "error", local_filter: bool = False
-) -> Filter:
-    """The filter that a `category_search` becomes. None and empty text are handed on, as Kili's own SDK does.
+def read_search(search: str | Query | None, check: CheckQueries) -> Query | str | None:
+    """The query that a `category_search` is. None and empty text are handed on, as Kili's own SDK does.
 
     Raises
     ------
     QuerySyntaxError: the text is not a query, unless `check` is "warn" or "off": the server gets it as it is, then.
+    """
+    if isinstance(search, Query) or not search:
+        return search
+    try:
+        return parse(search)
+    except QuerySyntaxError as error:
+        if check == "error":
+            raise
+        if check == "warn":
+            _warn(error.source, error.diagnostics[0])
+        return search
+
+
+def compile_search(
+    query: Query, found: Sequence[Diagnostic] = (), *, check: CheckQueries = "error", local_filter: bool = False
+) -> Filter:
+    """The filter that a query becomes, after what its check has found.
+
+    Errors are raised, or warned of if `check` is "warn"; so is what is likely a mistake. Advice on style is for editors.
+
+    Raises
+    ------
     QueryCheckError: it does not fit the ontology, if `check` is "error".
     UnsupportedQueryError: Kili's own language cannot express it, and `local_filter` is false (KQ401).
 
-    >>> compile_search("NOT A.B.count > 2", None)
-    Filter(text='A.B.count <= 2', local=None)
+    >>> compile_search(parse("NOT A.B.count > 2")).text
+    'A.B.count <= 2'
     """
-    if isinstance(search, Query):
-        query = search
-    elif not search:
-        return Filter(search)
-    else:
-        try:
-            query = parse(search)
-        except QuerySyntaxError as error:
-            if check == "error":
-                raise
-            if check == "warn":
-                _warn(error.source, error.diagnostics[0])
-            return Filter(search)
-    if check != "off":
-        _check(query, ontology, check)
+    if check == "error" and (errors := errors_among(found)):
+        raise QueryCheckError(query.source, errors)
+    for diagnostic in found if check != "off" else ():
+        if diagnostic.severity is not Severity.HINT:
+            _warn(query.source, diagnostic)
     try:
-        return Filter(query.to_server())
+        return Filter(query.to_server(), None, query)
     except UnsupportedQueryError as error:
         if not local_filter:
             raise UnsupportedQueryError(error.source, list(map(_with_way_out, error.diagnostics))) from None
         superset = portable_superset(query.tree)
-        return Filter(None if superset is None else to_text(superset), query)
+        return Filter(None if superset is None else to_text(superset), query, query)
 
 
-def fits(query: Query | str | None, ontology: Ontology | None) -> bool:
-    """False if a check against this ontology finds an error. What is not a query fits: the door tells why it is none."""
-    try:
-        query = parse(query) if isinstance(query, str) and query else query
-    except QuerySyntaxError:
-        return True
-    return not isinstance(query, Query) or all(d.severity is not Severity.ERROR for d in query.check(ontology))
-
-
-def _check(query: Query, ontology: Ontology | None, check: CheckQueries) -> None:
-    """Raise what is an error, warn of what is likely a mistake. Advice on style is for editors."""
-    found = query.check(ontology)
-    errors = [d for d in found if d.severity is Severity.ERROR]
-    if errors and check == "error":
-        raise QueryCheckError(query.source, errors)
-    for diagnostic in found:
-        if diagnostic.severity is not Severity.HINT:
-            _warn(query.source, diagnostic)
+def errors_among(found: Sequence[Diagnostic]) -> list[Diagnostic]:
+    """What of a check's findings is an error."""
+    return [diagnostic for diagnostic in found if diagnostic.severity is Severity.ERROR]
 
 
 def _warn(source: str, diagnostic: Diagnostic) -> None:

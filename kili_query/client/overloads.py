@@ -13,7 +13,8 @@ from typing import Any, Literal, overload
 import pandas as pd
 
 from kili_query.client._async import assets, labels, projects
-from kili_query.client.types import {names}
+from kili_query.client.types import {types}
+from kili_query.model.kili import {words}
 """
 
 ROWS, GENERATOR, TABLE = "list[Row]", "AsyncGenerator[Row]", "pd.DataFrame"
@@ -42,10 +43,12 @@ def stub() -> str:
     from kili_query.client._async.assets import AsyncAssets
     from kili_query.client._async.labels import AsyncLabels
     from kili_query.client._async.projects import AsyncProjects
+    from kili_query.model import kili
 
     classes = "\n".join(line for noun in (AsyncLabels, AsyncAssets, AsyncProjects) for line in _class(noun))
-    names = {name for name in vars(types) if name[0].isupper()} - {"Any", "Literal"}
-    return HEAD.format(names=", ".join(sorted(names))) + classes
+    words = {name for name in vars(kili) if name[0].isupper() and not name.isupper()} - {"Literal"}
+    own = {name for name in vars(types) if name[0].isupper()} - words - {"Any", "Literal"}
+    return HEAD.format(types=", ".join(sorted(own)), words=", ".join(sorted(words))) + classes
 
 
 def _class(noun: type) -> Iterator[str]:

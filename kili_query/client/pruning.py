@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from kili_query.client.documents import Tree, field_tree
 from kili_query.client.types import Row
-
-Tree = dict[str, "Tree"]
+from kili_query.model.kili import LABEL_KEYS
 
 
 def without_unasked(rows: Iterable[Row], fields: Iterable[str]) -> list[Row]:
@@ -18,13 +18,10 @@ def without_unasked(rows: Iterable[Row], fields: Iterable[str]) -> list[Row]:
     >>> without_unasked([{"id": "l1", "author": {"id": "u", "email": "e"}, "jsonResponse": {}}], ["author.email"])
     [{'author': {'email': 'e'}}]
     """
-    tree: Tree = {}
-    for field in fields:
-        if "..." in field:  # which fields a fragment gives is the server's business
-            return list(rows)
-        node = tree
-        for part in field.split("."):
-            node = node.setdefault(part, {})
+    fields = list(fields)
+    if any("..." in field for field in fields):  # which fields a fragment gives is the server's business
+        return list(rows)
+    tree = field_tree(fields)
     return [_pruned(row, tree) for row in rows]
 
 
@@ -39,9 +36,9 @@ def _pruned(value: Any, tree: Tree) -> Any:
 def keep_labels(assets: Iterable[Row], decide: Callable[[object], bool]) -> None:
     """Leave in the assets only the labels for whose answers `decide` is true; in place."""
     for asset in assets:
-        for key in ("labels", "latestLabels"):
-            if asset.get(key):
-                asset[key] = [label for label in asset[key] if label and decide(label.get("jsonResponse"))]
-        latest = asset.get("latestLabel")
-        if latest and not decide(latest.get("jsonResponse")):
-            asset["latestLabel"] = None
+        for key in LABEL_KEYS:
+            held = asset.get(key)
+            if isinstance(held, list):
+                asset[key] = [label for label in held if label and decide(label.get("jsonResponse"))]
+            elif held and not decide(held.get("jsonResponse")):
+                asset[key] = None

@@ -69,7 +69,7 @@ def kind_of_refusal(error: ApiError) -> Kind:
     return Kind.PASSING if any(message in first for message in _PASSING_MESSAGES) else Kind.FINAL
 
 
-def kind_of_status(status: int, body: bytes) -> Kind:
+def kind_of_status(status: int, body: bytes | bytearray) -> Kind:
     """What an answer without data and errors is, by its HTTP status; 200 is one of another program."""
     if status == 503 and b"retried" not in body and any(words in body for words in _NOT_FORWARDED):
         return Kind.NOT_HANDLED

@@ -17,6 +17,9 @@ from kili_query.errors import ArgumentError, AuthenticationError, DataError
 
 DEFAULT_ENDPOINT = "https://cloud.kili-technology.com/api/label/v2/graphql"
 CONFIG_FILE = "kili-sdk-config.json"
+MAX_ANSWER_BYTES = 2**29
+"""Bytes that one answer may have once inflated, unless the client is told otherwise: far more than any honest page."""
+
 CERTIFICATES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 """Variables that name certificates to trust: those of requests, which the `kili` package is built upon."""
 
@@ -37,6 +40,7 @@ class Settings(BaseModel):
     compress: bool = True
     check_queries: CheckQueries = "error"
     local_filter: bool = False
+    max_answer_bytes: int = MAX_ANSWER_BYTES
 
     def is_own(self, url: str) -> bool:
         """True if an address belongs to the server, so that the key may be sent there."""
@@ -64,6 +68,7 @@ def find_settings(
     disable_request_compression: bool | None = None,
     check_queries: CheckQueries = "error",
     local_filter: bool = False,
+    max_answer_bytes: int = MAX_ANSWER_BYTES,
 ) -> Settings:
     """The settings that hold: of each, the first of argument, environment variable and configuration file.
 
@@ -97,6 +102,7 @@ def find_settings(
         ),
         check_queries=check_queries,
         local_filter=local_filter,
+        max_answer_bytes=max_answer_bytes,
     )
 
 

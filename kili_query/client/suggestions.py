@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, NamedTuple
 
 from kili_query.client.documents import Operation
@@ -16,9 +16,18 @@ _NO_PARTS = re.compile(
 )
 _PARTS_NEEDED = re.compile(r"""Field ["'](\w+)["'] of type ["']\[?(\w+)[^"']*["'] must have a selection of subfields""")
 
-SCHEMA_OF_TYPE = Operation(
+
+def _names(value: Any) -> list[str]:
+    """The names of the fields of a type, as far as the answer tells them."""
+    fields = value.get("fields") if isinstance(value, Mapping) else None
+    named = [field.get("name") for field in fields if isinstance(field, Mapping)] if isinstance(fields, list) else []
+    return [name for name in named if isinstance(name, str)]
+
+
+FIELDS_OF_TYPE = Operation(
     "fieldsOfType",
     "query fieldsOfType($name: String!) {\n  data: __type(name: $name) {\n    fields {\n      name\n    }\n  }\n}",
+    _names,
 )
 
 
@@ -42,15 +51,12 @@ def unknown_field(error: GraphQLError) -> Unknown | None:
     return None
 
 
-def name_unknown_field(unknown: Unknown, schema: Any) -> ArgumentError:
-    """The error that names the field, with those of the server's schema that are near."""
-    described = schema.get("data") if isinstance(schema, Mapping) else None
-    fields = described.get("fields") if isinstance(described, Mapping) else None
-    names = [field["name"] for field in fields or () if isinstance(field, Mapping) and "name" in field]
+def name_unknown_field(unknown: Unknown, names: Collection[str]) -> ArgumentError:
+    """The error that names the field, with those of the type that are near."""
     if "no parts" in unknown.problem:
         hint = ""
     elif "is an object" in unknown.problem:
-        hint = ", such as " + ", ".join(f"`{unknown.field}.{name}`" for name in names[:4]) if names else ""
+        hint = ", such as " + ", ".join(f"`{unknown.field}.{name}`" for name in list(names)[:4]) if names else ""
     elif near := nearest(unknown.field, names):
         hint = f"; {listed(near)} {'is' if len(near) == 1 else 'are'} near"
     else:

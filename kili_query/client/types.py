@@ -10,19 +10,12 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic_core import PydanticCustomError
 
+from kili_query.model.kili import ASSET_STATUSES, STEP_STATUSES, AssetStatus, LabelType, StatusInStep
 from kili_query.query import CategoryQuery, Query
 
 Row = dict[str, Any]
 """A label, asset or project as the server gave it: names of fields to values."""
 
-LabelType = Literal["AUTOSAVE", "DEFAULT", "INFERENCE", "PREDICTION", "REVIEW"]
-AssetStatus = Literal["TODO", "ONGOING", "LABELED", "REVIEWED", "TO_REVIEW"]
-StatusInStep = Literal["TO_DO", "DOING", "IN_PROGRESS", "PARTIALLY_DONE", "REWORK", "REDO", "DONE", "SKIPPED"]
-IssueType = Literal["ISSUE", "QUESTION"]
-IssueStatus = Literal["OPEN", "SOLVED"]
-InputType = Literal[
-    "AUDIO", "GEOSPATIAL", "IMAGE", "LLM_INSTR_FOLLOWING", "LLM_RLHF", "LLM_STATIC", "PDF", "TEXT", "VIDEO"
-]  # fmt: skip
 CheckQueries = Literal["error", "warn", "off"]
 
 CategorySearch = CategoryQuery | Query
@@ -56,18 +49,35 @@ def _not_negative(value: int) -> int:
     return value
 
 
+def _positive(value: int) -> int:
+    if value < 1:
+        raise PydanticCustomError("positive", "positive")
+    return value
+
+
 def _not_empty(value: str) -> str:
     if not value.strip():
         raise PydanticCustomError("filled", "filled")
     return value
 
 
+def _underscored(value: Any) -> Any:
+    """The status that a text means: Kili's own documents write `TO REVIEW`, and its server takes `TO_REVIEW`."""
+    return _SPACED.get(value, value) if isinstance(value, str) else value
+
+
+_SPACED = {word.replace("_", " "): word for word in (*ASSET_STATUSES, *STEP_STATUSES)}
+
+WrittenStatus = Annotated[AssetStatus, BeforeValidator(_underscored)]
+WrittenStepStatus = Annotated[StatusInStep, BeforeValidator(_underscored)]
+
 LabelTypes = list[LabelType] | tuple[LabelType, ...]
-AssetStatuses = list[AssetStatus] | tuple[AssetStatus, ...]
-StepStatuses = list[StatusInStep] | tuple[StatusInStep, ...]
-StepsWithStatus = list[tuple[str, StatusInStep]] | tuple[tuple[str, StatusInStep], ...]
+AssetStatuses = list[WrittenStatus] | tuple[WrittenStatus, ...]
+StepStatuses = list[WrittenStepStatus] | tuple[WrittenStepStatus, ...]
+StepsWithStatus = list[tuple[str, WrittenStepStatus]] | tuple[tuple[str, WrittenStepStatus], ...]
 
 Mark = Annotated[float, Field(allow_inf_nan=False)]
 Day = Annotated[str, AfterValidator(_a_day)]
 Natural = Annotated[int, BeforeValidator(_whole), AfterValidator(_not_negative)]
+Positive = Annotated[int, BeforeValidator(_whole), AfterValidator(_positive)]
 Id = Annotated[str, AfterValidator(_not_empty)]

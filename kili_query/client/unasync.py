@@ -36,6 +36,7 @@ WORDS = {
     "aclose": "close",
     "aclosing": "closing",
     "aiter_bytes": "iter_bytes",
+    "aiter_raw": "iter_raw",
     "handle_async_request": "handle_request",
     "_async": "_sync",
     "asynchronous": "synchronous",

@@ -22,9 +22,10 @@ from kili_query.errors import DataError
 from kili_query.lang.ast import And, Comparison, Count, Group, Leaf, Node, conjunction, disjunction, fold, leaves
 from kili_query.lang.operators import Operator
 from kili_query.lang.rewrites import push_not
-from kili_query.model.counts import PSEUDO_JOBS, count_label, frame_keys, is_empty
+from kili_query.model.counts import count_label, frame_keys, is_empty
 from kili_query.model.decoding import decode_json, kind_of
-from kili_query.model.labels import DEFAULT_LABEL_TYPES, LABEL_KEYS, LabelTypes, chosen_types, labels_of
+from kili_query.model.kili import LABEL_KEYS, PSEUDO_JOBS
+from kili_query.model.labels import DEFAULT_LABEL_TYPES, LabelTypes, chosen_types, labels_of
 from kili_query.model.ontology import Ontology
 
 MIN_SKIPPED = 4096

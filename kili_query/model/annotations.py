@@ -12,7 +12,8 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from kili_query.errors import DataError
-from kili_query.model.counts import LEVELS, PSEUDO_JOBS, Identity, Step, decode_response, frame_keys
+from kili_query.model.counts import Identity, Step, decode_response, frame_keys
+from kili_query.model.kili import LEVELS, PSEUDO_JOBS
 from kili_query.model.ontology import as_ontology
 
 if TYPE_CHECKING:

@@ -5,11 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-CONVERSATIONS = ("LLM_STATIC", "LLM_INSTR_FOLLOWING")
-"""Input types whose labels are kept as annotation objects."""
-
-LEVELS = ("completion", "round", "conversation")
-"""The levels of the answers in an exported conversation; the first two hold an answer for each message, or round."""
+from kili_query.model.kili import LEVELS
 
 Annotation = dict[str, Any]
 

@@ -12,17 +12,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from kili_query.errors import DataError
 from kili_query.model.decoding import decode_json, kind_of
+from kili_query.model.kili import LEVELS, PSEUDO_JOBS
 from kili_query.model.ontology import as_ontology
 
 if TYPE_CHECKING:
     from kili_query.model.labels import Label
     from kili_query.model.ontology import Ontology
-
-PSEUDO_JOBS = frozenset({"ANNOTATION_JOB_COUNTER", "ANNOTATION_NAMES_JOB", "ROTATION_JOB"})
-"""Keys among the answers that are not answers (json-formats 2)."""
-
-LEVELS = ("conversation", "round", "completion")
-"""The levels of the conversation form of LLM labels (json-formats 2.9 b)."""
 
 Counts = dict[tuple[str, str], int]
 

@@ -7,15 +7,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from kili_query.errors import DataError
+from kili_query.model.kili import LABEL_KEYS
 
 if TYPE_CHECKING:
     from kili_query.model.annotations import Annotation
-
-LABEL_KEYS = ("latestLabel", "latestLabels", "labels")
-"""The keys of an asset that hold labels, in the order in which they are read (json-formats 5.2)."""
-
-LABEL_TYPES = ("DEFAULT", "REVIEW", "PREDICTION", "INFERENCE", "AUTOSAVE")
-"""The label types of Kili (json-formats 5.2)."""
 
 
 class AllBut:

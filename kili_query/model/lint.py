@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from kili_query.model.counts import PSEUDO_JOBS
+from kili_query.model.kili import PSEUDO_JOBS
 from kili_query.model.ontology import Job, Ontology, is_plain_name, json_path
 
 

@@ -12,8 +12,9 @@ from typing import Any
 from kili_query.errors import DataError
 from kili_query.lang.printer import name_to_text
 from kili_query.lang.wording import listed, nearest, shown
-from kili_query.model.counts import LEVELS, PSEUDO_JOBS, decode_response, frame_keys
+from kili_query.model.counts import decode_response, frame_keys
 from kili_query.model.decoding import kind_of
+from kili_query.model.kili import LEVELS, PSEUDO_JOBS
 from kili_query.model.labels import Label
 from kili_query.model.ontology import Job, Ontology, json_path
 

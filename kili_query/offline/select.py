@@ -11,7 +11,8 @@ import msgspec
 from kili_query.engines.scan import LabelKey, Scanner, Verdict
 from kili_query.errors import DataError
 from kili_query.formats.kili import Place, Problem, Record, Source
-from kili_query.model.labels import DEFAULT_LABEL_TYPES, LABEL_KEYS, LabelTypes
+from kili_query.model.kili import LABEL_KEYS
+from kili_query.model.labels import DEFAULT_LABEL_TYPES, LabelTypes
 from kili_query.model.ontology import Ontology
 from kili_query.offline.run import run
 from kili_query.offline.verdicts import MAX_KEPT, Aside, verdicts

@@ -9,9 +9,10 @@ import msgspec
 from sqlalchemy import delete, exists, select, update
 
 from kili_query.errors import DataError
-from kili_query.model.conversations import CONVERSATIONS, to_annotations
+from kili_query.model.conversations import to_annotations
 from kili_query.model.counts import Counts, count_categories
 from kili_query.model.decoding import decode_json
+from kili_query.model.kili import CONVERSATIONS, AssetStatus, LabelType
 from kili_query.model.ontology import Ontology
 from kili_query.server import tables as t
 from kili_query.server.filters import Scope, asset_conditions, label_conditions, one_of
@@ -25,10 +26,10 @@ from kili_query.server.store import new_id
 
 Entry = Mapping[str, Any]
 
-STATUS_AFTER = {"DEFAULT": "LABELED", "AUTOSAVE": "ONGOING", "REVIEW": "REVIEWED"}
+STATUS_AFTER: Mapping[str, AssetStatus] = {"DEFAULT": "LABELED", "AUTOSAVE": "ONGOING", "REVIEW": "REVIEWED"}
 """The status of an asset after a label of a type; predictions change nothing."""
 
-REPLACED = ("PREDICTION", "INFERENCE")
+REPLACED: tuple[LabelType, ...] = ("PREDICTION", "INFERENCE")
 """The label types that `overwrite` replaces: what people have labeled is not thrown away by a flag."""
 
 

@@ -15,10 +15,11 @@ from sqlalchemy import Connection, insert, select, update
 from kili_query.errors import DataError
 from kili_query.formats.containers.records import Problem
 from kili_query.formats.kili import decode_record, plan
-from kili_query.model.conversations import CONVERSATIONS, from_annotations, to_annotations
+from kili_query.model.conversations import from_annotations, to_annotations
 from kili_query.model.counts import count_label
 from kili_query.model.decoding import decode_json
-from kili_query.model.labels import LABEL_KEYS, LABEL_TYPES, Label, labels_of
+from kili_query.model.kili import ASSET_STATUSES, CONVERSATIONS, LABEL_KEYS, LABEL_TYPES, STEP_STATUSES
+from kili_query.model.labels import Label, labels_of
 from kili_query.model.ontology import Ontology
 from kili_query.server import tables as t
 from kili_query.server.media import Media
@@ -26,9 +27,6 @@ from kili_query.server.moments import moment, now
 from kili_query.server.people import People
 from kili_query.server.rows import Rows, settle_project
 from kili_query.server.store import FILES, Account, Store, new_id
-
-ASSET_STATUSES = ("TODO", "ONGOING", "LABELED", "TO_REVIEW", "REVIEWED")
-STEP_STATUSES = ("TO_DO", "DOING", "IN_PROGRESS", "PARTIALLY_DONE", "REWORK", "REDO", "DONE", "SKIPPED")
 
 MAX_NAMED = 20
 """How many unreadable labels are named; all are counted."""

@@ -21,24 +21,12 @@ from tests.test_oracle_kili import oracle as oracle
 
 pytestmark = pytest.mark.oracle
 
-OF_26 = [
-    "author.email",
-    "author.id",
-    "id",
-    "jsonResponse",
-    "labelType",
-    "secondsToLabel",
-    "isLatestLabelForUser",
-    "assetId",
-]
-"""The default fields of `labels` in 26.2.4; ours are those of 2.131."""
-
 SEARCH = "(OBJECTS.CAR.count > 0 OR OBJECTS.BUS.count >= 2) AND WEATHER.SUN.count == 1"
 
 CALLS: list[tuple[str, dict[str, Any]]] = [
-    ("labels", {"fields": OF_26}),
-    ("labels", {"fields": OF_26, "as_generator": True}),
-    ("labels", {"fields": OF_26, "category_search": SEARCH}),
+    ("labels", {}),
+    ("labels", {"as_generator": True}),
+    ("labels", {"category_search": SEARCH}),
     ("labels", {"fields": ["id"], "category_search": "OBJECTS.CAR.count == 0"}),
     ("labels", {"fields": ["id"], "category_search": ""}),
     ("labels", {"fields": ["id", "createdAt"], "first": 150, "skip": 20}),
@@ -91,7 +79,7 @@ CALLS: list[tuple[str, dict[str, Any]]] = [
     )),
     ("labels", {"project_id": "steps", "fields": ["id", "jsonResponse"], "asset_step_name_in": ["Review"]}),
     ("count_labels", {"project_id": "steps", "asset_group_name_in": ["G2"], "asset_step_status_in": ["DONE"]}),
-    ("labels", {"project_id": "talks", "fields": OF_26}),
+    ("labels", {"project_id": "talks"}),
     ("labels", {"project_id": "talks", "fields": ["id"], "category_search": "WHY.SHORT.count == 1"}),
     ("assets", {"project_id": "talks"}),
     ("assets", {"project_id": "talks", "fields": ["latestLabel.jsonResponse", "latestLabels.id", "latestLabels.jsonResponse"]}),

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from kili_query import ApiError, GraphQLError, RateLimitError
-from kili_query.client.answers import read_answer, retry_after
+from kili_query.client.answers import Answer, read_answer, retry_after
 from kili_query.client.retries import (
     DEADLINE,
     FRESH_ATTEMPTS,
@@ -68,8 +68,13 @@ TABLE = [
 ]
 
 
+def _read(status: int, headers: dict[str, str], body: bytes) -> Any:
+    """The data of an answer, or the failure that it is."""
+    return read_answer(Answer("x", status, headers, body), lambda data: data)
+
+
 def _failure(row: Row) -> Failure:
-    found = read_answer(row.status, {}, row.body, "x")
+    found = _read(row.status, {}, row.body)
     assert isinstance(found, Failure)
     return found
 
@@ -106,7 +111,7 @@ def test_the_table(row: Row) -> None:
 @pytest.mark.parametrize("status", [200, 400, 500, 503])
 def test_refusals_in_the_terms_of_graphql(message: str, query: int, status: int) -> None:
     body = b'{"errors": [{"message": "%s"}, {"message": "Invalid request made to Flagsmith API"}]}'
-    failure = read_answer(status, {}, body % message.replace("\n", "\\n").encode(), "x")
+    failure = _read(status, {}, body % message.replace("\n", "\\n").encode())
     assert isinstance(failure, Failure)
     assert isinstance(failure.error, GraphQLError)
     assert _sent(failure, change=False) == query
@@ -173,7 +178,7 @@ BYTES = st.binary(max_size=60) | st.sampled_from(
 
 @given(status=st.integers(100, 599), body=BYTES)
 def test_any_answer_is_data_or_one_failure(status: int, body: bytes) -> None:
-    found = read_answer(status, {"x-request-id": "r"}, body, "x")
+    found = _read(status, {"x-request-id": "r"}, body)
     if isinstance(found, Failure):
         assert isinstance(found.error, ApiError)
         assert found.error.request_id == "r"

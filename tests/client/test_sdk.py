@@ -61,7 +61,9 @@ def test_labels_are_all_there_once_and_in_order(world: World) -> None:
     by_id = {label["id"]: label for label in world.labels}
     for row in rows:
         label = by_id[row["id"]]
-        assert set(row) == {"author", "id", "jsonResponse", "labelType", "secondsToLabel", "jsonResponseUrl"}
+        assert set(row) == {
+            "author", "id", "jsonResponse", "labelType", "secondsToLabel", "isLatestLabelForUser", "assetId", "jsonResponseUrl",
+        }  # fmt: skip
         assert row["jsonResponse"] == label["jsonResponse"]
         assert row["author"] == {"email": label["author"]["email"], "id": label["author"]["id"]}
 

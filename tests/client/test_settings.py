@@ -75,6 +75,7 @@ def test_defaults_are_those_of_the_cloud() -> None:
         "compress": True,
         "check_queries": "error",
         "local_filter": False,
+        "max_answer_bytes": 2**29,
     }
 
 

@@ -1,9 +1,16 @@
-"""The signatures are those of Kili's SDK (signatures.json), so that scripts run after changing one import."""
+"""The signatures are those of Kili's SDK (signatures.json), so that scripts run after changing one import.
+
+By position, only what its versions agree on: a value in any other place would mean one thing in 2.131, and another in
+26.2.4.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import json
+import subprocess
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,10 +18,15 @@ import pytest
 from kili_query import AsyncKili, Kili
 from tests.client.replay import METHODS
 from tests.conftest import SHARED
+from tests.test_oracle_kili import oracle as oracle
 
 SIGNATURES = SHARED.parent / "spec" / "signatures.json"
 OURS = {"assets": {"matching_labels_only"}}
 """Parameters that only we have."""
+
+DEFAULTS = {("labels", "fields"): ["author.email", "author.id", "id", "jsonResponse", "labelType", "secondsToLabel",
+                                   "isLatestLabelForUser", "assetId"]}  # fmt: skip
+"""Defaults that are those of 26.2.4 and not of the seed."""
 
 
 @pytest.fixture(scope="module")
@@ -25,6 +37,12 @@ def signatures() -> dict[str, Any]:
     return found
 
 
+def agreed(described: dict[str, Any]) -> list[str]:
+    """The parameters that stand in the same place in the seed and in 26.2.4, from the first on."""
+    seed, now = [row["name"] for row in described["params"]], described["param_order_in_26"]
+    return [name for n, name in enumerate(seed) if seed[: n + 1] == now[: n + 1]]
+
+
 @pytest.mark.parametrize("client", [Kili, AsyncKili])
 @pytest.mark.parametrize("method", sorted(METHODS))
 def test_signature_is_the_seed_and_the_additions(signatures: dict[str, Any], client: type, method: str) -> None:
@@ -32,19 +50,65 @@ def test_signature_is_the_seed_and_the_additions(signatures: dict[str, Any], cli
     ours = list(inspect.signature(getattr(client, method)).parameters.values())[1:]
     seed = described["params"]
     assert [parameter.name for parameter in ours[: len(seed)]] == [row["name"] for row in seed]
+    by_position = agreed(described)
     for parameter, row in zip(ours, seed, strict=False):
-        assert parameter.kind.name == row["kind"], row["name"]
+        assert parameter.kind.name == ("POSITIONAL_OR_KEYWORD" if row["name"] in by_position else "KEYWORD_ONLY")
         if row.get("required"):
             assert parameter.default is inspect.Parameter.empty
         else:
-            assert _plain(parameter.default) == row["default"], row["name"]
+            assert _plain(parameter.default) == DEFAULTS.get((method, row["name"]), row["default"]), row["name"]
             assert row.get("default_type") in (None, type(parameter.default).__name__)
     added = {row["name"]: row for row in described.get("added_in_26", [])}
     rest = {parameter.name: parameter for parameter in ours[len(seed) :]}
     assert set(rest) == set(added) | OURS.get(method, set())
     for name, row in added.items():
-        assert rest[name].kind is inspect.Parameter.KEYWORD_ONLY  # so that positions of the seed hold
+        assert rest[name].kind is inspect.Parameter.KEYWORD_ONLY
         assert _plain(rest[name].default) == row["default"], name
+
+
+@pytest.mark.parametrize("client", [Kili, AsyncKili])
+@pytest.mark.parametrize("method", sorted(METHODS - {"export_labels_as_df"}))
+def test_beyond_what_the_versions_agree_on_an_error_names_the_keywords(
+    signatures: dict[str, Any], client: type, method: str
+) -> None:
+    described = signatures[method]
+    given = ["p"] * len(agreed(described))
+    in_seed, in_26 = described["params"][len(given)]["name"], described["param_order_in_26"][len(given)]
+    for surplus in (1, 3):
+
+        async def called(surplus: int = surplus) -> None:
+            answer = getattr(client, method)(None, *given, *[["Ann"]] * surplus)
+            await answer
+
+        with pytest.raises(TypeError, match=rf"`{in_seed}=\.\.\.` .* `{in_26}=\.\.\.`") as raised:
+            asyncio.run(called())
+        assert f"takes {len(given)} arguments by position, and {len(given) + surplus} are given" in str(raised.value)
+        assert ("the others" in str(raised.value)) == (surplus > 1)
+
+
+def test_versions_agree_on_the_arguments_of_tables(signatures: dict[str, Any]) -> None:
+    described = signatures["export_labels_as_df"]
+    assert agreed(described) == [row["name"] for row in described["params"]] == described["param_order_in_26"]
+
+
+ORDERS = """
+import inspect, json
+from kili.client import Kili
+print(json.dumps({name: [p.name for p in inspect.signature(method).parameters.values() if p.kind is p.POSITIONAL_OR_KEYWORD]
+                  for name, method in inspect.getmembers(Kili, inspect.isfunction)}))
+"""
+
+
+@pytest.mark.oracle
+@pytest.mark.parametrize("client", [Kili, AsyncKili])
+def test_what_is_given_by_position_means_what_it_means_in_kili(oracle: Path, client: type) -> None:
+    done = subprocess.run([oracle, "-I", "-W", "ignore", "-c", ORDERS], capture_output=True, text=True, check=True)
+    orders = json.loads(done.stdout)
+    methods = {name: method for name, method in inspect.getmembers(client, inspect.isfunction) if name in orders}
+    assert {"__init__", "projects", "count_projects", "create_project", "delete_project"} | METHODS <= set(methods)
+    for name, method in methods.items():
+        ours = [p.name for p in inspect.signature(method).parameters.values() if p.kind is p.POSITIONAL_OR_KEYWORD]
+        assert ours == orders[name][: len(ours)], name
 
 
 def _plain(default: Any) -> Any:

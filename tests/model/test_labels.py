@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from kili_query import DataError
-from kili_query.model.labels import DEFAULT_LABEL_TYPES, LABEL_TYPES, is_record, labels_of
+from kili_query.model.kili import LABEL_TYPES
+from kili_query.model.labels import DEFAULT_LABEL_TYPES, is_record, labels_of
 
 
 def _label(**more: Any) -> dict[str, Any]:

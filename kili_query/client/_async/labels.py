@@ -13,6 +13,7 @@ from kili_query.client.filters import Filter, decision
 from kili_query.client.operations import labels as wire
 from kili_query.client.operations.labels import DEFAULT_FIELDS, PREDICTION_FIELDS
 from kili_query.client.operations.projects import Project
+from kili_query.client.positions import positions_end
 from kili_query.client.pruning import without_unasked
 from kili_query.client.types import (
     AssetStatuses,
@@ -33,12 +34,14 @@ from kili_query.client.workflow import needs_workflow, resolve_steps
 class AsyncLabels(AsyncSession):
     """The methods about labels."""
 
+    @positions_end("2.131", in_26="asset_external_id_strictly_in")
     async def labels(
         self,
         project_id: Id,
         asset_id: str | None = None,
         asset_status_in: AssetStatuses | None = None,
         asset_external_id_in: Texts | None = None,
+        *,
         author_in: Texts | None = None,
         created_at: Day | None = None,
         created_at_gte: Day | None = None,
@@ -54,7 +57,6 @@ class AsyncLabels(AsyncSession):
         user_id: str | None = None,
         disable_tqdm: bool | None = False,
         category_search: CategorySearch | None = None,
-        *,
         as_generator: bool = False,
         asset_external_id_strictly_in: Texts | None = None,
         asset_step_name_in: Texts | None = None,
@@ -101,12 +103,14 @@ class AsyncLabels(AsyncSession):
         """
         return await self._label_rows(check_arguments(AsyncLabels.labels, locals()), Call.of("labels"))
 
+    @positions_end("2.131", in_26="asset_step_name_in")
     async def predictions(
         self,
         project_id: Id,
         asset_id: str | None = None,
         asset_status_in: AssetStatuses | None = None,
         asset_external_id_in: Texts | None = None,
+        *,
         author_in: Texts | None = None,
         created_at: Day | None = None,
         created_at_gte: Day | None = None,
@@ -121,7 +125,6 @@ class AsyncLabels(AsyncSession):
         user_id: str | None = None,
         disable_tqdm: bool | None = False,
         category_search: CategorySearch | None = None,
-        *,
         as_generator: bool = False,
         asset_step_name_in: Texts | None = None,
         asset_step_status_in: StepStatuses | None = None,
@@ -141,12 +144,14 @@ class AsyncLabels(AsyncSession):
         arguments = check_arguments(AsyncLabels.predictions, locals())
         return await self._label_rows({**arguments, "type_in": ["PREDICTION"]}, Call.of("predictions"))
 
+    @positions_end("2.131", in_26="asset_step_name_in")
     async def inferences(
         self,
         project_id: Id,
         asset_id: str | None = None,
         asset_status_in: AssetStatuses | None = None,
         asset_external_id_in: Texts | None = None,
+        *,
         author_in: Texts | None = None,
         created_at: Day | None = None,
         created_at_gte: Day | None = None,
@@ -161,7 +166,6 @@ class AsyncLabels(AsyncSession):
         user_id: str | None = None,
         disable_tqdm: bool | None = False,
         category_search: CategorySearch | None = None,
-        *,
         as_generator: bool = False,
         asset_step_name_in: Texts | None = None,
         asset_step_status_in: StepStatuses | None = None,
@@ -181,12 +185,14 @@ class AsyncLabels(AsyncSession):
         arguments = check_arguments(AsyncLabels.inferences, locals())
         return await self._label_rows({**arguments, "type_in": ["INFERENCE"]}, Call.of("inferences"))
 
+    @positions_end("2.131", in_26="asset_external_id_strictly_in")
     async def count_labels(
         self,
         project_id: Id,
         asset_id: str | None = None,
         asset_status_in: AssetStatuses | None = None,
         asset_external_id_in: Texts | None = None,
+        *,
         author_in: Texts | None = None,
         created_at: Day | None = None,
         created_at_gte: Day | None = None,
@@ -198,7 +204,6 @@ class AsyncLabels(AsyncSession):
         user_id: str | None = None,
         category_search: CategorySearch | None = None,
         id_contains: Texts | None = None,
-        *,
         asset_external_id_strictly_in: Texts | None = None,
         asset_step_name_in: Texts | None = None,
         asset_step_status_in: StepStatuses | None = None,
@@ -269,7 +274,7 @@ class AsyncLabels(AsyncSession):
                 await self._fetch(responses(rows, input_type), call)
             if keep is None:
                 return rows
-            kept = [row for row in rows if keep(row["jsonResponse"])]
+            kept = [row for row in rows if keep(row.get("jsonResponse"))]
             return kept if set(asked) == set(fields) else without_unasked(kept, fields)
 
         return Listing(

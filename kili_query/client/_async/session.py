@@ -2,27 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 from contextlib import aclosing
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from kili_query.client._async.concurrency import in_order
 from kili_query.client._async.transport import AsyncTransport
 from kili_query.client.calls import Call
 from kili_query.client.decoding import Behind
 from kili_query.client.documents import Operation
-from kili_query.client.filters import Filter, compile_search, fits
+from kili_query.client.filters import Filter, compile_search, errors_among, read_search
 from kili_query.client.garbage import few_full_collections
-from kili_query.client.operations.projects import FACTS, Project, facts_variables, read_facts
+from kili_query.client.operations.projects import Project, facts, read_facts
 from kili_query.client.progress import progress_bar
 from kili_query.client.settings import Settings
-from kili_query.client.suggestions import SCHEMA_OF_TYPE, name_unknown_field, unknown_field
+from kili_query.client.suggestions import FIELDS_OF_TYPE, Unknown, name_unknown_field, unknown_field
 from kili_query.client.types import Row
 from kili_query.client.where import Where
-from kili_query.errors import ApiError, GraphQLError, NotFoundError, ServerError
-from kili_query.query import Query, parse
+from kili_query.errors import ApiError, ArgumentError, Diagnostic, GraphQLError, NotFoundError
+from kili_query.query import Query
+
+T = TypeVar("T")
 
 PAGES_AHEAD = 3
 """Pages under way or waiting for the caller; more would only fill the memory."""
@@ -39,8 +41,8 @@ class Listing:
     """What to list: the operations, the filter, which rows, in pages of what size, and how they are decoded."""
 
     noun: str
-    operation: Operation
-    counting: Operation
+    operation: Operation[list[Row]]
+    counting: Operation[int]
     where: Where
     page: int
     project_id: str | None = None
@@ -68,27 +70,27 @@ class AsyncSession:
         self._transport = transport
         self._projects: dict[str, Project] = {}
 
-    async def _execute(self, operation: Operation, variables: Mapping[str, Any], call: Call) -> Any:
-        """The `data` of an operation, which all documents give that name."""
+    async def _execute(self, operation: Operation[T], call: Call) -> T:
+        """What an operation gives."""
         try:
-            answer = await self._transport.execute(operation, variables, call)
+            return await self._transport.execute(operation, call)
         except GraphQLError as error:
             if (unknown := unknown_field(error)) is None:
                 raise
-            try:
-                schema = await self._transport.execute(SCHEMA_OF_TYPE, {"name": unknown.type_name}, call)
-            except ApiError:
-                schema = None
-            raise name_unknown_field(unknown, schema) from error
-        if not isinstance(answer, Mapping) or "data" not in answer:
-            raise ServerError("the answer lacks `data`", operation=operation.name)
-        return answer["data"]
+            raise await self._unknown(unknown, call) from error
 
-    async def _count(self, operation: Operation, where: Where, call: Call, project_id: str | None) -> int:
+    async def _unknown(self, unknown: Unknown, call: Call) -> ArgumentError:
+        """The error about a field that the server does not have. It is asked which it has."""
+        try:
+            names = await self._transport.execute(FIELDS_OF_TYPE.asking(name=unknown.type_name), call)
+        except ApiError:
+            names = []
+        error = name_unknown_field(unknown, names)
+        return ArgumentError(error.argument, self._transport.without_key(error.message))
+
+    async def _count(self, operation: Operation[int], where: Where, call: Call, project_id: str | None) -> int:
         """How many rows there are. None in a project that does not exist is an error rather than 0."""
-        number = await self._execute(operation, {"where": where}, call)
-        if not isinstance(number, int):
-            raise ServerError(f"the answer is `{number!r}` instead of a number", operation=operation.name)
+        number = await self._execute(operation.asking(where=where), call)
         if number == 0 and project_id is not None:
             await self._project(project_id, call)
         return number
@@ -101,28 +103,31 @@ class AsyncSession:
         NotFoundError: there is no such project, or not with this key.
         """
         if anew or project_id not in self._projects:
-            rows = _objects(await self._execute(FACTS, facts_variables(project_id), call), FACTS)
+            rows = await self._execute(facts(project_id), call)
             if not rows:
                 raise NotFoundError(
                     f"there is no project `{project_id}` that this API key may see; `projects()` lists those it may",
-                    operation=FACTS.name,
+                    operation=facts(project_id).name,
                 )
             self._projects[project_id] = read_facts(rows[0], project_id)
         return self._projects[project_id]
 
     async def _filter(self, search: str | Query | None, project_id: str, call: Call) -> Filter:
-        """The one door for category queries: checked against the ontology of the project, compiled for the server."""
-        check = self._settings.check_queries
-        ontology = None
-        if search is not None and search != "" and (check != "off" or self._settings.local_filter):
-            if check == "error" and isinstance(search, str):
-                parse(search)  # what is no query needs no project to be refused
+        """The one door for category queries: parsed and checked once, compiled for the server.
+
+        What does not fit a project that is known is checked once more: its ontology may have been changed since.
+        """
+        settings = self._settings
+        query = read_search(search, settings.check_queries)
+        if not isinstance(query, Query):
+            return Filter(query)
+        found: list[Diagnostic] = []
+        if settings.check_queries != "off" or settings.local_filter:
             known = project_id in self._projects
-            ontology = (await self._project(project_id, call)).ontology
-            if known and not fits(search, ontology):
-                # the ontology may have been changed since it was asked for
-                ontology = (await self._project(project_id, call, anew=True)).ontology
-        return compile_search(search, ontology, check=check, local_filter=self._settings.local_filter)
+            found = query.check((await self._project(project_id, call)).ontology)
+            if known and errors_among(found):
+                found = query.check((await self._project(project_id, call, anew=True)).ontology)
+        return compile_search(query, found, check=settings.check_queries, local_filter=settings.local_filter)
 
     async def _pages(
         self, listing: Listing, call: Call, disable_tqdm: bool | None, ahead: int
@@ -154,20 +159,21 @@ class AsyncSession:
     ) -> AsyncGenerator[Page]:
         """The pages as the server gives them, until one comes short."""
         size = listing.page
-        offsets = range(0, wanted, size)
-        sizes = [size if listing.whole_pages else min(size, wanted - offset) for offset in offsets]
-        asked = [
-            partial(self._page, listing, skip + offset, length, call)
-            for offset, length in zip(offsets, sizes, strict=True)
-        ]
-        lengths = iter(sizes)
+        whole = listing.whole_pages
+        offsets = range(0, wanted, size)  # one for each page, and never all at once: a count can be any number
+        asked = (
+            partial(self._page, listing, skip + offset, size if whole else min(size, wanted - offset), call)
+            for offset in offsets
+        )
+        left = wanted
         async with aclosing(in_order(asked, ahead)) as pages:
             async for page in pages:
                 yield page
-                if page.given < next(lengths):
+                if page.given < (size if whole else min(size, left)):
                     return
-        offset = len(offsets) * size
-        while listing.whole_pages and (first is None or offset < first):
+                left -= size
+        offset = wanted - left
+        while whole and (first is None or offset < first):
             page = await self._page(listing, skip + offset, size, call)
             yield page
             if page.given < size:
@@ -175,8 +181,7 @@ class AsyncSession:
             offset += size
 
     async def _page(self, listing: Listing, skip: int, first: int, call: Call) -> Page:
-        variables = {"where": listing.where, "skip": skip, "first": first}
-        rows = _objects(await self._execute(listing.operation, variables, call), listing.operation)
+        rows = await self._execute(listing.operation.asking(where=listing.where, skip=skip, first=first), call)
         given = len(rows)
         return Page(await listing.decode(rows, call) if listing.decode else rows, given)
 
@@ -208,18 +213,6 @@ class AsyncSession:
     def _bar(self, disable_tqdm: bool | None) -> bool | None:
         """Whether the bar is hidden: as the method says, else as the client says."""
         return disable_tqdm or (disable_tqdm if self._settings.disable_tqdm is None else self._settings.disable_tqdm)
-
-
-def _objects(rows: Any, operation: Operation) -> list[Row]:
-    """The rows themselves.
-
-    Raises
-    ------
-    ServerError: they are anything but a list of objects.
-    """
-    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-        raise ServerError("the answer is no list of objects", operation=operation.name)
-    return rows
 
 
 class _Window:

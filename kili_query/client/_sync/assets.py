@@ -16,14 +16,13 @@ from kili_query.client.operations import assets as wire
 from kili_query.client.operations import labels as label_wire
 from kili_query.client.operations.assets import DATAFRAME_ASSET_FIELDS, DATAFRAME_FIELDS, DEFAULT_FIELDS
 from kili_query.client.operations.projects import Project
+from kili_query.client.positions import positions_end
 from kili_query.client.pruning import keep_labels, without_unasked
 from kili_query.client.types import (
     AssetStatuses,
     CategorySearch,
     Day,
     Id,
-    IssueStatus,
-    IssueType,
     LabelTypes,
     Mark,
     Natural,
@@ -35,6 +34,7 @@ from kili_query.client.types import (
 from kili_query.client.where import Where, asset_where, labels_of_assets_where, without_aliases
 from kili_query.client.workflow import needs_workflow, resolve_steps
 from kili_query.errors import ArgumentError
+from kili_query.model.kili import IssueStatus, IssueType
 from kili_query.query import Query, parse
 
 if TYPE_CHECKING:
@@ -44,6 +44,7 @@ if TYPE_CHECKING:
 class Assets(Session):
     """The methods about assets."""
 
+    @positions_end("2.164", in_26="disable_tqdm")
     def assets(
         self,
         project_id: Id,
@@ -52,6 +53,7 @@ class Assets(Session):
         fields: Texts | None = DEFAULT_FIELDS,
         asset_id_in: Texts | None = None,
         asset_id_not_in: Texts | None = None,
+        *,
         consensus_mark_gt: Mark | None = None,
         consensus_mark_lt: Mark | None = None,
         disable_tqdm: bool | None = None,
@@ -102,7 +104,6 @@ class Assets(Session):
         external_id_strictly_in: Texts | None = None,
         external_id_in: Texts | None = None,
         label_output_format: Literal["dict", "parsed_label"] = "dict",
-        *,
         as_generator: bool = False,
         step_name_and_status_in: StepsWithStatus | None = None,
         step_name_and_status_not_in: StepsWithStatus | None = None,
@@ -171,12 +172,14 @@ class Assets(Session):
         found = self._listed(self._asked_assets(arguments, call), call, self._bar(disable_tqdm))
         return to_dataframe(found, "format") if arguments["format"] == "pandas" else found
 
+    @positions_end("2.164", in_26="metadata_where")
     def count_assets(
         self,
         project_id: Id,
         asset_id: str | None = None,
         asset_id_in: Texts | None = None,
         asset_id_not_in: Texts | None = None,
+        *,
         external_id_contains: Texts | None = None,
         metadata_where: dict[str, Any] | None = None,
         status_in: AssetStatuses | None = None,
@@ -221,7 +224,6 @@ class Assets(Session):
         issue_status: IssueStatus | None = None,
         external_id_strictly_in: Texts | None = None,
         external_id_in: Texts | None = None,
-        *,
         step_name_in: Texts | None = None,
         step_name_not_in: Texts | None = None,
         step_status_in: StepStatuses | None = None,
@@ -301,8 +303,8 @@ class Assets(Session):
             chosen = self._assets_by_labels(arguments, search.local, search.text, project, call)
         matching = None
         if arguments["matching_labels_only"]:
-            query = _query(arguments["label_category_search"])
-            matching = decision(query, project.ontology)
+            query = search.query
+            matching = decision(parse(arguments["label_category_search"]) if query is None else query, project.ontology)
         return self._listing(where, fields, project, call, arguments, chosen, matching)
 
     def _asset_filters(self, arguments: dict[str, Any], call: Call) -> tuple[dict[str, Any], Project | None, Filter]:
@@ -323,7 +325,7 @@ class Assets(Session):
 
         def decode(rows: list[Row], call: Call) -> list[Row]:
             self._fetch(responses(rows, project.input_type), call)
-            return [row for row in rows if decide(row["jsonResponse"])]
+            return [row for row in rows if decide(row.get("jsonResponse"))]
 
         listing = Listing(
             noun="labels",
@@ -354,7 +356,7 @@ class Assets(Session):
         asked = list(dict.fromkeys(asked))
         annotations = 0
         if wire.counts_annotations(asked, input_type):
-            annotations = self._execute(wire.COUNT_ANNOTATIONS, {"where": where}, call)
+            annotations = self._execute(wire.COUNT_ANNOTATIONS.asking(where=where), call)
 
         def decode(rows: list[Row], call: Call) -> list[Row]:
             if chosen is not None:
@@ -380,10 +382,6 @@ class Assets(Session):
             decode=decode,
             filtered=chosen is not None,
         )
-
-
-def _query(search: CategorySearch) -> Query:
-    return search if isinstance(search, Query) else parse(search)
 
 
 def _refuse_what_is_missing(arguments: Mapping[str, Any]) -> None:

@@ -10,8 +10,8 @@ from kili_query.client._sync.transport import Transport
 from kili_query.client._sync.typed import Assets, Labels, Projects
 from kili_query.client.arguments import check_arguments
 from kili_query.client.limits import PROCESS_LIMIT
-from kili_query.client.settings import find_settings, hidden
-from kili_query.client.types import CheckQueries
+from kili_query.client.settings import MAX_ANSWER_BYTES, find_settings, hidden
+from kili_query.client.types import CheckQueries, Positive
 from kili_query.errors import ArgumentError
 
 
@@ -35,6 +35,7 @@ class Kili(Labels, Assets, Projects):
         sends it, "off" does not look.
     local_filter: answer queries that Kili's own language cannot express (quoted names) by fetching more and
         filtering here.
+    max_answer_bytes: the bytes that one answer of the server may have, once inflated; a larger one is an error.
     transport: an httpx transport to use instead of the network, such as that of `LocalKili(socket=False)`.
 
     Raises
@@ -55,6 +56,7 @@ class Kili(Labels, Assets, Projects):
         *,
         check_queries: CheckQueries = "error",
         local_filter: bool = False,
+        max_answer_bytes: Positive = MAX_ANSWER_BYTES,
         transport: Any = None,
     ) -> None:
         key, api_key = hidden(api_key), None

@@ -14,6 +14,7 @@ from kili_query.client.filters import Filter, decision
 from kili_query.client.operations import labels as wire
 from kili_query.client.operations.labels import DEFAULT_FIELDS, PREDICTION_FIELDS
 from kili_query.client.operations.projects import Project
+from kili_query.client.positions import positions_end
 from kili_query.client.pruning import without_unasked
 from kili_query.client.types import (
     AssetStatuses,
@@ -34,12 +35,14 @@ from kili_query.client.workflow import needs_workflow, resolve_steps
 class Labels(Session):
     """The methods about labels."""
 
+    @positions_end("2.131", in_26="asset_external_id_strictly_in")
     def labels(
         self,
         project_id: Id,
         asset_id: str | None = None,
         asset_status_in: AssetStatuses | None = None,
         asset_external_id_in: Texts | None = None,
+        *,
         author_in: Texts | None = None,
         created_at: Day | None = None,
         created_at_gte: Day | None = None,
@@ -55,7 +58,6 @@ class Labels(Session):
         user_id: str | None = None,
         disable_tqdm: bool | None = False,
         category_search: CategorySearch | None = None,
-        *,
         as_generator: bool = False,
         asset_external_id_strictly_in: Texts | None = None,
         asset_step_name_in: Texts | None = None,
@@ -102,12 +104,14 @@ class Labels(Session):
         """
         return self._label_rows(check_arguments(Labels.labels, locals()), Call.of("labels"))
 
+    @positions_end("2.131", in_26="asset_step_name_in")
     def predictions(
         self,
         project_id: Id,
         asset_id: str | None = None,
         asset_status_in: AssetStatuses | None = None,
         asset_external_id_in: Texts | None = None,
+        *,
         author_in: Texts | None = None,
         created_at: Day | None = None,
         created_at_gte: Day | None = None,
@@ -122,7 +126,6 @@ class Labels(Session):
         user_id: str | None = None,
         disable_tqdm: bool | None = False,
         category_search: CategorySearch | None = None,
-        *,
         as_generator: bool = False,
         asset_step_name_in: Texts | None = None,
         asset_step_status_in: StepStatuses | None = None,
@@ -142,12 +145,14 @@ class Labels(Session):
         arguments = check_arguments(Labels.predictions, locals())
         return self._label_rows({**arguments, "type_in": ["PREDICTION"]}, Call.of("predictions"))
 
+    @positions_end("2.131", in_26="asset_step_name_in")
     def inferences(
         self,
         project_id: Id,
         asset_id: str | None = None,
         asset_status_in: AssetStatuses | None = None,
         asset_external_id_in: Texts | None = None,
+        *,
         author_in: Texts | None = None,
         created_at: Day | None = None,
         created_at_gte: Day | None = None,
@@ -162,7 +167,6 @@ class Labels(Session):
         user_id: str | None = None,
         disable_tqdm: bool | None = False,
         category_search: CategorySearch | None = None,
-        *,
         as_generator: bool = False,
         asset_step_name_in: Texts | None = None,
         asset_step_status_in: StepStatuses | None = None,
@@ -182,12 +186,14 @@ class Labels(Session):
         arguments = check_arguments(Labels.inferences, locals())
         return self._label_rows({**arguments, "type_in": ["INFERENCE"]}, Call.of("inferences"))
 
+    @positions_end("2.131", in_26="asset_external_id_strictly_in")
     def count_labels(
         self,
         project_id: Id,
         asset_id: str | None = None,
         asset_status_in: AssetStatuses | None = None,
         asset_external_id_in: Texts | None = None,
+        *,
         author_in: Texts | None = None,
         created_at: Day | None = None,
         created_at_gte: Day | None = None,
@@ -199,7 +205,6 @@ class Labels(Session):
         user_id: str | None = None,
         category_search: CategorySearch | None = None,
         id_contains: Texts | None = None,
-        *,
         asset_external_id_strictly_in: Texts | None = None,
         asset_step_name_in: Texts | None = None,
         asset_step_status_in: StepStatuses | None = None,
@@ -264,7 +269,7 @@ class Labels(Session):
                 self._fetch(responses(rows, input_type), call)
             if keep is None:
                 return rows
-            kept = [row for row in rows if keep(row["jsonResponse"])]
+            kept = [row for row in rows if keep(row.get("jsonResponse"))]
             return kept if set(asked) == set(fields) else without_unasked(kept, fields)
 
         return Listing(

@@ -11,9 +11,9 @@ from kili_query.client.arguments import check_arguments
 from kili_query.client.calls import Call
 from kili_query.client.operations import projects as wire
 from kili_query.client.operations.projects import DEFAULT_FIELDS
-from kili_query.client.types import Day, Id, InputType, Natural, Row, Texts
+from kili_query.client.types import Day, Id, Natural, Row, Texts
 from kili_query.client.where import project_where
-from kili_query.errors import OutcomeUnknownError
+from kili_query.model.kili import NewInputType
 from kili_query.model.ontology import Ontology
 
 
@@ -105,7 +105,7 @@ class Projects(Session):
         self,
         title: Id,
         description: str = "",
-        input_type: InputType | None = None,
+        input_type: NewInputType | None = None,
         json_interface: dict[str, Any] | None = None,
     ) -> dict[str, str]:
         """Make a project.
@@ -134,14 +134,7 @@ class Projects(Session):
         {'id': '...'}
         """
         arguments = check_arguments(Projects.create_project, locals())
-        variables = wire.creation(**arguments)
-        made = self._execute(wire.CREATE, variables, Call.of("create_project"))
-        if not isinstance(made, dict) or not isinstance(made.get("id"), str):
-            raise OutcomeUnknownError(
-                "the answer lacks the id of the project, which may have been made or not; `projects()` lists what is there",
-                operation=wire.CREATE.name,
-            )
-        return {"id": made["id"]}
+        return {"id": self._execute(wire.creation(**arguments), Call.of("create_project"))}
 
     def delete_project(self, project_id: Id) -> str:
         """Delete a project, with its assets and labels.
@@ -169,9 +162,9 @@ class Projects(Session):
         check_arguments(Projects.delete_project, locals())
         call = Call.of("delete_project")
         self._project(project_id, call, anew=True)
-        deleted = self._execute(wire.DELETE, {"where": {"id": project_id}}, call)
+        deleted = self._execute(wire.DELETE.asking(where={"id": project_id}), call)
         self._projects.pop(project_id, None)
-        return deleted if isinstance(deleted, str) else project_id
+        return deleted or project_id
 
     def ontology(self, project_id: Id) -> Ontology | None:
         """The ontology of a project, as queries are checked against it; None if the server has none that can be read.

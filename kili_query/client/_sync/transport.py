@@ -13,18 +13,20 @@ from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
 from time import monotonic
-from typing import Any, NamedTuple
-from urllib.parse import urljoin
+from types import MappingProxyType
+from typing import Any, TypeVar
 
 import httpx
-import msgspec
 
 from kili_query.client._sync.concurrency import Place, give_up, here, is_gone, sleep
-from kili_query.client.answers import read_answer, request_id, retry_after
+from kili_query.client.answers import Answer, Elsewhere, without_query
+from kili_query.client.bodies import ACCEPTED, Body, BodyError, TooLargeError
 from kili_query.client.calls import Call, client_headers
 from kili_query.client.documents import Operation
+from kili_query.client.hiding import hide, without_key
 from kili_query.client.limits import RateLimit, tell_wait
-from kili_query.client.retries import UNKNOWN_OUTCOME, Failure, Kind, kind_of_status, tell, wait_before_next
+from kili_query.client.requests import Request, asked, downloaded
+from kili_query.client.retries import UNKNOWN_OUTCOME, Failure, Kind, tell, wait_before_next
 from kili_query.client.settings import Settings
 from kili_query.errors import (
     ApiConnectionError,
@@ -35,6 +37,10 @@ from kili_query.errors import (
     OutcomeUnknownError,
     ServerError,
 )
+
+T = TypeVar("T")
+
+NOTHING: Mapping[str, str] = MappingProxyType({})
 
 TIMEOUT = 60.0
 """Seconds that the server may take to accept a connection, and to send the next part of an answer."""
@@ -74,15 +80,15 @@ class Transport:
         self._client()
         weakref.finalize(self, give_up, self._clients)
 
-    def execute(self, operation: Operation, variables: Mapping[str, Any], call: Call) -> Any:
-        """The data that an operation gives.
+    def execute(self, operation: Operation[T], call: Call) -> T:
+        """What an operation gives.
 
         Raises
         ------
         ApiError: whatever went wrong, after all attempts.
         """
-        content = msgspec.json.encode({"query": operation.document, "variables": variables})
-        return self._persist(operation, content, self._settings.endpoint, call)
+        given: T = self._persist(asked(operation, self._settings.endpoint), call)
+        return given
 
     def download(self, url: str, call: Call) -> Any:
         """The JSON value that lies behind an address; the key goes along only where the address is the server's own.
@@ -91,7 +97,7 @@ class Transport:
         ------
         ApiError: whatever went wrong, after all attempts.
         """
-        return self._persist(Operation("download", ""), None, str(url), call)
+        return self._persist(downloaded(str(url)), call)
 
     def close(self) -> None:
         """Close the connections that are open here."""
@@ -102,21 +108,21 @@ class Transport:
             del self._users[client]
         client.close()
 
-    def _persist(self, operation: Operation, content: bytes | None, url: str, call: Call) -> Any:
+    def _persist(self, request: Request, call: Call) -> Any:
         """Send, and send again as the table of wire.md 4 says."""
         started, waited = monotonic(), 0.0
         attempt = 1
         while True:
-            if content is not None:
+            if request.counted:
                 waited += self._turn()
-            answer = self._send(operation, content, url, call)
+            answer = self._send(request, call)
             if not isinstance(answer, Failure):
                 self._fresh = False
                 return answer
             elapsed = monotonic() - started - waited  # a call that had to queue here has not been tried for longer
-            wait = wait_before_next(answer, attempt, elapsed, change=operation.change, fresh=self._fresh)
+            wait = wait_before_next(answer, attempt, elapsed, change=request.change, fresh=self._fresh)
             if wait is None:
-                raise _last_word(answer, attempt, operation)
+                raise _last_word(answer, attempt, request)
             tell(answer, attempt, wait)
             sleep(wait)
             attempt += 1
@@ -129,60 +135,65 @@ class Transport:
             sleep(wait)
         return wait
 
-    def _send(self, operation: Operation, content: bytes | None, url: str, call: Call) -> Any:
-        """One request: its data, or the failure that it was."""
-        if content is None:
-            return self._content(url, call, operation)
-        if self._compress and len(content) >= COMPRESSED_FROM:
-            packed = gzip.compress(content, 6)
-            answer = self._request("POST", url, packed, {"Content-Encoding": "gzip"}, call, operation)
+    def _send(self, request: Request, call: Call) -> Any:
+        """One request, compressed or redirected where it need be: what it gives, or the failure that it was."""
+        if self._compress and request.counted and request.body and len(request.body) >= COMPRESSED_FROM:
+            packed = request._replace(body=gzip.compress(request.body, 6))
+            answer = self._request(packed, call, {"Content-Encoding": "gzip"})
             if not (isinstance(answer, Failure) and _not_inflated(answer.error)):
                 return answer
             self._turn()
-            answer = self._request("POST", url, content, {}, call, operation)
+            answer = self._request(request, call)
             if not isinstance(answer, Failure):
                 self._compress = False
             return answer
-        return self._request("POST", url, content, {}, call, operation)
-
-    def _content(self, url: str, call: Call, operation: Operation) -> Any:
-        """What lies behind an address, or behind that to which it redirects; whether the key goes along is asked anew."""
         for _ in range(MOST_REDIRECTS + 1):
-            answer = self._request("GET", url, None, {}, call, operation)
-            if not isinstance(answer, _Elsewhere):
+            answer = self._request(request, call)
+            if not isinstance(answer, Elsewhere):
                 return answer
-            url = answer.url
-        error = ServerError(f"{_without_query(url)} is one redirect too many", operation=operation.name)
-        return Failure(error, Kind.FINAL)
+            request = request._replace(url=answer.url)  # whether the key goes along is asked anew
+        place = self.without_key(without_query(request.url))
+        return Failure(ServerError(f"{place} is one redirect too many", operation=request.name), Kind.FINAL)
 
-    def _request(
-        self, method: str, url: str, content: bytes | None, headers: Mapping[str, str], call: Call, operation: Operation
-    ) -> Any:
-        sent = {**call.headers(), **headers}
-        with_key = self._add_key if url == self._settings.endpoint or self._settings.is_own(url) else None
-        timeout = TIMEOUT + len(content or b"") / UPLOAD_SPEED
+    def _request(self, request: Request, call: Call, headers: Mapping[str, str] = NOTHING) -> Any:
+        sent = {**call.headers(), "Accept-Encoding": ACCEPTED, **headers}
+        is_own = request.url == self._settings.endpoint or self._settings.is_own(request.url)
+        with_key = self._add_key if is_own else None
+        timeout = TIMEOUT + len(request.body or b"") / UPLOAD_SPEED
         until = monotonic() + LONGEST_ANSWER
-        body = bytearray()
         client = self._begun()
         try:
-            address = url if content is None else _parsed(url)
-            request = client.stream(method, address, content=content, headers=sent, timeout=timeout, auth=with_key)
-            with request as response:
-                for chunk in response.iter_bytes():
-                    body += chunk
+            address = _parsed(request.url) if request.counted else request.url
+            begun = client.stream(
+                request.method, address, content=request.body, headers=sent, timeout=timeout, auth=with_key
+            )
+            with begun as response:
+                # a transport that keeps no stream has inflated the body already
+                whole = response.is_stream_consumed
+                encoding = "" if whole else response.headers.get("content-encoding", "")
+                body = Body(encoding, self._settings.max_answer_bytes)
+                for piece in response.iter_bytes() if whole else response.iter_raw():
+                    body.add(piece)
                     if monotonic() > until:
                         raise httpx.ReadTimeout("the answer drips")
-        except (httpx.HTTPError, httpx.InvalidURL, UnicodeError, OverflowError) as error:
-            return _not_answered(error, url, operation)
+        except (httpx.HTTPError, httpx.InvalidURL, UnicodeError, OverflowError, BodyError) as error:
+            return self._veiled(_not_answered(error, request, self._settings.max_answer_bytes))
         finally:
             self._done(client)
-        if content is None:
-            return _downloaded(response, bytes(body), operation)
-        answer = read_answer(response.status_code, response.headers, bytes(body), operation.name)
-        if isinstance(answer, Failure) and (key := self._key().encode()) in body:
-            # errors quote what the server says, and it may repeat the key
-            return read_answer(response.status_code, response.headers, bytes(body.replace(key, b"...")), operation.name)
+        answer = Answer(
+            request.name, response.status_code, response.headers, body.content, str(response.url), self.without_key
+        )
+        return self._veiled(request.read(answer))
+
+    def _veiled(self, answer: Any) -> Any:
+        """The answer, or the failure without the key: errors quote what the server says, and it may repeat the key."""
+        if isinstance(answer, Failure):
+            hide(answer.error, self._key())
         return answer
+
+    def without_key(self, text: str) -> str:
+        """A text to be shown, without the key."""
+        return without_key(text, self._key())
 
     def _key(self) -> str:
         return self._settings.api_key.get_secret_value()
@@ -268,54 +279,36 @@ def _not_inflated(error: ApiError) -> bool:
     return error.status == 415 or (error.status == 400 and not isinstance(error, GraphQLError))
 
 
-class _Elsewhere(NamedTuple):
-    """The address to which a download is redirected."""
-
-    url: str
-
-
-def _downloaded(response: httpx.Response, body: bytes, operation: Operation) -> Any:
-    """The content, or where it is, or the failure that the answer is."""
-    if response.has_redirect_location:
-        return _Elsewhere(urljoin(str(response.url), response.headers["location"]))
-    problem = "cannot be downloaded"
-    if response.is_success:
-        try:
-            return msgspec.json.decode(body)
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-            problem = "holds no JSON"
-    error = ServerError(
-        f"{_without_query(str(response.url))} {problem}",
-        operation=operation.name,
-        status=response.status_code,
-        request_id=request_id(response.headers),
-    )
-    return Failure(error, kind_of_status(response.status_code, body), retry_after(response.headers))
-
-
-def _not_answered(error: Exception, url: str, operation: Operation) -> Failure:
+def _not_answered(error: Exception, request: Request, most: int) -> Failure:
     """The failure that a request without an answer is. No message of httpx is shown: it may hold the address."""
-    place = _without_query(url)
+    place = without_query(request.url)
+    if isinstance(error, TooLargeError):
+        what = f"the answer of {place}" if not request.counted else "the answer"
+        told: ApiError = ServerError(
+            f"{what} is larger than {most:,} bytes; `max_answer_bytes` of the client allows more",
+            operation=request.name,
+        )
+        return Failure(told, Kind.FAILED)
     if isinstance(error, (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)):
         if untrusted := next((c for c in _causes(error) if isinstance(c, ssl.SSLCertVerificationError)), None):
-            told: ApiError = ApiConnectionError(
+            told = ApiConnectionError(
                 f"the certificate of {place} is not trusted: {untrusted.verify_message}; "
                 "`verify` takes the path of certificates to trust, or False",
-                operation=operation.name,
+                operation=request.name,
             )
             return Failure(told, Kind.FINAL)
         reason = _reason(error)
         told = ApiConnectionError(
             f"{place} cannot be reached{reason}; check the address (`api_endpoint`), the network, and that the server runs",
-            operation=operation.name,
+            operation=request.name,
         )
         return Failure(told, Kind.NOT_HANDLED)
     if isinstance(error, httpx.TimeoutException):
-        told = ApiTimeoutError(f"{place} did not answer in time", operation=operation.name)
+        told = ApiTimeoutError(f"{place} did not answer in time", operation=request.name)
         return Failure(told, Kind.SLOW)
     if isinstance(error, (httpx.InvalidURL, httpx.UnsupportedProtocol, UnicodeError, OverflowError)):
-        return Failure(ApiConnectionError(f"{place} is no usable address", operation=operation.name), Kind.FINAL)
-    return Failure(ApiConnectionError(f"{place} broke the connection", operation=operation.name), Kind.BROKEN)
+        return Failure(ApiConnectionError(f"{place} is no usable address", operation=request.name), Kind.FINAL)
+    return Failure(ApiConnectionError(f"{place} broke the connection", operation=request.name), Kind.BROKEN)
 
 
 def _reason(error: Exception) -> str:
@@ -335,18 +328,13 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
         error = error.__cause__ or error.__context__
 
 
-def _without_query(url: str) -> str:
-    """An address without what stands after `?`, where signed addresses keep their secrets."""
-    return url.split("?", 1)[0]
-
-
-def _last_word(failure: Failure, attempt: int, operation: Operation) -> ApiError:
+def _last_word(failure: Failure, attempt: int, request: Request) -> ApiError:
     error = failure.error
     error.attempts = attempt
-    if operation.change and failure.kind in UNKNOWN_OUTCOME:
+    if request.change and failure.kind in UNKNOWN_OUTCOME:
         return OutcomeUnknownError(
             f"{error.message}; the change may have been made or not, and is not sent again: look before repeating it",
-            operation=operation.name,
+            operation=request.name,
             status=error.status,
             request_id=error.request_id,
             attempts=attempt,

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
-from kili_query.client.decoding import ANNOTATIONS
+from kili_query.client.decoding import ANNOTATIONS, labels_in
 from kili_query.client.documents import Operation, count_query, page_query, selection
+from kili_query.client.shapes import number, require_annotations, rows_of
 from kili_query.client.telling import warn
 from kili_query.client.types import Row
-from kili_query.model.conversations import CONVERSATIONS
+from kili_query.model.kili import CONVERSATIONS, LABEL_KEYS
 
 DEFAULT_FIELDS = (
     "content", "createdAt", "externalId", "id", "isHoneypot", "jsonMetadata", "labels.author.id", "labels.author.email",
@@ -20,8 +22,8 @@ DATAFRAME_FIELDS: list[str] = ["author.email", "author.id", "createdAt", "id", "
 DATAFRAME_ASSET_FIELDS: list[str] = ["externalId"]
 """The fields of `export_labels_as_df`, unless others are asked for."""
 
-COUNT = Operation("countAssets", count_query("countAssets", "AssetWhere"))
-COUNT_ANNOTATIONS = Operation("countAssetAnnotations", count_query("countAssetAnnotations", "AssetWhere"))
+COUNT = Operation("countAssets", count_query("countAssets", "AssetWhere"), number)
+COUNT_ANNOTATIONS = Operation("countAssetAnnotations", count_query("countAssetAnnotations", "AssetWhere"), number)
 
 PAGE, PAGE_WITH_LABELS, VIDEO_PAGE = 100, 50, 10
 """Assets in a page; fewer with the answers of their labels, and fewer yet of videos (wire.md 5)."""
@@ -29,7 +31,6 @@ PAGE, PAGE_WITH_LABELS, VIDEO_PAGE = 100, 50, 10
 MANY_ANNOTATIONS = 200 * 50
 """Annotations from which conversations are asked for one by one (wire.md 5)."""
 
-LABEL_KEYS = ("labels", "latestLabel", "latestLabels")
 RESPONSES = tuple(f"{key}.jsonResponse" for key in LABEL_KEYS)
 
 
@@ -77,18 +78,27 @@ def given_fields(fields: Sequence[str]) -> list[str]:
     return [*fields, "content", "jsonContent", "resolution.width", "resolution.height", *urls]
 
 
-def listing(fields: Sequence[str], input_type: str | None) -> Operation:
+def listing(fields: Sequence[str], input_type: str | None) -> Operation[list[Row]]:
     """The operation that lists assets. Beside the answers of labels go what is needed to understand them."""
     asked = list(fields)
+    talks = input_type in CONVERSATIONS
     if has_responses(fields):
         asked += ["content", "jsonContent", "resolution.width", "resolution.height"]
         for key in LABEL_KEYS:
             if f"{key}.jsonResponse" in fields:
-                asked.append(f"{key}.jsonResponseUrl" if input_type not in CONVERSATIONS else f"{key}.{ANNOTATIONS}")
+                asked.append(f"{key}.jsonResponseUrl" if not talks else f"{key}.{ANNOTATIONS}")
     document = page_query(
         "assets", "AssetWhere", selection(dict.fromkeys(asked)), "where: $where, skip: $skip, first: $first"
     )
-    return Operation("assets", document)
+    rows_from = rows_of(asked, texts=[name for name in ("id",) if name in asked])
+
+    def read(value: Any) -> list[Row]:
+        rows = rows_from(value)
+        if talks:
+            require_annotations(labels_in(rows))
+        return rows
+
+    return Operation("assets", document, read)
 
 
 def page_size(fields: Sequence[str], input_type: str | None, annotations: int = 0) -> int:

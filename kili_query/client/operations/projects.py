@@ -9,8 +9,9 @@ from functools import cached_property
 from typing import Any, NamedTuple
 
 from kili_query.client.documents import Operation, count_query, page_query, selection
+from kili_query.client.shapes import number, objects, rows_of
 from kili_query.client.types import Row
-from kili_query.errors import ArgumentError, DataError
+from kili_query.errors import ArgumentError, DataError, ServerError
 from kili_query.model.decoding import decode_json
 from kili_query.model.ontology import Ontology
 
@@ -20,7 +21,7 @@ DEFAULT_FIELDS = (
 )  # fmt: skip
 """The fields of `projects`, unless others are asked for."""
 
-COUNT = Operation("countProjects", count_query("countProjects", "ProjectWhere"))
+COUNT = Operation("countProjects", count_query("countProjects", "ProjectWhere"), number)
 
 FACTS = Operation(
     "projects",
@@ -29,18 +30,39 @@ FACTS = Operation(
         "ProjectWhere",
         selection(["id", "inputType", "jsonInterface", "workflowVersion", "steps.id", "steps.name"]),
     ),
+    objects,
 )
 """All that the SDK needs to know of a project, in one question instead of Kili's two or three."""
+
+
+def _made(value: Any) -> str:
+    """The id of a project that was made.
+
+    Raises
+    ------
+    ServerError: there is none.
+    """
+    if not isinstance(value, dict) or not isinstance(value.get("id"), str):
+        raise ServerError("the answer lacks the id of the project; `projects()` lists what is there")
+    return str(value["id"])
+
+
+def _deleted(value: Any) -> str | None:
+    """The id of a project that was deleted, if the answer tells it."""
+    return value if isinstance(value, str) else None
+
 
 CREATE = Operation(
     "createProject",
     "mutation ($data: CreateProjectData!) {\n  data: createProject(data: $data) {\n    id\n  }\n}",
+    _made,
     change=True,
 )
 
 DELETE = Operation(
     "deleteProjectAsynchronously",
     "mutation ($where: ProjectWhere!) {\n  data: deleteProjectAsynchronously(where: $where)\n}",
+    _deleted,
     change=True,
 )
 
@@ -74,9 +96,9 @@ class Project:
             return None
 
 
-def facts_variables(project_id: str) -> dict[str, Any]:
+def facts(project_id: str) -> Operation[list[Row]]:
     """The question for one project."""
-    return {"where": {"id": project_id}, "first": 1, "skip": 0}
+    return FACTS.asking(where={"id": project_id}, first=1, skip=0)
 
 
 def read_facts(row: Mapping[str, Any], project_id: str) -> Project:
@@ -85,7 +107,7 @@ def read_facts(row: Mapping[str, Any], project_id: str) -> Project:
     return Project(
         id=project_id,
         input_type=row.get("inputType") if isinstance(row.get("inputType"), str) else None,
-        workflow=row.get("workflowVersion") or "V1",
+        workflow=workflow if isinstance(workflow := row.get("workflowVersion"), str) and workflow else "V1",
         steps=tuple(
             Step(str(step.get("id")), str(step.get("name")))
             for step in (steps if isinstance(steps, list) else ())
@@ -95,9 +117,10 @@ def read_facts(row: Mapping[str, Any], project_id: str) -> Project:
     )
 
 
-def listing(fields: Iterable[str]) -> Operation:
+def listing(fields: Iterable[str]) -> Operation[list[Row]]:
     """The operation that lists projects."""
-    return Operation("projects", page_query("projects", "ProjectWhere", selection(fields)))
+    asked = list(fields)
+    return Operation("projects", page_query("projects", "ProjectWhere", selection(asked)), rows_of(asked))
 
 
 def read_rows(rows: list[Row]) -> list[Row]:
@@ -113,8 +136,8 @@ def read_rows(rows: list[Row]) -> list[Row]:
 
 def creation(
     title: str, input_type: str | None, json_interface: Mapping[str, Any] | None, description: str
-) -> dict[str, Any]:
-    """The variables that create a project.
+) -> Operation[str]:
+    """The operation that makes a project.
 
     Raises
     ------
@@ -129,4 +152,5 @@ def creation(
         text = json.dumps(json_interface, allow_nan=False)
     except (DataError, TypeError, ValueError) as error:
         raise ArgumentError("json_interface", f"is no ontology: {error}") from None
-    return {"data": {"description": description, "inputType": input_type, "jsonInterface": text, "title": title}}
+    data = {"description": description, "inputType": input_type, "jsonInterface": text, "title": title}
+    return CREATE.asking(data=data)

@@ -14,7 +14,8 @@ import msgspec
 
 from kili_query.errors import DataError
 from kili_query.formats.containers.records import TRUNCATED, Place, Problem, Record, asset_hint, invalid_json, malformed
-from kili_query.model.labels import LABEL_KEYS, is_record
+from kili_query.model.kili import LABEL_KEYS
+from kili_query.model.labels import is_record
 
 WINDOW = 512 << 10
 """Bytes by which a window is filled: larger ones leave the cache of the processor, and cost more page faults."""

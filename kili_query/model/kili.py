@@ -1,0 +1,49 @@
+"""Kili's fixed words: the values of its enumerations, by their names in its schema, and the keys and levels of labels."""
+
+from __future__ import annotations
+
+from typing import Literal, get_args
+
+LabelType = Literal["DEFAULT", "REVIEW", "PREDICTION", "INFERENCE", "AUTOSAVE"]
+"""Who made a label, and what for (json-formats 5.2)."""
+
+AssetStatus = Literal["TODO", "ONGOING", "LABELED", "TO_REVIEW", "REVIEWED"]
+"""How far an asset is, in projects without steps."""
+
+StatusInStep = Literal["TO_DO", "DOING", "IN_PROGRESS", "PARTIALLY_DONE", "REWORK", "REDO", "DONE", "SKIPPED"]
+"""How far an asset is in its step. DOING and REDO are older names of IN_PROGRESS and REWORK."""
+
+WorkflowVersion = Literal["V1", "V2", "V3"]
+"""How work is organised: without steps, in steps, in groups of steps."""
+
+IssueType = Literal["ISSUE", "QUESTION"]
+IssueStatus = Literal["CANCELLED", "OPEN", "SOLVED"]
+
+NewInputType = Literal[
+    "AUDIO", "GEOSPATIAL", "IMAGE", "LLM_INSTR_FOLLOWING", "LLM_RLHF", "LLM_STATIC", "PDF", "TEXT", "VIDEO"
+]  # fmt: skip
+"""What is labelled, in projects that can be made today."""
+
+InputType = Literal[NewInputType, "NA", "TIME_SERIES", "URL", "VIDEO_LEGACY"]
+"""The same, with what older projects have. Others are accepted wherever data are read: new ones come."""
+
+Conversation = Literal["LLM_STATIC", "LLM_INSTR_FOLLOWING"]
+"""Input types whose labels are kept as annotation objects."""
+
+Level = Literal["completion", "round", "conversation"]
+"""The levels of the answers in an exported conversation; the first two hold an answer for each message, or round."""
+
+LabelKey = Literal["latestLabel", "latestLabels", "labels"]
+"""The keys of an asset that hold labels, in the order in which they are read (json-formats 5.2)."""
+
+LABEL_TYPES: tuple[LabelType, ...] = get_args(LabelType)
+ASSET_STATUSES: tuple[AssetStatus, ...] = get_args(AssetStatus)
+STEP_STATUSES: tuple[StatusInStep, ...] = get_args(StatusInStep)
+WORKFLOW_VERSIONS: tuple[WorkflowVersion, ...] = get_args(WorkflowVersion)
+INPUT_TYPES: tuple[InputType, ...] = get_args(InputType)
+CONVERSATIONS: tuple[Conversation, ...] = get_args(Conversation)
+LEVELS: tuple[Level, ...] = get_args(Level)
+LABEL_KEYS: tuple[LabelKey, ...] = get_args(LabelKey)
+
+PSEUDO_JOBS = frozenset({"ANNOTATION_JOB_COUNTER", "ANNOTATION_NAMES_JOB", "ROTATION_JOB"})
+"""Keys among the answers of a label that are not answers (json-formats 2)."""
