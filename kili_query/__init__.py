@@ -10,17 +10,25 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from kili_query.client import AsyncKili as AsyncKili
     from kili_query.client import Kili as Kili
+    from kili_query.client.batches import Remaining as Remaining
+    from kili_query.client.operations.asset_changes import PageResolution as PageResolution
     from kili_query.engines.explain import Explanation as Explanation
     from kili_query.errors import ApiConnectionError as ApiConnectionError
     from kili_query.errors import ApiError as ApiError
     from kili_query.errors import ApiTimeoutError as ApiTimeoutError
     from kili_query.errors import ArgumentError as ArgumentError
     from kili_query.errors import AuthenticationError as AuthenticationError
+    from kili_query.errors import BatchImportError as BatchImportError
     from kili_query.errors import DataError as DataError
     from kili_query.errors import Diagnostic as Diagnostic
     from kili_query.errors import Fix as Fix
     from kili_query.errors import GraphQLError as GraphQLError
+    from kili_query.errors import ImportFileConversionError as ImportFileConversionError
+    from kili_query.errors import ImportValidationError as ImportValidationError
+    from kili_query.errors import IncompatibleArgumentsError as IncompatibleArgumentsError
     from kili_query.errors import KiliQueryError as KiliQueryError
+    from kili_query.errors import MimeTypeError as MimeTypeError
+    from kili_query.errors import MissingArgumentError as MissingArgumentError
     from kili_query.errors import NotFoundError as NotFoundError
     from kili_query.errors import OutcomeUnknownError as OutcomeUnknownError
     from kili_query.errors import QueryCheckError as QueryCheckError
@@ -31,6 +39,7 @@ if TYPE_CHECKING:
     from kili_query.errors import Severity as Severity
     from kili_query.errors import Span as Span
     from kili_query.errors import UnsupportedQueryError as UnsupportedQueryError
+    from kili_query.errors import UploadFromLocalDataForbiddenError as UploadFromLocalDataForbiddenError
     from kili_query.formats.kili import read_labels as read_labels
     from kili_query.model.annotations import Annotation as Annotation
     from kili_query.model.counts import count_categories as count_categories
@@ -53,27 +62,36 @@ _HOMES = {
     "ArgumentError": "errors",
     "AsyncKili": "client",
     "AuthenticationError": "errors",
+    "BatchImportError": "errors",
     "CategoryQuery": "query",
     "DataError": "errors",
     "Diagnostic": "errors",
     "Explanation": "engines.explain",
     "Fix": "errors",
     "GraphQLError": "errors",
+    "ImportFileConversionError": "errors",
+    "ImportValidationError": "errors",
+    "IncompatibleArgumentsError": "errors",
     "Kili": "client",
     "KiliQueryError": "errors",
     "Label": "model.labels",
+    "MimeTypeError": "errors",
+    "MissingArgumentError": "errors",
     "NotFoundError": "errors",
     "Ontology": "model.ontology",
     "OutcomeUnknownError": "errors",
+    "PageResolution": "client.operations.asset_changes",
     "Query": "query",
     "QueryCheckError": "errors",
     "QuerySyntaxError": "errors",
     "QueryWarning": "errors",
     "RateLimitError": "errors",
+    "Remaining": "client.batches",
     "ServerError": "errors",
     "Severity": "errors",
     "Span": "errors",
     "UnsupportedQueryError": "errors",
+    "UploadFromLocalDataForbiddenError": "errors",
     "check": "query",
     "count": "query",
     "count_categories": "model.counts",

@@ -8,7 +8,12 @@ The exceptions form one tree::
     ├── UnsupportedQueryError   an engine cannot express or decide it    KQ4xx
     ├── DataError               a label, ontology or file is malformed   KQ5xx   (also a ValueError)
     ├── ArgumentError           an argument of the SDK cannot be used            (also a ValueError)
+    │   ├── MissingArgumentError        none is given of several, of which one is needed
+    │   └── IncompatibleArgumentsError  two are given that exclude each other
     ├── ImportValidationError   an asset cannot be imported, nothing was sent    (also a ValueError)
+    │   ├── MimeTypeError               a file of another kind than the project takes
+    │   ├── ImportFileConversionError   a file that should hold a chat
+    │   └── UploadFromLocalDataForbiddenError   by the licence of the organisation
     └── ApiError                Kili's server gave no answer, or a refusal
         ├── AuthenticationError     the key is missing, wrong or expired
         ├── NotFoundError           no such project, or not with this key
@@ -16,6 +21,7 @@ The exceptions form one tree::
         ├── ApiConnectionError      the server cannot be reached             (also a ConnectionError)
         ├── ApiTimeoutError         the answer did not come in time          (also a TimeoutError)
         ├── ServerError             an answer that is a failure, or none that can be read
+        ├── BatchImportError        the server could not make what it makes afterwards
         ├── GraphQLError            the server understood the call and refused it
         └── OutcomeUnknownError     a change was sent and its answer lost
 """
@@ -292,8 +298,28 @@ class ArgumentError(KiliQueryError, ValueError):
         return f"`{self.argument}` {self.message}"
 
 
+class MissingArgumentError(ArgumentError):
+    """Arguments of which one is needed are all missing."""
+
+
+class IncompatibleArgumentsError(ArgumentError):
+    """Arguments that exclude each other are both given."""
+
+
 class ImportValidationError(KiliQueryError, ValueError):
     """An asset cannot be imported as it is given. Raised before any asset is made; the message names it."""
+
+
+class MimeTypeError(ImportValidationError):
+    """A local file is not of a kind that the project takes, or its name does not say what it is."""
+
+
+class ImportFileConversionError(ImportValidationError):
+    """A local file of an LLM project holds a chat that cannot be converted."""
+
+
+class UploadFromLocalDataForbiddenError(ImportValidationError):
+    """The licence of the organisation does not allow to upload local contents."""
 
 
 class ApiError(KiliQueryError):
@@ -306,6 +332,9 @@ class ApiError(KiliQueryError):
     status: the HTTP status, if there was an answer.
     request_id: what the server calls the request, if it told.
     attempts: how often the request was sent.
+
+    Of a change of many items, which goes in batches, an error says how far it came: `done` has the results of the
+    batches that are in, `remaining` the arguments that send the rest, `unknown` those of what may be in or not.
     """
 
     def __init__(
@@ -323,6 +352,9 @@ class ApiError(KiliQueryError):
         self.status = status
         self.request_id = request_id
         self.attempts = attempts
+        self.done: list[object] = []
+        self.remaining: dict[str, object] | None = None
+        self.unknown: dict[str, object] | None = None
 
     def __str__(self) -> str:
         known = {
@@ -356,6 +388,10 @@ class ApiConnectionError(ApiError, ConnectionError):
 
 class ApiTimeoutError(ApiError, TimeoutError):
     """The answer did not come in time."""
+
+
+class BatchImportError(ApiError):
+    """The server could not make some of the assets that it makes after it has answered."""
 
 
 class ServerError(ApiError):

@@ -55,7 +55,7 @@ class Elsewhere(NamedTuple):
     url: str
 
 
-def read_answer(answer: Answer, read: Callable[[Any], Any]) -> Any:
+def read_answer(answer: Answer, read: Callable[[Any], Any], root: str = "data") -> Any:
     """What the data of an answer mean, or the `Failure` that it is.
 
     An answer with `data` or `errors` counts whatever its HTTP status is; anything else is not one of Kili's, but that
@@ -75,10 +75,10 @@ def read_answer(answer: Answer, read: Callable[[Any], Any]) -> Any:
         return Failure(ServerError("the answer holds neither data nor an error", **answer.about), Kind.FAILED)
     if isinstance(envelope.extensions, dict):
         _tell_deprecations(envelope.extensions.get("deprecations"), answer.hidden)
-    if not isinstance(envelope.data, dict) or "data" not in envelope.data:
-        return Failure(ServerError("the answer lacks `data`", **answer.about), Kind.FAILED)
+    if not isinstance(envelope.data, dict) or root not in envelope.data:
+        return Failure(ServerError(f"the answer lacks `{root}`", **answer.about), Kind.FAILED)
     try:
-        return read(envelope.data["data"])
+        return read(envelope.data[root])
     except ServerError as error:
         return Failure(ServerError(error.message, **answer.about), Kind.FAILED)
 
@@ -97,6 +97,14 @@ def read_content(answer: Answer) -> Any:
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             problem = "holds no JSON"
     error = ServerError(f"{without_query(answer.url)} {problem}", **answer.about)
+    return Failure(error, kind_of_status(answer.status, answer.body), retry_after(answer.headers))
+
+
+def read_uploaded(answer: Answer) -> Any:
+    """Nothing, or the `Failure` that the answer to an upload is."""
+    if 200 <= answer.status < 300:
+        return None
+    error = ServerError(f"{without_query(answer.url)} did not take the upload", **answer.about)
     return Failure(error, kind_of_status(answer.status, answer.body), retry_after(answer.headers))
 
 

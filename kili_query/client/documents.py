@@ -30,6 +30,8 @@ class Operation(NamedTuple, Generic[T]):
     read: Callable[[Any], T]
     variables: Mapping[str, Any] = MappingProxyType({})
     change: bool = False
+    root: str = "data"
+    """What the document calls its one field."""
 
     def asking(self, **variables: Any) -> Operation[T]:
         """The same operation with these variables."""

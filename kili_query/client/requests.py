@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
+from types import MappingProxyType
 from typing import Any, NamedTuple
+from urllib.parse import urlsplit
 
 import msgspec
 
-from kili_query.client.answers import Answer, read_answer, read_content
+from kili_query.client.answers import Answer, read_answer, read_content, read_uploaded
 from kili_query.client.documents import Operation
+
+NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
 class Request(NamedTuple):
@@ -27,19 +31,36 @@ class Request(NamedTuple):
     name: str
     method: str
     url: str
-    body: bytes | None
+    body: bytes | str | None
+    """The content itself; a text is the name of a file, which is read while it is sent."""
     read: Callable[[Answer], Any]
     counted: bool = True
     change: bool = False
+    headers: Mapping[str, str] = NOTHING
 
 
 def asked(operation: Operation[Any], endpoint: str) -> Request:
     """The request that asks the API for what an operation gives."""
     body = msgspec.json.encode({"query": operation.document, "variables": dict(operation.variables)})
-    read = partial(read_answer, read=operation.read)
+    read = partial(read_answer, read=operation.read, root=operation.root)
     return Request(operation.name, "POST", endpoint, body, read, change=operation.change)
 
 
 def downloaded(url: str) -> Request:
     """The request for the JSON value that lies behind an address."""
     return Request("download", "GET", url, None, read_content, counted=False)
+
+
+_AZURE = "blob.core.windows.net"
+
+
+def uploaded(url: str, body: bytes | str, mime: str) -> Request:
+    """The request that puts a file, or a content, behind a signed address.
+
+    What follows `&id=` is the server's own note, and no part of what was signed (wire.md 9).
+    """
+    address = url.partition("&id=")[0]
+    headers = {"Content-Type": mime}
+    if (urlsplit(address).hostname or "").endswith(_AZURE):
+        headers["x-ms-blob-type"] = "BlockBlob"
+    return Request("upload", "PUT", address, body, read_uploaded, counted=False, headers=headers)

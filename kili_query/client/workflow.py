@@ -89,3 +89,32 @@ def _tell_old_statuses(arguments: Mapping[str, Any], prefix: str) -> None:
         for old, new in _OLD_STATUSES.items():
             if old in (arguments.get(prefix + name) or ()):
                 warn(f"`{old}` in `{prefix}{name}` is deprecated: use `{new}`", DeprecationWarning)
+
+
+def step_of(name: str | None, step_id: str | None, group: str | None, project: Project | None) -> str | None:
+    """The id of a step that is given by its name, with its group where the name is not unique, or by its id.
+
+    Raises
+    ------
+    ArgumentError: it is given in both ways, or the project has no such step, or several.
+    """
+    if step_id is not None:
+        if name is not None or group is not None:
+            raise ArgumentError("step_id", "and `step_name` or `group_name` are both given; a step is named once")
+        return step_id
+    if name is None:
+        if group is not None:
+            raise ArgumentError("group_name", "tells steps of the same `step_name` apart, which is not given")
+        return None
+    if project is None:
+        raise ArgumentError("step_name", "is a step of a project; `project_id` says which")
+    if not project.steps:
+        raise ArgumentError("step_name", f"is `{name}`, and the project has no steps")
+    ids = _ids_of(name, project, "step_name")
+    if group is not None:
+        ids = [step.id for step in project.steps if step.id in ids and step.group == group]
+        if not ids:
+            raise ArgumentError("group_name", f"is `{group}`, and the project has no step `{name}` in such a group")
+    if len(ids) > 1:
+        raise ArgumentError("step_name", f"is `{name}`, and the project has {len(ids)} such steps; `group_name` or `step_id` tells which")  # fmt: skip
+    return ids[0]

@@ -59,3 +59,17 @@ async def in_order(calls: Iterable[Callable[[], Awaitable[T]]], ahead: int) -> A
         for task in under_way:
             task.cancel()
         await asyncio.gather(*under_way, return_exceptions=True)
+
+
+PART = 1 << 18
+"""Bytes of a file that are in memory at a time."""
+
+
+async def file_parts(path: str) -> AsyncGenerator[bytes]:
+    """The content of a file, part by part; read beside the event loop."""
+    file = await asyncio.to_thread(open, path, "rb")
+    try:
+        while part := await asyncio.to_thread(file.read, PART):
+            yield part
+    finally:
+        file.close()

@@ -102,3 +102,14 @@ def _run(call: Callable[[], T], future: Future[T], given_up: threading.Event) ->
         future.set_result(call())
     except BaseException as error:
         future.set_exception(error)
+
+
+PART = 1 << 18
+"""Bytes of a file that are in memory at a time."""
+
+
+def file_parts(path: str) -> Generator[bytes]:
+    """The content of a file, part by part."""
+    with open(path, "rb") as file:
+        while part := file.read(PART):
+            yield part

@@ -13,19 +13,18 @@ from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
 from time import monotonic
-from types import MappingProxyType
 from typing import Any, TypeVar
 
 import httpx
 
-from kili_query.client._sync.concurrency import Place, give_up, here, is_gone, sleep
+from kili_query.client._sync.concurrency import Place, file_parts, give_up, here, is_gone, sleep
 from kili_query.client.answers import Answer, Elsewhere, without_query
 from kili_query.client.bodies import ACCEPTED, Body, BodyError, TooLargeError
 from kili_query.client.calls import Call, client_headers
 from kili_query.client.documents import Operation
 from kili_query.client.hiding import hide, without_key
 from kili_query.client.limits import RateLimit, tell_wait
-from kili_query.client.requests import Request, asked, downloaded
+from kili_query.client.requests import NOTHING, Request, asked, downloaded, uploaded
 from kili_query.client.retries import UNKNOWN_OUTCOME, Failure, Kind, tell, wait_before_next
 from kili_query.client.settings import Settings
 from kili_query.errors import (
@@ -39,8 +38,6 @@ from kili_query.errors import (
 )
 
 T = TypeVar("T")
-
-NOTHING: Mapping[str, str] = MappingProxyType({})
 
 TIMEOUT = 60.0
 """Seconds that the server may take to accept a connection, and to send the next part of an answer."""
@@ -99,6 +96,16 @@ class Transport:
         """
         return self._persist(downloaded(str(url)), call)
 
+    def upload(self, url: str, body: bytes | str, mime: str, call: Call) -> None:
+        """Put a content, or the file of a name, behind a signed address; a file is read while it is sent.
+
+        Raises
+        ------
+        ApiError: whatever went wrong, after all attempts.
+        OSError: the file cannot be read any more.
+        """
+        self._persist(uploaded(url, body, mime), call)
+
     def close(self) -> None:
         """Close the connections that are open here."""
         with self._lock():
@@ -137,7 +144,12 @@ class Transport:
 
     def _send(self, request: Request, call: Call) -> Any:
         """One request, compressed or redirected where it need be: what it gives, or the failure that it was."""
-        if self._compress and request.counted and request.body and len(request.body) >= COMPRESSED_FROM:
+        if (
+            self._compress
+            and request.counted
+            and isinstance(request.body, bytes)
+            and len(request.body) >= COMPRESSED_FROM
+        ):
             packed = request._replace(body=gzip.compress(request.body, 6))
             answer = self._request(packed, call, {"Content-Encoding": "gzip"})
             if not (isinstance(answer, Failure) and _not_inflated(answer.error)):
@@ -156,16 +168,22 @@ class Transport:
         return Failure(ServerError(f"{place} is one redirect too many", operation=request.name), Kind.FINAL)
 
     def _request(self, request: Request, call: Call, headers: Mapping[str, str] = NOTHING) -> Any:
-        sent = {**call.headers(), "Accept-Encoding": ACCEPTED, **headers}
+        sent = {**call.headers(), "Accept-Encoding": ACCEPTED, **headers, **request.headers}
+        body_size = len(request.body or b"")
+        content: Any = request.body
+        if isinstance(request.body, str):
+            body_size = os.path.getsize(request.body)
+            content = file_parts(request.body)
+            sent["Content-Length"] = str(body_size)
         is_own = request.url == self._settings.endpoint or self._settings.is_own(request.url)
         with_key = self._add_key if is_own else None
-        timeout = TIMEOUT + len(request.body or b"") / UPLOAD_SPEED
-        until = monotonic() + LONGEST_ANSWER
+        timeout = TIMEOUT + body_size / UPLOAD_SPEED
+        until = monotonic() + LONGEST_ANSWER + body_size / UPLOAD_SPEED
         client = self._begun()
         try:
             address = _parsed(request.url) if request.counted else request.url
             begun = client.stream(
-                request.method, address, content=request.body, headers=sent, timeout=timeout, auth=with_key
+                request.method, address, content=content, headers=sent, timeout=timeout, auth=with_key
             )
             with begun as response:
                 # a transport that keeps no stream has inflated the body already

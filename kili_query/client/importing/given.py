@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import csv
 import json
-import warnings
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from kili_query.client.importing.kinds import KINDS, Kind, is_url, suffix_of
+from kili_query.client.importing.local import MissingFileError, is_file
+from kili_query.client.telling import warn
 from kili_query.errors import ArgumentError, ImportValidationError
 
 LAYERED = ("IMAGE", "GEOSPATIAL")
@@ -157,8 +158,6 @@ def check(assets: Iterable[Asset], kind: Kind) -> None:
 
 def _places(asset: Asset) -> list[str]:
     """The addresses and file names of an asset whose endings say what they are."""
-    from kili_query.client.importing.local import is_file
-
     found = [layer["path"] for layer in asset.layers or ()]
     if isinstance(asset.content, str) and asset.content and (is_url(asset.content) or is_file(asset.content)):
         found.append(asset.content)
@@ -206,7 +205,7 @@ def without_repeated(assets: list[Asset]) -> list[Asset]:
     kept = [asset for asset in assets if asset.external_id is None or times[asset.external_id] == 1]
     if not kept:
         raise ImportValidationError(f"nothing is left to import; {told}")
-    warnings.warn(told, stacklevel=2)
+    warn(told)
     return kept
 
 
@@ -224,7 +223,7 @@ def without_existing(assets: list[Asset], existing: Iterable[str]) -> list[Asset
         return assets
     if not kept:
         raise ImportValidationError("nothing is left to import: all external ids are in the project already")
-    warnings.warn(f"assets that are in the project already, and are left out: {named(left_out)}", stacklevel=2)
+    warn(f"assets that are in the project already, and are left out: {named(left_out)}")
     return kept
 
 
@@ -281,6 +280,8 @@ def _read_csv(path: str, separator: str) -> tuple[list[str], list[str]]:
                 if row["content"] is None or row["externalId"] is None:
                     raise ImportValidationError(f"{path}: line {rows.line_num} has fewer cells than the header row")
                 found.append((row["content"], row["externalId"]))
+    except OSError as error:
+        raise MissingFileError(f"the CSV file {path} cannot be read: {error.strerror or error}") from None
     except UnicodeDecodeError as error:
         raise ImportValidationError(f"{path} is not UTF-8 text (byte {error.start})") from None
     except csv.Error as error:

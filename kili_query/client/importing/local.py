@@ -6,7 +6,7 @@ import os
 import stat
 
 from kili_query.client.importing.kinds import Kind, mime_type_of
-from kili_query.errors import ImportValidationError
+from kili_query.errors import ImportValidationError, MimeTypeError
 
 LARGE_FILE = 30 << 20
 """Bytes from which an image is cut into tiles by the server."""
@@ -25,10 +25,6 @@ class MissingFileError(ImportValidationError, FileNotFoundError):
 
     def __str__(self) -> str:
         return str(self.args[0])
-
-
-class MimeTypeError(ImportValidationError):
-    """A local file is not of a kind that the project takes, or its name does not say what it is."""
 
 
 def is_file(content: str) -> bool:

@@ -19,7 +19,7 @@ from kili_query.client.importing.chats import body_text, is_chat, read_chat
 from kili_query.client.importing.given import Asset, is_native, metadata_json
 from kili_query.client.importing.kinds import Kind, is_url
 from kili_query.client.importing.local import MissingFileError, check_file, is_file, needs_tiles
-from kili_query.errors import ImportValidationError
+from kili_query.errors import ImportFileConversionError, ImportValidationError
 
 BATCH = 100
 """Assets of one mutation, at most."""
@@ -29,10 +29,6 @@ BATCH_BYTES = 2_000_000
 
 SIGNED_AT_ONCE = 30
 """Signed addresses that one question asks for."""
-
-
-class ImportFileConversionError(ImportValidationError):
-    """A local file of an LLM project holds a chat that cannot be converted."""
 
 
 class Upload(NamedTuple):
@@ -110,17 +106,11 @@ class Batch:
 
 
 def has_local(assets: Iterable[Asset]) -> bool:
-    """True if anything is uploaded, for which an organisation may need a licence (asset-import.md 3).
+    """True if contents are uploaded, for which an organisation needs a licence (asset-import.md 3).
 
-    Raw text and objects are uploaded, too.
+    Raw text and objects are uploaded, too. Frames and rich text count as hosted.
     """
-    for asset in assets:
-        frames = asset.json_content if isinstance(asset.json_content, list) else []
-        if asset.layers or (asset.content and not is_url(asset.content)):
-            return True
-        if any(isinstance(frame, str) and not is_url(frame) for frame in frames):
-            return True
-    return False
+    return any(asset.layers or (asset.content and not is_url(asset.content)) for asset in assets)
 
 
 def make_items(assets: list[Asset], kind: Kind, project_id: str, new_id: Callable[[], str] | None = None) -> list[Item]:

@@ -72,6 +72,30 @@ class Step(NamedTuple):
 
     id: str
     name: str
+    group: str | None = None
+    """Name of its group, where the steps are asked for with their groups."""
+
+
+GROUPS = Operation(
+    "getSteps",
+    page_query(
+        "projects",
+        "ProjectWhere",
+        selection(["steps.id", "steps.name", "steps.stepGroupId", "stepGroups.id", "stepGroups.name"]),
+    ),
+    objects,
+)
+"""The steps of a project with their groups, which are needed where steps of two groups have one name."""
+
+
+def read_groups(row: Mapping[str, Any]) -> tuple[Step, ...]:
+    """The steps, each with the name of its group."""
+    groups = {group.get("id"): group.get("name") for group in row.get("stepGroups") or () if isinstance(group, dict)}
+    return tuple(
+        Step(str(step.get("id")), str(step.get("name")), groups.get(step.get("stepGroupId")))
+        for step in row.get("steps") or ()
+        if isinstance(step, dict)
+    )
 
 
 @dataclass(frozen=True)

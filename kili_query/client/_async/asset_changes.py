@@ -1,0 +1,358 @@
+"""Changes of assets: their properties, their external ids, review and queue, and their end."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from kili_query.client._async.changes import AsyncChanges
+from kili_query.client._async.session import Listing
+from kili_query.client.arguments import check_arguments
+from kili_query.client.batches import Progress, Remaining, split
+from kili_query.client.calls import Call
+from kili_query.client.documents import Operation
+from kili_query.client.operations import asset_changes as wire
+from kili_query.client.operations import assets as asset_wire
+from kili_query.client.operations.asset_changes import Outcome, PageResolution
+from kili_query.client.telling import warn
+from kili_query.client.types import Mark, Row, Texts
+from kili_query.client.where import asset_where
+from kili_query.errors import ApiError, ArgumentError, MissingArgumentError, ServerError
+
+OptionalTexts = list[str | None] | tuple[str | None, ...]
+Marks = list[Mark | None] | tuple[Mark | None, ...]
+Flags = list[bool | None] | tuple[bool | None, ...]
+Metadata = list[dict[str, Any] | str | None] | tuple[dict[str, Any] | str | None, ...]
+Assignees = list[list[str] | None] | tuple[list[str] | None, ...]
+Pages = list[list[dict[str, Any] | PageResolution] | None] | tuple[list[dict[str, Any] | PageResolution] | None, ...]
+
+MOST_NAMED = 20
+"""Assets that a warning or an error names."""
+
+
+class _Changed(NamedTuple):
+    """An asset on its way: its place in the call, its id, and its properties."""
+
+    position: int
+    id: str
+    data: Row
+
+
+class AsyncAssetChanges(AsyncChanges):
+    """The methods that change assets."""
+
+    async def update_properties_in_assets(
+        self,
+        asset_ids: Texts | None = None,
+        external_ids: Texts | None = None,
+        priorities: list[int | None] | tuple[int | None, ...] | None = None,
+        json_metadatas: Metadata | None = None,
+        consensus_marks: Marks | None = None,
+        honeypot_marks: Marks | None = None,
+        to_be_labeled_by_array: Assignees | None = None,
+        contents: OptionalTexts | None = None,
+        json_contents: OptionalTexts | None = None,
+        status_array: OptionalTexts | None = None,
+        is_used_for_consensus_array: Flags | None = None,
+        is_honeypot_array: Flags | None = None,
+        project_id: str | None = None,
+        resolution_array: list[dict[str, Any] | None] | tuple[dict[str, Any] | None, ...] | None = None,
+        page_resolutions_array: Pages | None = None,
+        *,
+        dry_run: bool = False,
+    ) -> list[dict[str, str]]:
+        """Change properties of assets. Gives `{"id": ...}` for each asset that was changed.
+
+        An array has an entry for each asset; None in it leaves the property of that asset as it is.
+
+        Parameters
+        ----------
+        asset_ids, external_ids: the assets, by their ids, or by external ids of `project_id`.
+        priorities: the higher the sooner labelled.
+        json_metadatas: metadata, as objects or as their JSON text.
+        consensus_marks, honeypot_marks: from 0 to 1.
+        to_be_labeled_by_array: e-mails of those who may label the asset; None or an empty list lets everybody.
+        contents, json_contents: what is labelled: an address or a text; frames or rich text.
+        status_array: deprecated, and without effect: a status follows from the labels.
+        is_used_for_consensus_array, is_honeypot_array: whether the asset is one of several labellers, or a honeypot.
+        resolution_array: `{"width": ..., "height": ...}` in pixels.
+        page_resolutions_array: for each asset the sizes of its pages: `PageResolution`, or objects with `width`,
+            `height`, `pageNumber` and `rotation`.
+        dry_run: change nothing, and give what would be changed: `{"id": ..., <property>: <value>}`.
+
+        Raises
+        ------
+        ArgumentError: an argument cannot be used; nothing was sent.
+        NotFoundError: an external id is not in the project.
+        ApiError: the server refused a batch, or gave no answer. `done` has what is in, `remaining` the arguments that
+            send the rest.
+
+        Examples
+        --------
+        >>> changed = await kili.update_properties_in_assets(
+        ...     external_ids=["coco_1.jpg"], project_id=project, json_metadatas=[{"text": "a street"}]
+        ... )
+        >>> len(changed)
+        1
+        """
+        arguments = check_arguments(AsyncAssetChanges.update_properties_in_assets, locals())
+        call = Call.of("update_properties_in_assets")
+        if _is_empty("update_properties_in_assets", arguments, "asset_ids", "external_ids"):
+            return []
+        if arguments["asset_ids"] is not None and arguments["external_ids"] is not None:
+            raise MissingArgumentError(
+                "external_ids",
+                "name the assets, and so do `asset_ids`: one of them is given; "
+                "`change_asset_external_ids` gives assets new external ids",
+            )
+        if arguments["status_array"] is not None:
+            warn("`status_array` is deprecated, and not sent: a status follows from the labels", DeprecationWarning)
+        what = "asset_ids" if arguments["asset_ids"] is not None else "external_ids"
+        named = arguments["asset_ids"] or arguments["external_ids"] or ()
+        rows = wire.asset_data({name: arguments[name] for name in wire.PROPERTIES}, len(named), what)
+        ids = await self._asset_ids(arguments["asset_ids"], arguments["external_ids"], project_id, call)
+        if dry_run:
+            return [{"id": asset, **row} for asset, row in zip(ids, rows or [{}] * len(ids), strict=True)]
+        return await self._update(ids, rows, arguments, call)
+
+    async def change_asset_external_ids(
+        self,
+        new_external_ids: Texts,
+        asset_ids: Texts | None = None,
+        external_ids: Texts | None = None,
+        project_id: str | None = None,
+        *,
+        dry_run: bool = False,
+    ) -> list[dict[str, str]]:
+        """Give assets new external ids. Gives `{"id": ...}` for each asset.
+
+        Parameters
+        ----------
+        new_external_ids: one for each asset.
+        asset_ids, external_ids: the assets, by their ids, or by their present external ids in `project_id`.
+        dry_run: change nothing, and give what would be changed.
+
+        Raises
+        ------
+        ArgumentError, NotFoundError, ApiError: as in `update_properties_in_assets`.
+
+        Examples
+        --------
+        >>> changed = await kili.change_asset_external_ids(["street.jpg"], external_ids=["coco_1.jpg"], project_id=project)
+        >>> changed == await kili.change_asset_external_ids(["coco_1.jpg"], [changed[0]["id"]])
+        True
+        """
+        arguments = check_arguments(AsyncAssetChanges.change_asset_external_ids, locals())
+        call = Call.of("change_asset_external_ids")
+        names = ("new_external_ids", "asset_ids", "external_ids")
+        if _is_empty("change_asset_external_ids", arguments, *names):
+            return []
+        named = arguments["asset_ids"] if arguments["asset_ids"] is not None else arguments["external_ids"]
+        if named is not None and len(named) != len(new_external_ids):
+            raise ArgumentError(
+                "new_external_ids",
+                f"has {len(new_external_ids)} items, and there are {len(named)} assets: one for each",
+            )
+        ids = await self._asset_ids(arguments["asset_ids"], arguments["external_ids"], project_id, call)
+        rows: list[Row] = [{"externalId": name} for name in new_external_ids]
+        if dry_run:
+            return [{"id": asset, **row} for asset, row in zip(ids, rows, strict=True)]
+        return await self._update(ids, rows, arguments, call)
+
+    async def delete_many_from_dataset(
+        self,
+        asset_ids: Texts | None = None,
+        external_ids: Texts | None = None,
+        project_id: str | None = None,
+        *,
+        dry_run: bool = False,
+    ) -> dict[str, Any] | None:
+        """Delete assets with their labels. Gives `{"id": project_id}`, or None if none was deleted.
+
+        Assets that the server declines are warned of by name.
+
+        Parameters
+        ----------
+        asset_ids, external_ids: the assets, by their ids, or by external ids of `project_id`.
+        dry_run: delete nothing, and give also the ids of what would be: `{"id": project_id, "asset_ids": [...]}`.
+
+        Raises
+        ------
+        ArgumentError, NotFoundError, ApiError: as in `update_properties_in_assets`.
+        ServerError: assets could not be deleted; the error names them.
+
+        Examples
+        --------
+        >>> await kili.delete_many_from_dataset(external_ids=["coco_3.jpg"], project_id=project) == {"id": project}
+        True
+        """
+        arguments = check_arguments(AsyncAssetChanges.delete_many_from_dataset, locals())
+        call = Call.of("delete_many_from_dataset")
+        if _is_empty("delete_many_from_dataset", arguments, "asset_ids", "external_ids"):
+            return None
+        ids = await self._asset_ids(arguments["asset_ids"], arguments["external_ids"], project_id, call)
+        project = project_id or await self._project_of(ids[0], call)
+        if dry_run:
+            there = {row["id"] for row in await self._assets_of(ids, ["id"], project, call)}
+            return {"id": project, "asset_ids": [asset for asset in dict.fromkeys(ids) if asset in there]}
+        outcome = await self._act(wire.DELETE, ids, arguments, call)
+        return {"id": project} if outcome.succeeded else None
+
+    async def add_to_review(
+        self,
+        asset_ids: Texts | None = None,
+        external_ids: Texts | None = None,
+        project_id: str | None = None,
+        *,
+        dry_run: bool = False,
+    ) -> dict[str, Any] | None:
+        """Have labelled assets reviewed. Gives `{"id": project_id, "asset_ids": [...]}`, or None if none was moved.
+
+        Assets without a label are declined, which is warned of.
+
+        Parameters
+        ----------
+        asset_ids, external_ids: the assets, by their ids, or by external ids of `project_id`.
+        dry_run: move nothing, and give the assets that have a label and do not wait for review.
+
+        Raises
+        ------
+        ArgumentError, NotFoundError, ApiError, ServerError: as in `delete_many_from_dataset`.
+
+        Examples
+        --------
+        >>> moved = await kili.add_to_review(external_ids=["coco_1.jpg"], project_id=project)
+        >>> moved["id"] == project, len(moved["asset_ids"])
+        (True, 1)
+        """
+        arguments = check_arguments(AsyncAssetChanges.add_to_review, locals())
+        movable = ("LABELED", "REVIEWED")
+        return await self._moved("add_to_review", wire.ADD_TO_REVIEW, arguments, movable)
+
+    async def send_back_to_queue(
+        self,
+        asset_ids: Texts | None = None,
+        external_ids: Texts | None = None,
+        project_id: str | None = None,
+        *,
+        dry_run: bool = False,
+    ) -> dict[str, Any] | None:
+        """Have assets labelled once more. Gives `{"id": project_id, "asset_ids": [...]}`, or None if none was moved.
+
+        Arguments and errors are those of `add_to_review`.
+
+        Examples
+        --------
+        >>> moved = await kili.send_back_to_queue(external_ids=["coco_1.jpg"], project_id=project)
+        >>> len(moved["asset_ids"])
+        1
+        """
+        arguments = check_arguments(AsyncAssetChanges.send_back_to_queue, locals())
+        movable = ("TODO", "LABELED", "TO_REVIEW", "REVIEWED")
+        return await self._moved("send_back_to_queue", wire.SEND_BACK, arguments, movable)
+
+    # -- what they share -------------------------------------------------------------------------------------------
+
+    async def _update(
+        self, ids: Sequence[str], rows: Sequence[Row], arguments: dict[str, Any], call: Call
+    ) -> list[dict[str, str]]:
+        items = [_Changed(n, asset, rows[n] if rows else {}) for n, asset in enumerate(ids)]
+
+        async def send(batch: list[_Changed]) -> list[dict[str, str]]:
+            where = [{"id": item.id} for item in batch]
+            data = [item.data for item in batch] if rows else []
+            return await self._execute(wire.UPDATE.asking(whereArray=where, dataArray=data), call)
+
+        batches = split(items, lambda item: len(str(item.data)) + 60)
+        progress = await self._in_batches(batches, lambda item: item.id, send, "assets", self._bar(None))
+        if progress.error is not None:
+            raise _failure(progress, arguments, items)
+        return [changed for _, batch in progress.done for changed in batch]
+
+    async def _moved(
+        self, method: str, operation: Operation[Outcome], arguments: dict[str, Any], movable: tuple[str, ...]
+    ) -> dict[str, Any] | None:
+        call = Call.of(method)
+        if _is_empty(method, arguments, "asset_ids", "external_ids"):
+            return None
+        project_id = arguments["project_id"]
+        ids = await self._asset_ids(arguments["asset_ids"], arguments["external_ids"], project_id, call)
+        project = project_id or await self._project_of(ids[0], call)
+        if arguments["dry_run"]:
+            there = await self._assets_of(ids, ["id", "status"], project, call)
+            free = {row["id"] for row in there if row.get("status") in movable}
+            return {"id": project, "asset_ids": [asset for asset in dict.fromkeys(ids) if asset in free]}
+        outcome = await self._act(operation, ids, arguments, call)
+        moved = [row["assetId"] for row in outcome.succeeded]
+        return {"id": project, "asset_ids": moved} if moved else None
+
+    async def _act(
+        self, operation: Operation[Outcome], ids: Sequence[str], arguments: dict[str, Any], call: Call
+    ) -> Outcome:
+        """Do something with assets, and tell of those that it was not done with."""
+        items = [_Changed(n, asset, {}) for n, asset in enumerate(dict.fromkeys(ids))]
+
+        async def send(batch: list[_Changed]) -> Outcome:
+            return await self._execute(operation.asking(where={"idIn": [item.id for item in batch]}), call)
+
+        batches = split(items, lambda item: len(item.id))
+        progress = await self._in_batches(batches, lambda item: item.id, send, "assets", self._bar(None))
+        if progress.error is not None:
+            by_id = {**arguments, "asset_ids": [item.id for item in items], "external_ids": None}
+            raise _failure(progress, by_id, items)
+        outcomes = [outcome for _, outcome in progress.done]
+        whole = Outcome(*([row for outcome in outcomes for row in outcome[n]] for n in range(len(Outcome._fields))))
+        if whole.declined:
+            warn(f"`{call.method}` was declined by the server for {_named(whole.declined)}")
+        if whole.failed:
+            raise ServerError(
+                f"`{call.method}` failed for {_named(whole.failed)}; it is done for {len(whole.succeeded):,} assets",
+                operation=operation.name,
+            )
+        return whole
+
+    async def _assets_of(
+        self, ids: Sequence[str], fields: Sequence[str], project_id: str | None, call: Call
+    ) -> list[Row]:
+        """Those of the assets that are there."""
+        if project_id is None:
+            return []
+        found: list[Row] = []
+        wanted = list(dict.fromkeys(ids))
+        for batch in split(wanted, len, most=1000):
+            listing = Listing(
+                noun="assets",
+                operation=asset_wire.listing(fields, None),
+                counting=asset_wire.COUNT,
+                where=asset_where({"project_id": project_id, "asset_id_in": batch}),
+                page=asset_wire.PAGE,
+            )
+            found += await self._listed(listing, call, True)
+        return found
+
+
+def _is_empty(method: str, arguments: dict[str, Any], *names: str) -> bool:
+    """True, with a warning, if an array that names what is to be changed has nothing in it."""
+    empty = next((name for name in names if arguments[name] is not None and not arguments[name]), None)
+    if empty is not None:
+        warn(f"`{method}` does nothing: `{empty}` is empty")
+    return empty is not None
+
+
+def _named(rows: Sequence[Row]) -> str:
+    """Assets for a sentence, each by its external id, with what the server says of it."""
+    names = [
+        f"`{row.get('externalId') or row.get('assetId')}`" + (f" ({row['details']})" if row.get("details") else "")
+        for row in rows[:MOST_NAMED]
+    ]
+    return ", ".join(names) + (f" and {len(rows) - MOST_NAMED:,} more" if len(rows) > MOST_NAMED else "")
+
+
+def _failure(progress: Progress[_Changed, Any], arguments: dict[str, Any], items: Sequence[_Changed]) -> ApiError:
+    """The error of a call that is not wholly in, with the arguments that send the rest."""
+    settled = {item.position for batch, _ in progress.done for item in batch}
+    unknown = {item.position for item in progress.unknown}
+    left = [item.position for item in items if item.position not in settled and item.position not in unknown]
+    return progress.failure(
+        len(items), "assets", Remaining.of(arguments, left), Remaining.of(arguments, sorted(unknown))
+    )

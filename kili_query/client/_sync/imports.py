@@ -1,0 +1,250 @@
+# Generated from kili_query/client/_async/imports.py by kili_query.client.unasync. Do not edit.
+"""Imports of assets: files and addresses become assets of a project."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import closing
+from functools import partial
+from time import monotonic
+from typing import Any
+
+from kili_query.client._sync.changes import Changes
+from kili_query.client._sync.concurrency import in_order, sleep
+from kili_query.client.arguments import check_arguments
+from kili_query.client.batches import Progress, Remaining
+from kili_query.client.calls import Call
+from kili_query.client.importing import given
+from kili_query.client.importing.given import Asset
+from kili_query.client.importing.local import MissingFileError
+from kili_query.client.importing.plan import (
+    SIGNED_AT_ONCE,
+    Batch,
+    Item,
+    Upload,
+    documents,
+    has_local,
+    make_batches,
+    make_items,
+    variables,
+)
+from kili_query.client.operations import asset_imports as wire
+from kili_query.client.telling import warn
+from kili_query.client.types import Id, Texts
+from kili_query.errors import ApiError, ApiTimeoutError, BatchImportError, UploadFromLocalDataForbiddenError
+
+UPLOADS_AT_ONCE = 8
+"""Files that are uploaded at once, for each batch."""
+
+EXISTING_AT_ONCE = 1000
+"""External ids that one question asks about."""
+
+LONGEST_WAIT = 16.0
+"""Seconds between two looks at a notification, at most; the first comes after one."""
+
+Contents = list[Any] | tuple[Any, ...]
+Flags = list[bool] | tuple[bool, ...]
+
+
+class Imports(Changes):
+    """The methods that import assets."""
+
+    def append_many_to_dataset(
+        self,
+        project_id: Id,
+        content_array: Contents | None = None,
+        multi_layer_content_array: Contents | None = None,
+        external_id_array: Texts | None = None,
+        id_array: Texts | None = None,
+        is_honeypot_array: Flags | None = None,
+        status_array: Texts | None = None,
+        json_content_array: Contents | None = None,
+        json_metadata_array: Contents | None = None,
+        disable_tqdm: bool | None = None,
+        wait_until_availability: bool = True,
+        from_csv: str | None = None,
+        csv_separator: str = ",",
+        *,
+        availability_timeout: float | None = None,
+    ) -> dict[str, Any]:
+        """Import assets. Gives `{"id": project_id, "asset_ids": [...]}`: the ids of those that are there at once.
+
+        Videos, large images and images of several layers are made by the server afterwards; of them no id is given.
+        Assets whose external ids are in the project already are left out, with a warning: a call that failed half-way
+        can be made again.
+
+        Parameters
+        ----------
+        content_array: an item for each asset: the address of a file, the name of a local file, a text (TEXT projects),
+            or an object or a list of messages (LLM_RLHF). Addresses and local contents go in two calls.
+        multi_layer_content_array: for each asset its layers, `{"path": <local file>, "name": ...}`.
+        json_content_array: for each asset: frames of a video (addresses, or names of files), rich text, or a description
+            of layers.
+        external_id_array: what the assets are called; by default random texts.
+        id_array: ids of the assets; the server's default is best.
+        is_honeypot_array: which assets are honeypots.
+        json_metadata_array: an object for each asset; `imageUrl`, `text` and `url` are shown, `processingParameters`
+            directs what becomes of videos and tiles.
+        status_array: deprecated, and without effect.
+        from_csv, csv_separator: a CSV file with the columns `content` and `externalId`, in place of the two arrays.
+        wait_until_availability: wait for what the server makes afterwards.
+        availability_timeout: the seconds to wait for it, at most; None: until it is there, or Ctrl-C.
+        disable_tqdm: as in `labels`.
+
+        Raises
+        ------
+        ArgumentError: arguments exclude each other, or arrays differ in length; nothing was sent.
+        ImportValidationError: an asset cannot be imported as it is given; nothing was sent. Files that are missing are
+            also a FileNotFoundError.
+        BatchImportError: the server could not make what it makes afterwards.
+        ApiError: an upload or a batch failed. `done` has the ids that are in, `remaining` the arguments for the rest.
+
+        Examples
+        --------
+        >>> texts = kili.create_project("Texts", input_type="TEXT", json_interface={"jobs": {}})
+        >>> added = kili.append_many_to_dataset(texts["id"], ["A text.", "Another."], external_id_array=["a", "b"])
+        >>> len(added["asset_ids"])
+        2
+        """
+        arguments = check_arguments(Imports.append_many_to_dataset, locals())
+        call = Call.of("append_many_to_dataset")
+        arrays = {name: arguments[name] for name in (
+            "content_array", "multi_layer_content_array", "external_id_array", "id_array", "is_honeypot_array",
+            "json_content_array", "json_metadata_array",
+        )}  # fmt: skip
+        assets = given.read_arguments(**arrays, from_csv=from_csv, csv_separator=csv_separator)
+        if not assets:
+            empty = given.empty_argument(**arrays) or "from_csv"
+            warn(f"`append_many_to_dataset` does nothing: `{empty}` is empty")
+            return {"id": project_id, "asset_ids": []}
+        if status_array is not None:
+            warn("`status_array` is deprecated, and not sent: a status follows from the labels", DeprecationWarning)
+        project = self._project(project_id, call)
+        kind = given.kind_of_project(project.input_type or "")
+        given.check(assets, kind)
+        assets = given.without_repeated(assets)
+        items = make_items(assets, kind, project_id)
+        if has_local(assets):
+            self._require_license(call)
+        assets = given.without_existing(assets, self._existing(assets, project_id, call))
+        kept = {asset.position for asset in assets}
+        batches = make_batches([item for item in items if item.asset.position in kept])
+        made = self._import(batches, project_id, arguments, call)
+        later = [notification for batch, (_, notification) in made.done if notification is not None]
+        if wait_until_availability:
+            for notification in later:
+                self._wait_for(notification, availability_timeout, call)
+        return {"id": project_id, "asset_ids": [asset for _, (ids, _) in made.done for asset in ids]}
+
+    def _import(
+        self, batches: Sequence[Batch], project_id: str, arguments: dict[str, Any], call: Call
+    ) -> Progress[Item, tuple[list[str], str | None]]:
+        """Upload and make the batches. Gives, for each, the ids that are there, and the notification of the others."""
+        by_first = {batch.items[0].id: batch for batch in batches}
+        bar = self._bar(arguments["disable_tqdm"])
+
+        def send(items: list[Item]) -> tuple[list[str], str | None]:
+            batch = by_first[items[0].id]
+            addresses = self._upload(batch.uploads, call)
+            files = self._settings.endpoint.removesuffix("/graphql") + "/files"
+            addresses |= self._upload(documents(batch, addresses, project_id, files), call)
+            asked = variables(batch, addresses, project_id)
+            if batch.later:
+                return [], self._execute(wire.APPEND_LATER.asking(**asked), call)
+            return self._execute(wire.APPEND.asking(**asked), call), None
+
+        progress = self._in_batches([list(batch.items) for batch in batches], lambda item: item.id, send, "assets", bar)
+        if progress.error is not None:
+            raise self._import_failure(progress, batches, arguments)
+        return progress
+
+    def _import_failure(
+        self, progress: Progress[Item, Any], batches: Sequence[Batch], arguments: dict[str, Any]
+    ) -> ApiError:
+        items = [item for batch in batches for item in batch.items]
+        settled = {item.id for batch, _ in progress.done for item in batch}
+        unknown = {item.id for item in progress.unknown}
+        left = [item for item in items if item.id not in settled and item.id not in unknown]
+        lost = [item for item in items if item.id in unknown]
+        return progress.failure(len(items), "assets", _rest(arguments, left), _rest(arguments, lost))
+
+    def _upload(self, uploads: Sequence[Upload], call: Call) -> dict[str, str]:
+        """Upload contents, several at once. Gives the address of each path."""
+        addresses: dict[str, str] = {}
+        for start in range(0, len(uploads), SIGNED_AT_ONCE):
+            part = uploads[start : start + SIGNED_AT_ONCE]
+            urls = self._execute(wire.signing([upload.path for upload in part]), call)
+            addresses |= {upload.path: url for upload, url in zip(part, urls, strict=True)}
+            calls = [partial(self._put, upload, url, call) for upload, url in zip(part, urls, strict=True)]
+            with closing(in_order(calls, UPLOADS_AT_ONCE)) as puts:
+                for _ in puts:
+                    pass
+        return addresses
+
+    def _put(self, upload: Upload, url: str, call: Call) -> None:
+        try:
+            self._transport.upload(url, upload.body, upload.mime, call)
+        except OSError as error:
+            if isinstance(error, ApiError):
+                raise
+            raise MissingFileError(
+                f"the file {upload.body!r} cannot be read any more: {error.strerror or error}"
+            ) from None
+
+    def _require_license(self, call: Call) -> None:
+        """Refuse local contents where the organisation may not upload any (asset-import.md 3)."""
+        email = self._execute(wire.VIEWER_EMAIL, call)
+        where = {"user": {"email": email}}
+        if self._execute(wire.ORGANIZATION.asking(where=where, first=1, skip=0), call) is False:
+            raise UploadFromLocalDataForbiddenError(
+                "the licence of this organisation does not allow to upload local contents; addresses of the web can be imported"
+            )
+
+    def _existing(self, assets: Sequence[Asset], project_id: str, call: Call) -> list[str]:
+        """Those of the external ids that are in the project already; asked only for ids that were given."""
+        named = [asset.external_id for asset in assets if asset.external_id is not None]
+        found: list[str] = []
+        for start in range(0, len(named), EXISTING_AT_ONCE):
+            asked = named[start : start + EXISTING_AT_ONCE]
+            there: list[str] = self._execute(wire.EXISTING.asking(projectID=project_id, externalIDs=asked), call)
+            found += there
+        return found
+
+    def _wait_for(self, notification: str, timeout: float | None, call: Call) -> None:
+        """Wait until the server has made what it makes afterwards.
+
+        Raises
+        ------
+        BatchImportError: it could not.
+        ApiTimeoutError: it took longer than `timeout` seconds; it goes on.
+        """
+        until = None if timeout is None else monotonic() + timeout
+        pause = 1.0
+        while True:
+            status = self._execute(wire.NOTIFICATION.asking(where={"id": notification}, first=1, skip=0), call)
+            if status == "SUCCESS":
+                return
+            if status == "FAILURE":
+                raise BatchImportError(
+                    f"the server could not make some of the assets; notification `{notification}` says more",
+                    operation="appendManyAssetsAsynchronously",
+                )
+            if until is not None and monotonic() + pause > until:
+                raise ApiTimeoutError(
+                    f"the assets are not there after {timeout:g} seconds; the server goes on making them",
+                    operation="appendManyAssetsAsynchronously",
+                )
+            sleep(pause)
+            pause = min(2 * pause, LONGEST_WAIT)
+
+
+def _rest(arguments: dict[str, Any], items: Sequence[Item]) -> Remaining | None:
+    """The arguments that import these assets: with the ids that they were given, so that none is made twice."""
+    if not items:
+        return None
+    rest = Remaining.of({**arguments, "from_csv": None}, [item.asset.position for item in items]) or Remaining()
+    if arguments["from_csv"] is not None:
+        rest["content_array"] = [item.asset.content for item in items]
+        rest["external_id_array"] = [item.asset.external_id for item in items]
+    rest["id_array"] = [item.id for item in items]
+    return rest
