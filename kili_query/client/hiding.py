@@ -13,7 +13,7 @@ HIDDEN = "..."
 _SHORT = 8
 """Keys below this length are no real ones, and their letters stand everywhere: only whole words are hidden."""
 
-_BETWEEN = r"""[\s"'+\\]{0,6}"""
+_BETWEEN = r"""(?:\\[nrt]|[\s"'+\\]){0,8}"""
 """What stands inside a text that is broken over lines, or over several literals."""
 
 

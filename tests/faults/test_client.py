@@ -332,7 +332,8 @@ LARGE = {"an answer without end": _endless, "a bomb": _bomb(), "a large answer":
 
 
 @pytest.fixture
-def proxy() -> Iterator[f.Proxy]:
+def proxy(monkeypatch: pytest.MonkeyPatch) -> Iterator[f.Proxy]:
+    f.without_limit(monkeypatch)
     with f.Proxy("http://127.0.0.1:1") as proxy:
         yield proxy
 
