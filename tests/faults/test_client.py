@@ -38,10 +38,10 @@ from kili_query import (
     QueryWarning,
     ServerError,
 )
-from kili_query import query as query_module
 from kili_query.client.bodies import Body, TooLargeError
 from kili_query.client.hiding import without_key
 from kili_query.lang import checker
+from kili_query.lang.parser import parse_tree
 from kili_query.model.kili import ASSET_STATUSES, STEP_STATUSES
 from tests.client import faults as f
 from tests.client.conftest import INTERFACE, World
@@ -196,7 +196,7 @@ def looked(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
 
         return call
 
-    monkeypatch.setattr("kili_query.query.parse_tree", counting("parses", query_module.parse_tree))
+    monkeypatch.setattr("kili_query.query.parse_tree", counting("parses", parse_tree))
     monkeypatch.setattr("kili_query.lang.checker.check_tree", counting("checks", checker.check_tree))
     return counted
 
