@@ -180,12 +180,13 @@ def _failure(answer: Answer) -> ApiError:
         return RateLimitError(_MEANINGS[429], **about)
     if status in REDIRECTS and (target := headers.get("location")):
         return ServerError(
-            f"the server redirects to `{without_query(target)}`; check the address (`api_endpoint`)", **about
+            f"the server redirects to `{without_query(answer.hidden(target))}`; check the address (`api_endpoint`)",
+            **about,
         )
     if status in _MEANINGS or status >= 300:
         return ServerError(_MEANINGS.get(status, "the server did not give data"), **about)
-    kind = headers.get("content-type", "no content type").split(";")[0]
-    # what is hidden may lie across the cut
+    # what is hidden may lie across a cut
+    kind = answer.hidden(headers.get("content-type", "no content type")).split(";")[0]
     start = re.sub(r"\s+", " ", answer.hidden(answer.body[:2000].decode("utf-8", "replace"))).strip()[:60]
     return ServerError(f"the answer is not one of Kili's: {kind}, beginning with `{start}`", **about)
 

@@ -11,6 +11,9 @@ _COMPRESSED = frozenset(("gzip", "x-gzip", "deflate"))
 _EITHER = 32 + zlib.MAX_WBITS
 """Tells zlib to look at the first bytes: a header of gzip, or one of zlib."""
 
+_STEP = 1 << 20
+"""Bytes that are inflated before it is asked again whether they are too many."""
+
 
 class BodyError(Exception):
     """A body cannot be taken."""
@@ -39,8 +42,7 @@ class Body:
             raise UnreadableError
         self.content = bytearray()
         self._most = most
-        self._compressed = bool(named)
-        self._inflater: zlib._Decompress | None = None
+        self._inflater = zlib.decompressobj(_EITHER) if named else None
 
     def add(self, piece: bytes) -> None:
         """Take the next piece.
@@ -50,19 +52,17 @@ class Body:
         TooLargeError: the body becomes larger than it may be.
         UnreadableError: it is not what its encoding says.
         """
-        if not self._compressed:
+        inflater = self._inflater
+        if inflater is None:
             self._grow(piece)
             return
-        if self._inflater is None and piece:
-            # deflate comes with a header of zlib, or, from some servers, without any
-            headed = piece[0] == 0x1F or (
-                piece[0] & 0x0F == 8 and len(piece) > 1 and (piece[0] << 8 | piece[1]) % 31 == 0
-            )
-            self._inflater = zlib.decompressobj(_EITHER if headed else -zlib.MAX_WBITS)
         try:
-            while piece and self._inflater is not None and not self._inflater.eof:
-                self._grow(self._inflater.decompress(piece, 1 << 20))
-                piece = self._inflater.unconsumed_tail
+            while not inflater.eof:
+                inflated = inflater.decompress(piece, _STEP)
+                self._grow(inflated)
+                piece = inflater.unconsumed_tail
+                if not piece and len(inflated) < _STEP:
+                    break
         except zlib.error:
             raise UnreadableError from None
 

@@ -11,9 +11,9 @@ from kili_query.errors import KiliQueryError
 HIDDEN = "..."
 
 _SHORT = 8
-"""Keys below this length are no real ones, and their letters stand everywhere: only the whole text is hidden."""
+"""Keys below this length are no real ones, and their letters stand everywhere: only whole words are hidden."""
 
-_BETWEEN = r"""[\s"'+\\]{0,6}"""
+_BETWEEN = r"""(?:\\[nrt]|[\s"'+\\]){0,8}"""
 """What stands inside a text that is broken over lines, or over several literals."""
 
 
@@ -42,7 +42,7 @@ def _hidden(value: object, key: str) -> object:
 def _forms(key: str) -> Iterator[str]:
     """Patterns of what the key can look like."""
     if len(key) < _SHORT:
-        yield re.escape(key)
+        yield rf"(?<!\w){re.escape(key)}(?!\w)"
         return
     yield f"(?i:{_BETWEEN.join(map(_letter, key))})"
     yield f"(?i:{key.encode().hex()})"

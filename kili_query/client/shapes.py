@@ -7,10 +7,10 @@ from typing import Any, TypedDict
 
 import msgspec
 
-from kili_query.client.arguments import shown
 from kili_query.client.documents import Tree, field_tree
 from kili_query.client.types import Row
 from kili_query.errors import ServerError
+from kili_query.model.decoding import kind_of
 from kili_query.model.kili import LABEL_KEYS
 
 
@@ -22,7 +22,8 @@ def number(value: Any) -> int:
     ServerError: it is no whole number from 0.
     """
     if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-        raise ServerError(f"the answer is {shown(value)} instead of a number")
+        told = value if isinstance(value, (int, float)) else kind_of(value)  # a text may be anything
+        raise ServerError(f"the answer is {told} instead of a number from 0")
     return value
 
 

@@ -128,6 +128,40 @@ def test_a_server_that_never_answered_is_given_up_soon() -> None:
     assert _sent(_failure(Row(429, b"", 1, 1, False)), change=False, fresh=True) > FRESH_ATTEMPTS
 
 
+def test_the_numbers_of_the_table(monkeypatch: pytest.MonkeyPatch) -> None:
+    """wire.md 4: two minutes for a call, half a minute between attempts, a minute if the server asks for more."""
+    refused = Failure(RateLimitError("no", status=429), Kind.NOT_HANDLED)
+    monkeypatch.setattr("random.uniform", lambda low, high: high)
+    waits = [wait_before_next(refused, attempt, 0.0, change=False, fresh=False) for attempt in range(1, 9)]
+    assert waits == [1, 2, 4, 8, 16, 30, 30, 30]
+    for asked, waited in ((1.0, 1.0), (59.0, 59.0), (60.0, 60.0), (61.0, 60.0), (1e9, 60.0)):
+        assert wait_before_next(refused._replace(retry_after=asked), 1, 0.0, change=True, fresh=False) == waited
+    for elapsed, waited_at_last in (
+        (0.0, 10.0),
+        (109.0, 10.0),
+        (109.9, 10.0),
+        (110.0, None),
+        (119.0, None),
+        (1e9, None),
+    ):
+        wait = wait_before_next(refused._replace(retry_after=10.0), 99, elapsed, change=False, fresh=False)
+        assert wait == waited_at_last
+    silent = Failure(ApiError("no"), Kind.NOT_HANDLED)
+    assert [_sent(silent, change=change, fresh=True) for change in (False, True)] == [4, 4]
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [
+        (100, Kind.BROKEN), (200, Kind.BROKEN), (299, Kind.BROKEN), (300, Kind.FINAL), (301, Kind.FINAL), (400, Kind.FINAL),
+        (402, Kind.FINAL), (428, Kind.FINAL), (430, Kind.FINAL), (499, Kind.FINAL), (500, Kind.FAILED), (501, Kind.BROKEN),
+        (505, Kind.BROKEN), (520, Kind.BROKEN), (521, Kind.NOT_HANDLED), (522, Kind.BROKEN), (524, Kind.SLOW), (599, Kind.BROKEN),
+    ],
+)  # fmt: skip
+def test_the_borders_of_statuses(status: int, kind: Kind) -> None:
+    assert kind_of_status(status, b"") is kind
+
+
 KINDS = st.sampled_from(list(Kind))
 SECONDS = st.none() | st.floats(0, 1e300)
 

@@ -56,10 +56,11 @@ class Listing:
 
 
 class Page(NamedTuple):
-    """The rows of a page, and how many the server gave."""
+    """The rows of a page, how many the server gave, and the id of the first of them, if they have ids."""
 
     rows: list[Row]
     given: int
+    begins: object
 
 
 class AsyncSession:
@@ -166,24 +167,29 @@ class AsyncSession:
             for offset in offsets
         )
         left = wanted
+        last = None
         async with aclosing(in_order(asked, ahead)) as pages:
             async for page in pages:
                 yield page
                 if page.given < (size if whole else min(size, left)):
                     return
                 left -= size
+                last = page.begins
         offset = wanted - left
         while whole and (first is None or offset < first):
             page = await self._page(listing, skip + offset, size, call)
+            if page.begins == last:
+                return  # the server gives the same page for ever
             yield page
             if page.given < size:
                 return
             offset += size
+            last = page.begins
 
     async def _page(self, listing: Listing, skip: int, first: int, call: Call) -> Page:
         rows = await self._execute(listing.operation.asking(where=listing.where, skip=skip, first=first), call)
-        given = len(rows)
-        return Page(await listing.decode(rows, call) if listing.decode else rows, given)
+        given, begins = len(rows), rows[0].get("id") if rows else None
+        return Page(await listing.decode(rows, call) if listing.decode else rows, given, begins)
 
     async def _rows(self, listing: Listing, call: Call, disable_tqdm: bool | None) -> AsyncGenerator[Row]:
         """The rows of a listing, one by one."""

@@ -57,10 +57,11 @@ class Listing:
 
 
 class Page(NamedTuple):
-    """The rows of a page, and how many the server gave."""
+    """The rows of a page, how many the server gave, and the id of the first of them, if they have ids."""
 
     rows: list[Row]
     given: int
+    begins: object
 
 
 class Session:
@@ -165,24 +166,29 @@ class Session:
             for offset in offsets
         )
         left = wanted
+        last = None
         with closing(in_order(asked, ahead)) as pages:
             for page in pages:
                 yield page
                 if page.given < (size if whole else min(size, left)):
                     return
                 left -= size
+                last = page.begins
         offset = wanted - left
         while whole and (first is None or offset < first):
             page = self._page(listing, skip + offset, size, call)
+            if page.begins == last:
+                return  # the server gives the same page for ever
             yield page
             if page.given < size:
                 return
             offset += size
+            last = page.begins
 
     def _page(self, listing: Listing, skip: int, first: int, call: Call) -> Page:
         rows = self._execute(listing.operation.asking(where=listing.where, skip=skip, first=first), call)
-        given = len(rows)
-        return Page(listing.decode(rows, call) if listing.decode else rows, given)
+        given, begins = len(rows), rows[0].get("id") if rows else None
+        return Page(listing.decode(rows, call) if listing.decode else rows, given, begins)
 
     def _rows(self, listing: Listing, call: Call, disable_tqdm: bool | None) -> Generator[Row]:
         """The rows of a listing, one by one."""

@@ -90,7 +90,10 @@ def listing(fields: Sequence[str], input_type: str | None) -> Operation[list[Row
     document = page_query(
         "assets", "AssetWhere", selection(dict.fromkeys(asked)), "where: $where, skip: $skip, first: $first"
     )
-    rows_from = rows_of(asked, texts=[name for name in ("id",) if name in asked])
+    # labels are looked for under all their keys, whichever were asked for
+    rows_from = rows_of(
+        [*asked, *(f"{key}.id" for key in LABEL_KEYS)], texts=[name for name in ("id",) if name in asked]
+    )
 
     def read(value: Any) -> list[Row]:
         rows = rows_from(value)
