@@ -13,11 +13,13 @@ from kili_query.client.telling import warn
 from kili_query.errors import (
     ApiError,
     AuthenticationError,
+    DataError,
     GraphQLError,
     NotFoundError,
     RateLimitError,
     ServerError,
 )
+from kili_query.model.decoding import decode_json
 
 REQUEST_IDS = ("x-request-id", "x-correlation-id", "x-amzn-requestid", "x-amz-cf-id", "cf-ray")
 """Headers in which servers, and the proxies before them, name a request."""
@@ -39,10 +41,7 @@ def read_answer(status: int, headers: Mapping[str, str], body: bytes, operation:
     of a proxy, say.
     """
     about: dict[str, Any] = {"operation": operation, "status": status, "request_id": request_id(headers)}
-    try:
-        envelope = _decoder.decode(body)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        envelope = _Envelope()
+    envelope = _read(body)
     wait = retry_after(headers)
     if envelope.errors:
         error = _refusal(envelope.errors, about)
@@ -54,6 +53,21 @@ def read_answer(status: int, headers: Mapping[str, str], body: bytes, operation:
     if isinstance(envelope.extensions, dict):
         _tell_deprecations(envelope.extensions.get("deprecations"))
     return envelope.data
+
+
+def _read(body: bytes) -> _Envelope:
+    """The parts of an answer; none of what is no answer of Kili's."""
+    try:
+        return _decoder.decode(body)
+    except (msgspec.MsgspecError, UnicodeError, RecursionError):
+        pass
+    try:  # half a surrogate pair, or a number out of range, in one of its texts
+        value = decode_json(body)
+    except DataError:
+        return _Envelope()
+    if not isinstance(value, dict) or not isinstance(value.get("errors"), list | None):
+        return _Envelope()
+    return _Envelope(value.get("data", msgspec.UNSET), value.get("errors"), value.get("extensions"))
 
 
 def request_id(headers: Mapping[str, str]) -> str | None:

@@ -30,10 +30,12 @@ from kili_query.errors import (
     ApiError,
     ApiTimeoutError,
     ArgumentError,
+    DataError,
     GraphQLError,
     OutcomeUnknownError,
     ServerError,
 )
+from kili_query.model.decoding import decode_json
 
 TIMEOUT = 60.0
 """Seconds that the server may take to accept a connection, and to send the next part of an answer."""
@@ -280,8 +282,8 @@ def _downloaded(response: httpx.Response, body: bytes, operation: Operation) -> 
     problem = "cannot be downloaded"
     if response.is_success:
         try:
-            return msgspec.json.decode(body)
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            return decode_json(body)
+        except DataError:
             problem = "holds no JSON"
     error = ServerError(
         f"{_without_query(str(response.url))} {problem}",
