@@ -158,7 +158,7 @@ def fault_of(text: str | bytes | bytearray, stopped: Exception, error: Exception
         return Fault(str(error))
     if byte >= at and reason != "invalid character":
         return Fault(reason, byte)
-    at = max(at, byte)
+    at = at if at >= 0 else byte
     return Fault(_unexpected(data, at), at)
 
 

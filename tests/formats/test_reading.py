@@ -7,6 +7,7 @@ import io
 import json
 import os
 import pickle
+import re
 import struct
 import sys
 import zipfile
@@ -138,7 +139,10 @@ def test_damaged_text_always_ends(objects: list[Any], junk: bytes, at: int, size
 
 
 BAD = [
-    ('{"externalId": "bad", "labels": [{"jsonResponse": {}}, {"jsonResponse": NaN}, {"jsonResponse": {}}]}', "NaN"),
+    (
+        '{"externalId": "bad", "labels": [{"jsonResponse": {}}, {"jsonResponse": nan}, {"jsonResponse": {}}]}',
+        "unexpected 'n'",
+    ),
     ('{"externalId": "bad", "labels": [{"jsonResponse" {}}, {"jsonResponse": {}}]}', "expected ':'"),
     ('{"externalId": "bad", "labels": [{"jsonResponse": {}}, {"jsonResponse": {}}}', "unexpected|expected"),
     ('{"externalId": "bad", "labels": [{"jsonResponse": {}}', "valid JSON"),
@@ -160,6 +164,7 @@ def test_items_after_a_bad_one_are_read(bad: str, message: str, indent: int | No
     names = [r["externalId"] for r in records if isinstance(r, dict)]
     assert names == ["before", "after", "after"]
     assert problems
+    assert re.search(message, problems[0].message)
     assert problems[0].where.offset is not None
     assert problems[0].where.item in (None, 2, 3)
 
@@ -176,7 +181,7 @@ def test_bad_first_item_does_not_make_its_labels_records() -> None:
 @pytest.mark.parametrize("size", [20, 1 << 20])
 def test_values_after_a_bad_one_are_read(size: int) -> None:
     good = json.dumps(asset("good"), indent=2)
-    text = f'{good}\n{{"labels": [NaN]}}\n{good}\n{{"labels": [}}\n{good}\n{good}'
+    text = f'{good}\n{{"labels": [nan]}}\n{good}\n{{"labels": [}}\n{good}\n{good}'
     found = list(split(chunked(text.encode(), size), "x.json"))
     assert [type(item) for item in found] == [Record, Problem, Record, Problem, Record, Record]
 
@@ -270,11 +275,11 @@ def test_lines_longer_than_a_read(tmp_path: Path) -> None:
 
 def test_line_numbers_are_absolute_and_bad_lines_lose_only_themselves(tmp_path: Path) -> None:
     good = json.dumps(asset("good"))
-    bad = '{"externalId": "bad", "labels": NaN}'
+    bad = '{"externalId": "bad", "labels": nan}'
     path = write(tmp_path / "x.ndjson", f"{good}\n\n{bad}\n{good}\n[]\n" + f"{good}\n" * 5)
     labels, problems = read(path)
     assert labels == ["good"] * 7
-    assert problems[0] == f"{path}: line 3: not valid JSON: NaN is no JSON number at byte 32 of the line (asset bad)"
+    assert problems[0] == f"{path}: line 3: not valid JSON: unexpected 'n' at byte 32 of the line (asset bad)"
     assert problems[1].startswith(f"{path}: line 5: no label record: neither an asset (`labels`")
     with pytest.raises(DataError, match="line 3"):
         list(read_labels(path))
@@ -289,8 +294,7 @@ def test_line_numbers_of_two_files(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("bad", "message"),
     [
-        ('{"labels": [1, Infinity]}', "Infinity is no JSON number"),
-        ('{"labels": [-Infinity]}', "-Infinity is no JSON number"),
+        ('{"labels": [1, Infinite]}', "unexpected 'I' at byte 15"),
         ('{"labels": []} {}', "more text after the end of the value at byte 15 of the line"),
         ('{"labels": [', "it ends too early"),
         (b'{"labels": "\xff"}', "not valid UTF-8: 0xff at byte 12 of the line"),

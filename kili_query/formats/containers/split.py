@@ -283,7 +283,7 @@ def find_end(data: bytes, at: int, *, closed: bool = False) -> _End:
         _RAW.decode(memoryview(data)[at:])
     except msgspec.DecodeError as error:
         if str(error) == TRUNCATED:  # or half a surrogate pair in the last bytes
-            return _python_end(data, at, error) if closed else _End("cut", len(data))
+            return _python_end(data, at, error, closed) if closed else _End("cut", len(data))
         known = malformed(error)
         if known is None:
             return _scan(data, at)
@@ -291,18 +291,18 @@ def find_end(data: bytes, at: int, *, closed: bool = False) -> _End:
         if reason == "trailing characters":
             return _End("found", at + byte - 1)
         if data.startswith(_READ_BY_PYTHON, at):
-            return _python_end(data, at, error)
+            return _python_end(data, at, error, closed)
         return _End("bad", at + byte, fault_of(data[at : at + byte + 16], error, error))
     except RecursionError:
         return _End("bad", at, Fault("nested too deep"))
     return _End("found", len(data))
 
 
-def _python_end(data: bytes, at: int, stopped: Exception) -> _End:
+def _python_end(data: bytes, at: int, stopped: Exception, closed: bool) -> _End:
     """Where a value ends that msgspec refuses, if Python's `json` reads it: found in a slice that grows where it is cut."""
     size = _SLICE
     while True:
-        piece = data[at : at + size]
+        piece, text = data[at : at + size], ""
         whole = at + size >= len(data)
         try:
             text, _ = utf_8_decode(piece, "surrogatepass", False)
@@ -310,14 +310,15 @@ def _python_end(data: bytes, at: int, stopped: Exception) -> _End:
             if end < len(text) or whole:
                 return _End("found", at + len(text[:end].encode(errors="surrogatepass")))
         except (ValueError, RecursionError) as error:
-            if isinstance(error, json.JSONDecodeError) and (
-                error.pos >= len(text) - _NEAR or error.msg.startswith("Unterminated")
-            ):
-                if whole:
-                    return _End("cut", len(data))
-            else:
+            near = len(text.rstrip()) if whole and closed else len(text) - _NEAR
+            cut = isinstance(error, json.JSONDecodeError) and (
+                error.pos >= near or error.msg.startswith("Unterminated")
+            )
+            if not cut:
                 fault = fault_of(piece, stopped, error)
                 return _End("bad", at + (fault.at or 0), fault)
+            if whole:
+                return _End("cut", len(data))
         size *= 4
 
 

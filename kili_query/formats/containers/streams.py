@@ -148,7 +148,7 @@ def read_stream(
             if head.startswith(GZIP):
                 if nested == MAX_NESTED:
                     message = f"is compressed more than {MAX_NESTED} times, one gzip inside of the other"
-                    yield Problem(message, Place(source, member), optional, "KQ503")
+                    yield Problem(message, Place(source, member), code="KQ503")
                     return
                 inner = inflate(chain([head], chunks), 31)
                 yield from read_stream(inner, source, member, lines=lines, optional=optional, nested=nested + 1)
