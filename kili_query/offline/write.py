@@ -20,13 +20,6 @@ from kili_query.model.labels import is_record
 from kili_query.model.pieces import indented, list_of, object_of
 from kili_query.offline.select import Hit
 
-FORMATS = ("ndjson", "json", "csv", "ids", "zip")
-"""The output formats, by the names of the command line."""
-
-SUFFIXES = {".ndjson": "ndjson", ".jsonl": "ndjson", ".json": "json", ".csv": "csv", ".txt": "ids", ".zip": "zip"}
-"""Which format a file name asks for."""
-
-
 _NOT_IN_NAMES = re.compile(r"[ \\\x00-\x1f\x7f\ud800-\udfff]")
 _LONGEST_NAME = 1000  # characters of an id that name a member; an archive has room for 65535 bytes
 
@@ -94,7 +87,7 @@ def writer(format: str, file: BinaryIO, *, query: str = "", sources: tuple[str, 
 
     Parameters
     ----------
-    format: one of `FORMATS`.
+    format: one of `formats.WRITTEN`.
     file: where to write; an archive needs one that can seek.
     query, sources: the canonical query, and where the hits come from: an archive tells the one and copies files of the other.
     """

@@ -36,6 +36,8 @@ from kili_query.formats.kili import Problem, Record
 from kili_query.model.decoding import decode_json, encode_json
 from kili_query.model.pieces import fields_of, indented, items_of, on_one_line
 from kili_query.offline.select import select
+from kili_query.server import LocalKili
+from tests.server.asking import Asking
 
 QUERY = "J.C.count > 0"
 CHOSEN = b'"J": {"categories": [{"name": "C"}]}'
@@ -520,3 +522,36 @@ def test_problems_are_of_the_part_that_has_them() -> None:
     (item,) = split([b'{"labels": [NaN, }'], "x.json")
     assert isinstance(item, Problem)
     assert item.message == "not valid JSON: unexpected '}' at byte 17; no item was found after it"
+
+
+# -- local Kili --------------------------------------------------------------------------------------------------------
+
+
+def test_local_kili_keeps_what_was_read_and_names_what_it_cannot_keep(tmp_path: Path) -> None:
+    interface = tmp_path / "i.json"
+    interface.write_text(
+        json.dumps([{"jsonInterface": {"jobs": {"J": {"content": {"categories": {"C": {"name": "\ud83d"}}}}}}}])
+    )
+    records = [record for place in PLACES for record in odd_records(place).values()]
+    numbers = [
+        b'{"externalId": "n%d", "priority": %b, "duration": %b, "resolution": %b, "labels": [{"numberOfAnnotations": %b, "jsonResponse": {%b}}]}'
+        % (i, odd, odd, odd, odd, CHOSEN)
+        for i, odd in enumerate((b"1e999", b"NaN", b"9" * 400, b"9" * 30, b'"x"', b"5"))
+    ]
+    kept = [record for record in records if b'"author"' not in record]
+    lost = [rb'{"externalId": "\ud83d", "labels": [{"jsonResponse": {}}]}',
+            rb'{"externalId": "x", "labels": [{"jsonResponse": {"J": {"categories": ["\ud83d"]}}}, {"jsonResponse": {%b}}]}' % CHOSEN]  # fmt: skip
+    (tmp_path / "x.ndjson").write_bytes(b"\n".join([*kept, *numbers, *lost]))
+    with LocalKili(socket=False) as server:
+        report = server.load_report(tmp_path / "x.ndjson", interface=interface)
+        said = [str(problem) for problem in report.problems]
+        assert len(said) == report.unreadable == 2
+        assert "the asset holds half a surrogate pair" in said[0]
+        assert "x, labels[0]: the label holds half a surrogate pair" in said[1]
+        asking = Asking(server)
+        labels = asking.labels({"search": QUERY}, "jsonResponse")
+        assert len(labels) == len(kept) + len(numbers) + 1 == report.labels
+        assert all(count_categories(label["jsonResponse"])["J", "C"] == 1 for label in labels)
+        assert asking.assets({}, "resolution { width } pageResolutions { width } jsonMetadata priority duration")
+        (project,) = asking.ask("{ projects(where: {}, first: 1, skip: 0) { jsonInterface } }")
+        assert Ontology.from_json_interface(project["jsonInterface"]).jobs["J"].categories["C"].name == "\ud83d"

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import BinaryIO, NamedTuple
 
 from kili_query.errors import DataError
+from kili_query.formats import READ_SUFFIXES, SUFFIXES
 from kili_query.formats.containers.records import Part, Place, Problem, Record
 from kili_query.formats.containers.split import WINDOW
 from kili_query.formats.containers.streams import (
@@ -26,8 +27,9 @@ from kili_query.formats.containers.streams import (
 )
 from kili_query.formats.others import foreign_export
 
-JSON_SUFFIXES = (".json", ".jsonl", ".ndjson", ".json.gz", ".jsonl.gz", ".ndjson.gz")
-LINE_SUFFIXES = (".jsonl", ".ndjson")
+_PLAIN = tuple(suffix for suffix in READ_SUFFIXES if suffix != ".zip")
+JSON_SUFFIXES = (*_PLAIN, *(f"{suffix}.gz" for suffix in _PLAIN))
+LINE_SUFFIXES = tuple(suffix for suffix, name in SUFFIXES.items() if name == "ndjson")
 
 WHOLE = 16 << 20
 """A member up to so many bytes is read in one piece; a larger one is a stream, and a part of its own."""
