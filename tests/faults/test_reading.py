@@ -13,8 +13,11 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 import random
 import struct
+import subprocess
+import sys
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -25,7 +28,7 @@ from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kili_query import Ontology, count_categories, parse, read_labels
+from kili_query import Ontology, Query, count_categories, parse, read_labels
 from kili_query.cli import app
 from kili_query.client.decoding import Behind, responses
 from kili_query.engines.scan import Scanner
@@ -169,6 +172,27 @@ def test_names_of_half_a_pair_survive(tmp_path: Path, name: str) -> None:
         assert run("filter", source, QUERY, "-o", tmp_path / kind)[0] == 0
     assert names(tmp_path / "x.zip") == names(tmp_path / "x.ndjson") == ([key], [])
     assert run("stats", source, "--json")[0] == 0
+
+
+@pytest.mark.parametrize("encoding", ["", "ascii", "utf-8:surrogateescape"])
+def test_half_a_pair_can_be_printed(tmp_path: Path, encoding: str) -> None:
+    (tmp_path / "x.json").write_bytes(
+        rb'[{"externalId": "a\ud83d", "labels": [{"jsonResponse": {"J": {"categories": ["C", "D\ud83d"]}}}]}]'
+    )
+    env = {**os.environ, "PYTHONIOENCODING": encoding}
+    start = [sys.executable, "-m", "kili_query"]
+    for args, said in ((["stats", "x.json", "--csv"], b"D\\ud83d"), (["explain", QUERY, "x.json"], b"a\\ud83d")):
+        ended = subprocess.run([*start, *args], cwd=tmp_path, env=env, capture_output=True, check=False, timeout=60)
+        assert (ended.returncode, said in ended.stdout) == (0, True), ended
+
+
+def test_half_a_pair_in_the_json_form_of_a_query() -> None:
+    query = parse('J."\ud83d".count > 1')
+    assert Query.from_json(query.to_json()) == query
+    assert json.loads(query.to_json())["category"] == "\ud83d"
+    for text in ("{", "NaN", "[1e999]", "[" * 3000):
+        with pytest.raises(DataError, match=r"JSON form"):
+            Query.from_json(text)
 
 
 python_json = st.recursive(
