@@ -6,6 +6,7 @@ does not pay for what `filter` needs.
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import sys
@@ -81,6 +82,9 @@ def main() -> NoReturn:
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:  # closed by the caller, as `>&-` does
             setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115 - open to the end
+    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors in ("strict", "surrogateescape"):
+        # names may hold half a surrogate pair
+        sys.stdout.reconfigure(errors="backslashreplace")
     stdout, code = sys.stdout, None
     signal.signal(signal.SIGTERM, _terminate)
     try:

@@ -25,7 +25,8 @@ from kili_query.cli.options import (
     workers_option,
 )
 from kili_query.cli.queries import given_queries
-from kili_query.offline.write import FORMATS, SUFFIXES, whole_file, writer
+from kili_query.formats import SUFFIXES, WRITTEN
+from kili_query.offline.write import whole_file, writer
 
 if TYPE_CHECKING:
     from kili_query.offline.select import Summary
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 @click.argument("arguments", metavar="SOURCE... QUERY", nargs=-1, required=True)
 @click.option("-o", "--output", metavar="FILE", help="Write there; the suffix chooses the format.")
 @click.option(
-    "--format", "format_", type=click.Choice(FORMATS),
+    "--format", "format_", type=click.Choice(WRITTEN),
     help="Output format. Default: by the suffix of the output, else ndjson.",
 )  # fmt: skip
 @click.option("--labels", is_flag=True, help="Give single labels, not whole assets.")

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from kili_query.cli import BAD_INPUT, FINE, SOME_UNREADABLE
+from kili_query.formats import READ_SUFFIXES
 
 if TYPE_CHECKING:
     from kili_query.errors import DataError
@@ -25,12 +26,9 @@ MAX_SHOWN = 20
 """How many unreadable labels are named on the screen."""
 
 
-_SOURCES = (".zip", ".json", ".jsonl", ".ndjson", ".gz")
-
-
 def refuse_source(query: str, place: str) -> None:
     """Tell that a source stands where the query belongs, by its suffix: `first` or `last`."""
-    if os.path.splitext(query)[1].lower() in _SOURCES:
+    if os.path.splitext(query)[1].lower() in (*READ_SUFFIXES, ".gz"):
         raise click.UsageError(f"the QUERY comes {place}, and {query} looks like a source")
 
 

@@ -14,11 +14,13 @@ from kili_query.client.telling import warn
 from kili_query.errors import (
     ApiError,
     AuthenticationError,
+    DataError,
     GraphQLError,
     NotFoundError,
     RateLimitError,
     ServerError,
 )
+from kili_query.model.decoding import decode_json
 
 REQUEST_IDS = ("x-request-id", "x-correlation-id", "x-amzn-requestid", "x-amz-cf-id", "cf-ray")
 """Headers in which servers, and the proxies before them, name a request."""
@@ -61,10 +63,7 @@ def read_answer(answer: Answer, read: Callable[[Any], Any], root: str = "data") 
     An answer with `data` or `errors` counts whatever its HTTP status is; anything else is not one of Kili's, but that
     of a proxy, say.
     """
-    try:
-        envelope = _decoder.decode(answer.body)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        envelope = _Envelope()
+    envelope = _read(answer.body)
     wait = retry_after(answer.headers)
     if envelope.errors:
         error = _refusal(envelope.errors, answer)
@@ -93,8 +92,8 @@ def read_content(answer: Answer) -> Any:
             problem = "redirects to what is no address"
     if 200 <= answer.status < 300:
         try:
-            return msgspec.json.decode(answer.body)
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            return decode_json(answer.body)
+        except DataError:
             problem = "holds no JSON"
     error = ServerError(f"{without_query(answer.url)} {problem}", **answer.about)
     return Failure(error, kind_of_status(answer.status, answer.body), retry_after(answer.headers))
@@ -111,6 +110,21 @@ def read_uploaded(answer: Answer) -> Any:
 def without_query(url: str) -> str:
     """An address without what stands after `?`, where signed addresses keep their secrets."""
     return url.split("?", 1)[0]
+
+
+def _read(body: bytes | bytearray) -> _Envelope:
+    """The parts of an answer; none of what is no answer of Kili's."""
+    try:
+        return _decoder.decode(body)
+    except (msgspec.MsgspecError, UnicodeError, RecursionError):
+        pass
+    try:  # half a surrogate pair, or a number out of range, in one of its texts
+        value = decode_json(body)
+    except DataError:
+        return _Envelope()
+    if not isinstance(value, dict) or not isinstance(value.get("errors"), list | None):
+        return _Envelope()
+    return _Envelope(value.get("data", msgspec.UNSET), value.get("errors"), value.get("extensions"))
 
 
 def request_id(headers: Mapping[str, str]) -> str | None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple, TypeGuard
 
-import msgspec
-
 from kili_query.client.types import Row
+from kili_query.errors import DataError
 from kili_query.model.conversations import from_annotations
+from kili_query.model.counts import decode_response
+from kili_query.model.decoding import decode_json
 from kili_query.model.kili import CONVERSATIONS
 
 ANNOTATIONS = """annotations {
@@ -42,17 +43,31 @@ ANNOTATIONS = """annotations {
 }"""
 """What is asked of the labels of conversations, as a field that is taken as it is."""
 
-_decode = msgspec.json.Decoder().decode
-
 
 def decoded(text: Any) -> Any:
-    """The value of a JSON text; {} for what is none, as in Kili's own SDK."""
+    """The value of a JSON text; {} for what is none, as in Kili's own SDK. Not for labels: see `response_of`."""
     if not isinstance(text, (str, bytes)):
         return text if isinstance(text, dict) else {}
     try:
-        return _decode(text)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return decode_json(text)
+    except DataError:
         return {}
+
+
+def response_of(label: Row, content: Any) -> Any:
+    """What a label answers, by its `jsonResponse`: a text or an object; {} for null and a blank text.
+
+    Raises
+    ------
+    DataError: it cannot be read. An empty label in its place would be a silent wrong answer.
+    """
+    try:
+        return decode_response(content)
+    except DataError as error:
+        owner = label.get("labelOf")
+        asset = (owner.get("externalId") or owner.get("id")) if isinstance(owner, dict) else None
+        name = f"label {label.get('id') or 'without an id'}" + (f" of asset {asset}" if asset else "")
+        raise error.at(name) from None
 
 
 class Behind(NamedTuple):
@@ -65,21 +80,26 @@ class Behind(NamedTuple):
     def put(self, content: Any) -> None:
         """Put the content in its place; the address goes."""
         self.row.pop(f"{self.field}Url", None)
-        self.row[self.field] = decoded(content)
+        self.row[self.field] = response_of(self.row, content) if self.field == "jsonResponse" else decoded(content)
 
 
 def responses(labels: Iterable[Row], input_type: str | None) -> Iterator[Behind]:
-    """Decode the `jsonResponse` of labels in place; those that lie behind an address are given with it."""
+    """Decode the `jsonResponse` of labels in place; those that lie behind an address are given with it.
+
+    Raises
+    ------
+    DataError: a response cannot be read.
+    """
     talks = input_type in CONVERSATIONS
     for label in labels:
         if talks:
             if "annotations" in label:
                 built = from_annotations(label.pop("annotations") or ())
-                label["jsonResponse"] = built or decoded(label.get("jsonResponse"))
+                label["jsonResponse"] = built or response_of(label, label.get("jsonResponse"))
         elif url := label.get("jsonResponseUrl"):
             yield Behind(label, "jsonResponse", url)
         elif "jsonResponse" in label:
-            label["jsonResponse"] = decoded(label["jsonResponse"])
+            label["jsonResponse"] = response_of(label, label["jsonResponse"])
 
 
 def metadata(assets: Iterable[Row]) -> Iterator[Behind]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
@@ -26,6 +27,7 @@ from kili_query.lang.ast import (
 )
 from kili_query.lang.operators import BY_SYMBOL
 from kili_query.lang.printer import to_text
+from kili_query.model.decoding import Fault, read_json
 
 MAX_LEVELS = 60
 """The deepest tree that has a JSON form: decoders of JSON, pydantic's too, refuse data that is nested much deeper."""
@@ -126,6 +128,8 @@ def tree_to_json(root: Node) -> str:
         message = f"the JSON form holds numbers of at most {MAX_DIGITS:,} digits"
         raise UnsupportedQueryError(text, [Diagnostic("KQ402", message, whole, "its text has no such limit")])
     model: TreeModel = fold(root, _leaf_model, _group_model)
+    if not text.isascii() and any(0xD800 <= ord(char) <= 0xDFFF for char in text):
+        return json.dumps(model.model_dump())  # half a surrogate pair, as an escape
     return model.model_dump_json()
 
 
@@ -138,7 +142,12 @@ def tree_from_json(data: object) -> Node:
     """
     try:
         if isinstance(data, (str, bytes, bytearray)):
-            return _tree(_ADAPTER.validate_json(data))
+            try:
+                return _tree(_ADAPTER.validate_json(data))
+            except ValidationError as error:
+                if error.errors(include_url=False)[0]["type"] != "json_invalid":
+                    raise
+                data = _read_by_python(data, error)  # a name may hold half a surrogate pair
         return _tree(_ADAPTER.validate_python(data))
     except (ValidationError, RecursionError) as error:
         if isinstance(error, RecursionError):
@@ -148,6 +157,13 @@ def tree_from_json(data: object) -> Node:
         steps = [step for step in first["loc"] if step not in kinds]
         path = "$" + "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in steps)
         raise DataError(f"not the JSON form of a query: {first['msg']}", code="KQ506", where=path) from None
+
+
+def _read_by_python(text: str | bytes | bytearray, error: ValidationError) -> object:
+    try:
+        return read_json(text)
+    except Fault:
+        raise error from None
 
 
 def _leaf_model(leaf: Leaf) -> TreeModel:

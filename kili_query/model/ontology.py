@@ -85,7 +85,8 @@ class Ontology:
     def from_json_interface(cls, json_interface: object, input_type: str | None = None) -> Ontology:
         """The ontology of a `jsonInterface`: an object, or its JSON text.
 
-        A project that holds `jsonInterface` (and perhaps `inputType`) is accepted too. Unknown keys are ignored.
+        A project that holds `jsonInterface` (and perhaps `inputType`) is accepted too, also as the only one of a list
+        (`kili.projects()`). Unknown keys are ignored.
 
         Parameters
         ----------
@@ -96,7 +97,7 @@ class Ontology:
         ------
         DataError: anything of a wrong shape, with the JSON path of the place.
         """
-        value = _decoded(json_interface)
+        value = only_project(_decoded(json_interface))
         if isinstance(value, Mapping) and "jobs" not in value and value.get("jsonInterface") is not None:
             found = value.get("inputType")
             return cls.from_json_interface(
@@ -215,6 +216,28 @@ def as_ontology(value: object) -> Ontology | None:
     if isinstance(value, Mapping):
         return Ontology.from_json_interface(value)
     raise TypeError(f"an ontology is an Ontology or a jsonInterface, and this is {type(value).__name__}")
+
+
+def only_project(value: object) -> object:
+    """The project of a list that holds one; anything but such a list as it is.
+
+    Raises
+    ------
+    DataError: there are several projects, or none.
+    """
+    if not isinstance(value, list) or not all(isinstance(item, Mapping) for item in value):
+        return value
+    if len(value) == 1:
+        return value[0]
+    if not value:
+        raise _wrong("$", "this is a list of projects without any project in it")
+    names = [str(item.get("title") or item.get("id") or "?") for item in value]
+    shown = ", ".join(f"`{name}` ([{i}])" for i, name in enumerate(names[:5])) + (", …" if len(names) > 5 else "")
+    raise _wrong(
+        "$",
+        f"this is a list of {len(value)} projects: {shown}; "
+        "write the one that is meant to a file of its own, such as with `jq '.[0]'`",
+    )
 
 
 def is_plain_name(key: str) -> bool:

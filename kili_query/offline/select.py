@@ -6,14 +6,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
-import msgspec
-
 from kili_query.engines.scan import LabelKey, Scanner, Verdict
 from kili_query.errors import DataError
 from kili_query.formats.kili import Place, Problem, Record, Source
+from kili_query.model.decoding import encode_json
 from kili_query.model.kili import LABEL_KEYS
 from kili_query.model.labels import DEFAULT_LABEL_TYPES, LabelTypes
 from kili_query.model.ontology import Ontology
+from kili_query.model.pieces import fields_of, items_of, list_of, object_of, on_one_line
 from kili_query.offline.run import run
 from kili_query.offline.verdicts import MAX_KEPT, Aside, verdicts
 from kili_query.query import Query
@@ -173,51 +173,53 @@ class _Select:
                 if not matched and not verdict.problems:
                     hits.append(self._asset(record, verdict))
             elif matched:
+                try:
+                    found = [self._asset(record, verdict)] if self.unit == "assets" else self._labels(record, verdict)
+                except DataError as error:  # so deep that it was just read, and cannot be taken apart
+                    aside.add(Problem(error.message, record.where))
+                    continue
                 matched_records += 1
                 matched_labels += len(matched)
-                hits += [self._asset(record, verdict)] if self.unit == "assets" else self._labels(record, verdict)
+                hits += found
         return hits, _Tally(count, labels, undecoded, matched_records, matched_labels, empty, aside)
 
     def _asset(self, record: Record, verdict: Verdict) -> Hit:
         bare = verdict.matched[0] if verdict.matched and verdict.matched[0].key in _BY_THEMSELVES else None
-        text = b"" if not self.data else _trimmed(record.data, verdict) if self.trim else _on_one_line(record.data)
+        text = b"" if not self.data else _trimmed(record.data, verdict) if self.trim else on_one_line(record.data)
         return Hit(text, record.where, verdict.external_id, verdict.asset_id, bare)
 
-    def _labels(self, record: Record, verdict: Verdict) -> Iterator[Hit]:
+    def _labels(self, record: Record, verdict: Verdict) -> list[Hit]:
         asset = {"externalId": verdict.external_id, "id": verdict.asset_id}
-        whole = msgspec.json.decode(record.data, type=dict[str, msgspec.Raw]) if self.data else {}
+        whole = fields_of(record.data) if self.data else {}
+        hits = []
         for label in verdict.matched:
             text = b""
             if self.data and label.key in _BY_THEMSELVES:
-                text = _on_one_line(record.data)
+                text = on_one_line(record.data)
             elif self.data:
                 text = _with_asset(_label_in(whole[label.key], label), asset)
-            yield Hit(text, record.where, verdict.external_id, verdict.asset_id, label)
+            hits.append(Hit(text, record.where, verdict.external_id, verdict.asset_id, label))
+        return hits
 
 
-def _on_one_line(data: bytes) -> bytes:
-    return msgspec.json.format(data, indent=-1) if b"\n" in data or b"\r" in data else data
-
-
-def _label_in(value: msgspec.Raw, label: LabelKey) -> msgspec.Raw:
+def _label_in(value: bytes, label: LabelKey) -> bytes:
     """The label among those that a key of the asset holds: a list of labels, or a single one."""
-    text = bytes(value).lstrip()
-    return msgspec.json.decode(text, type=list[msgspec.Raw])[label.position] if text[:1] == b"[" else value
+    return items_of(value)[label.position] if value.lstrip()[:1] == b"[" else value
 
 
 def _trimmed(data: bytes, verdict: Verdict) -> bytes:
     """An asset with only those of its labels that match."""
-    fields = msgspec.json.decode(data, type=dict[str, msgspec.Raw])
+    fields = fields_of(data)
     for key in LABEL_KEYS:
         if key in fields and verdict.matched[0].key:
             kept = [_label_in(fields[key], label) for label in verdict.matched if label.key == key]
-            fields[key] = msgspec.Raw(msgspec.json.encode(kept if key != "latestLabel" else kept[0] if kept else None))
-    return _on_one_line(msgspec.json.encode(fields))
+            fields[key] = list_of(kept) if key != "latestLabel" else kept[0] if kept else b"null"
+    return on_one_line(object_of(fields))
 
 
-def _with_asset(label: msgspec.Raw, asset: dict[str, str | None]) -> bytes:
+def _with_asset(label: bytes, asset: dict[str, str | None]) -> bytes:
     """The label as `kili.labels()` gives it: with its asset under `labelOf`, unless it tells already."""
-    fields = msgspec.json.decode(label, type=dict[str, msgspec.Raw])
+    fields = fields_of(label)
     if "labelOf" not in fields:
-        fields = {"labelOf": msgspec.Raw(msgspec.json.encode(asset)), **fields}
-    return _on_one_line(msgspec.json.encode(fields))
+        fields = {"labelOf": encode_json(asset), **fields}
+    return on_one_line(object_of(fields))

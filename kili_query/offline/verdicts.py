@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from kili_query.engines.scan import Scanner, Verdict
 from kili_query.errors import DataError
+from kili_query.formats.containers.records import asset_hint
 from kili_query.formats.kili import Problem, Record, decode_record
 
 MAX_KEPT = 1_000
@@ -50,6 +51,10 @@ def verdicts(records: Iterator[Record | Problem], scanner: Scanner, aside: Aside
             # once more, by the reader: it knows where in the file the fault is
             decoded = decode_record(record)
             aside.add(decoded if isinstance(decoded, Problem) else Problem(str(error), record.where))
+            continue
+        except (RecursionError, MemoryError) as error:  # of this record alone: the others are read
+            reason = "is nested too deep" if isinstance(error, RecursionError) else "does not fit into memory"
+            aside.add(Problem(f"the record {reason}" + asset_hint(record.data), record.where))
             continue
         for unreadable in verdict.problems:
             aside.add(Problem(str(unreadable), record.where))

@@ -12,22 +12,15 @@ import zipfile
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import BinaryIO
-
-import msgspec
+from typing import Any, BinaryIO
 
 from kili_query.errors import DataError
+from kili_query.model.decoding import decode_json, encode_json
 from kili_query.model.labels import is_record
+from kili_query.model.pieces import indented, list_of, object_of
 from kili_query.offline.select import Hit
 
-FORMATS = ("ndjson", "json", "csv", "ids", "zip")
-"""The output formats, by the names of the command line."""
-
-SUFFIXES = {".ndjson": "ndjson", ".jsonl": "ndjson", ".json": "json", ".csv": "csv", ".txt": "ids", ".zip": "zip"}
-"""Which format a file name asks for."""
-
-
-_NOT_IN_NAMES = re.compile(r"[ \\\x00-\x1f\x7f]")
+_NOT_IN_NAMES = re.compile(r"[ \\\x00-\x1f\x7f\ud800-\udfff]")
 _LONGEST_NAME = 1000  # characters of an id that name a member; an archive has room for 65535 bytes
 
 
@@ -94,7 +87,7 @@ def writer(format: str, file: BinaryIO, *, query: str = "", sources: tuple[str, 
 
     Parameters
     ----------
-    format: one of `FORMATS`.
+    format: one of `formats.WRITTEN`.
     file: where to write; an archive needs one that can seek.
     query, sources: the canonical query, and where the hits come from: an archive tells the one and copies files of the other.
     """
@@ -177,12 +170,12 @@ class _ZipWriter(Writer):
             raise DataError(message, code="KQ503", where=str(hit.where))
         data = hit.data
         if hit.label is not None and not hit.label.key:  # a label by itself needs an asset around it
-            asset = {"externalId": hit.external_id, "id": hit.asset_id, "labels": [msgspec.Raw(data)]}
-            data = msgspec.json.encode(asset)
+            ids = {"externalId": encode_json(hit.external_id), "id": encode_json(hit.asset_id)}
+            data = object_of({**ids, "labels": list_of([data])})
         if self._list:
-            self._items.write(hit._replace(data=msgspec.json.format(data, indent=4)))
+            self._items.write(hit._replace(data=indented(data)))
         else:
-            self._zip.writestr(self._name(hit), msgspec.json.format(data, indent=4))
+            self._zip.writestr(self._name(hit), indented(data))
         for origin in self._origins:
             if hit.where.source == origin.source or hit.where.source.startswith(os.path.join(origin.source, "")):
                 for name in origin.files_of(hit):
@@ -247,7 +240,7 @@ class _Origin:
         """Names of the files that belong to an asset."""
         if not (self._zip or os.path.isdir(self.source)):
             return
-        asset = msgspec.json.decode(hit.data)
+        asset: Any = decode_json(hit.data)
         frames = asset.get("jsonContent") if isinstance(asset, dict) else None
         for name in [asset.get("content"), *(frames if isinstance(frames, list) else [])]:
             if isinstance(name, str) and name.startswith("assets/") and ".." not in name and self._has(name):
@@ -290,8 +283,8 @@ class _Origin:
 
 def _holds_labels(data: bytes) -> bool:
     try:
-        return is_record(msgspec.json.decode(data))
-    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        return is_record(decode_json(data))
+    except DataError:
         return False
 
 

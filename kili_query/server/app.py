@@ -22,6 +22,7 @@ from starlette.responses import FileResponse, Response
 from starlette.routing import Route
 
 from kili_query.errors import DataError
+from kili_query.model.decoding import encode_json
 from kili_query.server import tables as t
 from kili_query.server.documents import Document
 from kili_query.server.kinds import KINDS
@@ -36,8 +37,6 @@ PREFIXES = ("/api/label/v2", "")
 
 MAX_BODY = 256 << 20
 """The largest request, in bytes, after decompression."""
-
-_encode = msgspec.json.Encoder().encode
 
 
 class Api:
@@ -227,8 +226,15 @@ async def _body(request: HttpRequest) -> bytes:
     return bytes(body)
 
 
+def _encoded(value: object) -> bytes:
+    try:
+        return msgspec.json.encode(value)
+    except (UnicodeError, OverflowError):  # of an ontology, say, that holds half a surrogate pair
+        return encode_json(value)
+
+
 def _json(value: object, request_id: str, status: int = 200) -> Response:
-    return Response(_encode(value), status, {"x-request-id": request_id}, "application/json")
+    return Response(_encoded(value), status, {"x-request-id": request_id}, "application/json")
 
 
 def _refusal(_: HttpRequest, error: Exception) -> Response:

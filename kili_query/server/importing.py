@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import msgspec
 from sqlalchemy import delete, insert, select, update
 
+from kili_query.errors import DataError
+from kili_query.model.decoding import decode_json, encode_json
 from kili_query.server import tables as t
 from kili_query.server.filters import Scope, asset_conditions, one_of, project_ids
 from kili_query.server.kinds import FINISHED
@@ -73,7 +74,7 @@ def update_assets(scope: Scope, arguments: Arguments) -> Written:
         if "jsonMetadata" in entry:
             values["json_metadata"] = _metadata(entry["jsonMetadata"], i)
         for name in _TEXTS.keys() & entry.keys():
-            values[_TEXTS[name]] = msgspec.json.encode(entry[name]).decode()
+            values[_TEXTS[name]] = encode_json(entry[name]).decode()
         if values:
             changed = update(t.assets).where(t.assets.c.id == key).values(**values, updated_at=now())
             scope.connection.execute(changed)
@@ -175,8 +176,8 @@ def _metadata(text: str, index: int) -> str:
     GraphQLError: the text is not that of a JSON object.
     """
     try:
-        if isinstance(msgspec.json.decode(text or "{}"), dict):
+        if isinstance(decode_json(text or "{}"), dict):
             return text or "{}"
-    except msgspec.DecodeError:
+    except DataError:
         pass
     raise refused(f"the metadata of entry {index} are not the text of a JSON object", index=index)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import msgspec
 from sqlalchemy import ColumnElement, Select, Table, func, literal, select, text
 
+from kili_query.model.decoding import decode_json
 from kili_query.server import tables as t
 from kili_query.server.reading import Column, Embedded, Field, Kind, Many, One, Reader
 
@@ -42,11 +42,11 @@ def _response(reader: Reader, text: str) -> str | None:
 
 
 def _decoded(_: Reader, text: str | None) -> Any:
-    return None if text is None else msgspec.json.decode(text)
+    return None if text is None else decode_json(text)
 
 
 def _annotations(_: Reader, text: str | None) -> Any:
-    return msgspec.json.decode(text) if text else []
+    return decode_json(text) if text else []
 
 
 def _never(_: Reader, __: object) -> list[Any]:

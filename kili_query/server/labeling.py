@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import msgspec
 from sqlalchemy import delete, exists, select, update
 
 from kili_query.errors import DataError
 from kili_query.model.conversations import to_annotations
 from kili_query.model.counts import Counts, count_categories
-from kili_query.model.decoding import decode_json
+from kili_query.model.decoding import decode_json, encode_json
 from kili_query.model.kili import CONVERSATIONS, AssetStatus, LabelType
 from kili_query.model.ontology import Ontology
 from kili_query.server import tables as t
@@ -181,7 +180,7 @@ def _annotations(response: str, ontology: Ontology, label_id: str) -> str | None
     """What is kept of a label beside its `jsonResponse` in projects of conversations."""
     if ontology.input_type not in CONVERSATIONS:
         return None
-    return msgspec.json.encode(to_annotations(decode_json(response), label_id)).decode()
+    return encode_json(to_annotations(decode_json(response), label_id)).decode()
 
 
 def _assets(scope: Scope, where: Entry, ids: Sequence[str]) -> dict[str, tuple[int, str]]:

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid5
 
-import msgspec
 from sqlalchemy import Connection, insert, select, update
 
 from kili_query.errors import DataError
@@ -17,10 +16,10 @@ from kili_query.formats.containers.records import Problem
 from kili_query.formats.kili import decode_record, plan
 from kili_query.model.conversations import from_annotations, to_annotations
 from kili_query.model.counts import count_label
-from kili_query.model.decoding import decode_json
+from kili_query.model.decoding import decode_json, encode_json
 from kili_query.model.kili import ASSET_STATUSES, CONVERSATIONS, LABEL_KEYS, LABEL_TYPES, STEP_STATUSES
 from kili_query.model.labels import Label, labels_of
-from kili_query.model.ontology import Ontology
+from kili_query.model.ontology import Ontology, only_project
 from kili_query.server import tables as t
 from kili_query.server.media import Media
 from kili_query.server.moments import moment, now
@@ -63,13 +62,12 @@ def read_interface(interface: Interface, input_type: str | None = None) -> tuple
     """
     if isinstance(interface, (str, os.PathLike)):
         ontology = Ontology.load(Path(interface), input_type)
-        value: object = decode_json(Path(interface).read_bytes().removeprefix(b"\xef\xbb\xbf"))
+        value = only_project(decode_json(Path(interface).read_bytes().removeprefix(b"\xef\xbb\xbf")))
     else:
-        ontology, value = Ontology.from_json_interface(interface, input_type), interface
+        ontology, value = Ontology.from_json_interface(interface, input_type), only_project(interface)
     if isinstance(value, Mapping) and "jobs" not in value:  # a project that holds its ontology
         value = value["jsonInterface"]
-    text = value if isinstance(value, str) else msgspec.json.encode(value).decode()
-    return text, ontology
+    return value if isinstance(value, str) else encode_json(value).decode(), ontology
 
 
 def load(
@@ -162,12 +160,19 @@ class _Loading:
     def add(self, record: Mapping[str, Any], where: str) -> None:
         """The asset and the labels of a record."""
         labels = list(labels_of(record, types=None, where=where))
-        asset = self._asset(record, labels)
+        try:
+            asset = self._asset(record, labels)
+        except UnicodeError:
+            self.done.report(DataError("the asset holds half a surrogate pair, which cannot be kept", where=where))
+            return
         for label in labels:
             try:
                 self._label(asset, label)
             except DataError as error:
                 self.done.report(error)
+            except UnicodeError:
+                place = f"{where}, {label.name}"
+                self.done.report(DataError("the label holds half a surrogate pair, which cannot be kept", where=place))
 
     def finish(self) -> None:
         """Write the rest, and what can be said only now."""
@@ -196,8 +201,9 @@ class _Loading:
             uid = self._name(f"asset {self._positions}")
         elif self._rows.owner(t.assets, uid) is not None:
             uid = self._name(uid)  # another project has an asset of this id: the same export was loaded twice
+        key = self._rows.add_asset(uid, external_id or uid, self._asset_values(own, labels))
         self.done.assets += 1
-        return self._rows.add_asset(uid, external_id or uid, self._asset_values(own, labels))
+        return key
 
     def _asset_values(self, own: Mapping[str, Any], labels: list[Label]) -> dict[str, Any]:
         created = self._moment(own.get("createdAt"))
@@ -209,8 +215,8 @@ class _Loading:
             "json_metadata": _metadata(own.get("jsonMetadata")),
             "ocr_metadata": _as_text(own.get("ocrMetadata")),
             "thumbnail": _text(own.get("thumbnail")),
-            "resolution": _as_text(own.get("resolution") or None),
-            "page_resolutions": _as_text(own.get("pageResolutions") or None),
+            "resolution": _as_json(own.get("resolution")),
+            "page_resolutions": _as_json(own.get("pageResolutions")),
             "geospatial_export_metadata": _as_text(own.get("geospatialExportMetadata") or None),
             "priority": int(_number(own.get("priority")) or 0),
             "status": own["status"] if own.get("status") in ASSET_STATUSES else _status(labels),
@@ -330,11 +336,23 @@ def _text(value: object) -> str | None:
 
 def _as_text(value: object) -> str | None:
     """A text as it is, anything else as JSON text, null as null."""
-    return value if value is None or isinstance(value, str) else msgspec.json.encode(value).decode()
+    return value if value is None or isinstance(value, str) else encode_json(value).decode()
+
+
+def _as_json(value: object) -> str | None:
+    """A list or an object as JSON text, also one that is JSON text already; None for all else."""
+    if isinstance(value, str):
+        try:
+            value = decode_json(value)
+        except DataError:
+            return None
+    return encode_json(value).decode() if value and isinstance(value, (list, dict)) else None
 
 
 def _number(value: object) -> float | None:
-    return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None
+    """A number as columns have them; None for all else, and for what is too large, infinite or NaN."""
+    known = isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < 1 << 63
+    return float(value) if known else None  # type: ignore[arg-type]
 
 
 def _metadata(value: object) -> str:
@@ -344,15 +362,21 @@ def _metadata(value: object) -> str:
             decode_json(value)
             return value
         except DataError:
-            return msgspec.json.encode(value).decode() if value.strip() else "{}"
-    return msgspec.json.encode(value or {}).decode()
+            return encode_json(value).decode() if value.strip() else "{}"
+    return encode_json(value or {}).decode()
 
 
 def _response(value: object) -> str:
     """The answers of a label as JSON text, never blank."""
+    if isinstance(value, str) and value.strip() in ("", "null"):
+        return "{}"
     if isinstance(value, str):
-        return value if value.strip() not in ("", "null") else "{}"
-    return "{}" if value is None else msgspec.json.encode(value).decode()
+        try:
+            value.encode()
+        except UnicodeError:  # half a surrogate pair that stands there itself; as an escape it can be kept
+            return encode_json(decode_json(value)).decode()
+        return value
+    return "{}" if value is None else encode_json(value).decode()
 
 
 def _annotations(record: Mapping[str, Any]) -> list[dict[str, Any]]:

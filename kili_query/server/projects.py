@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import msgspec
 from sqlalchemy import insert, select, update
 
 from kili_query.errors import DataError
+from kili_query.model.decoding import decode_json
 from kili_query.server import tables as t
 from kili_query.server.filters import Scope, project_conditions
 from kili_query.server.loading import read_interface
@@ -24,11 +24,11 @@ def create_project(scope: Scope, arguments: Mapping[str, Any]) -> Written:
     data = arguments["data"]
     try:
         given = data["jsonInterface"]
-        value = msgspec.json.decode(given) if isinstance(given, str) else given
+        value = decode_json(given) if isinstance(given, str) else given
         if not isinstance(value, dict):
             raise DataError("it must be an object with `jobs`")
         text, _ = read_interface(value, data["inputType"])
-    except (DataError, msgspec.DecodeError) as error:
+    except DataError as error:
         raise refused(f"`jsonInterface` is no ontology: {error}", argument="jsonInterface") from None
     project_id, at = new_id(), now()
     row = {

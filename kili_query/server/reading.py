@@ -13,10 +13,10 @@ from functools import lru_cache
 from hashlib import sha256
 from typing import Any, NamedTuple
 
-import msgspec
 from sqlalchemy import Boolean, ColumnElement, Connection, Select, Table, bindparam, func, null, select
 from sqlalchemy.dialects.sqlite import dialect
 
+from kili_query.model.decoding import decode_json
 from kili_query.server.filters import Scope, Where
 from kili_query.server.rows import driver
 
@@ -119,7 +119,7 @@ class Embedded:
         key, names = pick.key, [(below.key, below.name) for below in pick.below]
         for record in records:
             if record[key] is not None:
-                value = msgspec.json.decode(record[key])
+                value = decode_json(record[key])
                 record[key] = [_kept(item, names) for item in value] if isinstance(value, list) else _kept(value, names)
 
 

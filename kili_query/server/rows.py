@@ -32,7 +32,13 @@ class Rows:
         self._label_ids: set[str] = set()
 
     def add_asset(self, uid: str, external_id: str, values: Mapping[str, Any]) -> int:
-        """A row of `assets`; gives its key."""
+        """A row of `assets`; gives its key.
+
+        Raises
+        ------
+        UnicodeError: a text holds half a surrogate pair, which SQLite cannot keep; so for labels.
+        """
+        _check(uid, external_id, *values.values())
         key = self._number(t.assets)
         row = {"id": key, "uid": uid, "external_id": external_id, "project_id": self.project_id}
         self._asset_keys["uid", uid] = self._asset_keys["external_id", external_id] = key
@@ -43,6 +49,7 @@ class Rows:
         self, uid: str, asset: int, values: Mapping[str, Any], response: str, counts: Counts, annotations: str | None = None
     ) -> int:  # fmt: skip
         """A row of `labels` with its content and its counts; gives its key."""
+        _check(uid, response, annotations, *values.values(), *(name for pair in counts for name in pair))
         key = self._number(t.labels)
         total = values.get("number_of_annotations")
         row = {"id": key, "uid": uid, "asset_id": asset, "project_id": self.project_id}
@@ -99,6 +106,13 @@ class Rows:
     def _number(self, table: Table) -> int:
         self._next[table] += 1
         return self._next[table]
+
+
+def _check(*values: object) -> None:
+    """Have an error at the row that causes it, not at the end of a batch."""
+    for value in values:
+        if isinstance(value, str) and not value.isascii():
+            value.encode()
 
 
 def driver(connection: Connection) -> sqlite3.Connection:

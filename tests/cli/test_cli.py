@@ -452,9 +452,9 @@ def bad_sources(folder: Path) -> Iterator[tuple[str, Path, int, str]]:
     )
     yield (
         "nan",
-        write(folder / "nan.json", b'[{"externalId": "n", "labels": NaN}]'),
+        write(folder / "nan.json", b'[{"externalId": "n", "labels": nan}]'),
         3,
-        "NaN is no JSON number at byte 31 (asset n)",
+        "unexpected 'n' at byte 31 (asset n)",
     )
     yield (
         "deep",

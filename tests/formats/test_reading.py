@@ -7,6 +7,7 @@ import io
 import json
 import os
 import pickle
+import re
 import struct
 import sys
 import zipfile
@@ -138,7 +139,10 @@ def test_damaged_text_always_ends(objects: list[Any], junk: bytes, at: int, size
 
 
 BAD = [
-    ('{"externalId": "bad", "labels": [{"jsonResponse": {}}, {"jsonResponse": NaN}, {"jsonResponse": {}}]}', "NaN"),
+    (
+        '{"externalId": "bad", "labels": [{"jsonResponse": {}}, {"jsonResponse": nan}, {"jsonResponse": {}}]}',
+        "unexpected 'n'",
+    ),
     ('{"externalId": "bad", "labels": [{"jsonResponse" {}}, {"jsonResponse": {}}]}', "expected ':'"),
     ('{"externalId": "bad", "labels": [{"jsonResponse": {}}, {"jsonResponse": {}}}', "unexpected|expected"),
     ('{"externalId": "bad", "labels": [{"jsonResponse": {}}', "valid JSON"),
@@ -160,6 +164,7 @@ def test_items_after_a_bad_one_are_read(bad: str, message: str, indent: int | No
     names = [r["externalId"] for r in records if isinstance(r, dict)]
     assert names == ["before", "after", "after"]
     assert problems
+    assert re.search(message, problems[0].message)
     assert problems[0].where.offset is not None
     assert problems[0].where.item in (None, 2, 3)
 
@@ -176,7 +181,7 @@ def test_bad_first_item_does_not_make_its_labels_records() -> None:
 @pytest.mark.parametrize("size", [20, 1 << 20])
 def test_values_after_a_bad_one_are_read(size: int) -> None:
     good = json.dumps(asset("good"), indent=2)
-    text = f'{good}\n{{"labels": [NaN]}}\n{good}\n{{"labels": [}}\n{good}\n{good}'
+    text = f'{good}\n{{"labels": [nan]}}\n{good}\n{{"labels": [}}\n{good}\n{good}'
     found = list(split(chunked(text.encode(), size), "x.json"))
     assert [type(item) for item in found] == [Record, Problem, Record, Problem, Record, Record]
 
@@ -193,6 +198,46 @@ def test_search_for_the_next_item_gives_up(monkeypatch: pytest.MonkeyPatch, text
     *_, problem = split([b'[{"a" 1' + text.encode() * 10_000], "x.json")
     assert isinstance(problem, Problem)
     assert problem.message.endswith("; no item was found after it")
+
+
+@pytest.mark.parametrize("size", [64, 1000, 1 << 20])
+@pytest.mark.parametrize("kind", ["asset", "label"])
+@pytest.mark.parametrize("number", ["1", "1e999"])
+def test_the_end_of_a_bad_item_may_lie_far_behind(size: int, kind: str, number: str) -> None:
+    def item(name: str) -> str:
+        label = f'{{"jsonResponse": {{}}, "labelOf": {{"externalId": "{name}"}}, "x": {number}}}'
+        return label if kind == "label" else f'{{"externalId": "{name}", "labels": [{label}], "x": {number}}}'
+
+    inside = ', {"jsonResponse": {}}' * 300 if kind == "asset" else ', {"name": "x"}' * 300
+    bad = '{"externalId": "bad", "labels": [{"jsonResponse" 1}' + inside  # its brackets do not tell where it ends
+    text = f"[{item('before')}, {bad}, {item('after')}, {item('last')}]".encode()
+    found = list(split(chunked(text, size), "x.json"))
+    kinds = [type(record).__name__ for record in found]
+    assert kinds == ["Record", "Problem", "Record", "Record"]
+    assert [record.where.item for record in found] == [1, 2, 3, 4]
+    assert b'"last"' in found[-1].data if isinstance(found[-1], Record) else False
+
+
+def test_words_places_and_codes_of_splitting() -> None:
+    def told(text: bytes) -> list[tuple[str, str, str]]:
+        found = list(split([text], "x", "m"))
+        return [(str(f.where), f.message, f.code) if isinstance(f, Problem) else (str(f.where), "", "") for f in found]
+
+    assert told(b" ") == [("x: m", "is empty", "KQ503")]
+    assert told(b' {"a": 1} ') == [("x: m", "", "")]  # the only value: the file says it all
+    assert told(b'{"a": 1} {"a": 2}') == [("x: m: byte 0, item 1", "", ""), ("x: m: byte 9, item 2", "", "")]
+    assert told(b"[1, }, 2]")[1] == (
+        "x: m: byte 4, item 2",
+        "not valid JSON: unexpected '}' at byte 4; no item was found after it",
+        "KQ501",
+    )
+    assert told(b'[{"labels": []}, {"labels": nan}, {"labels": []}]') == [
+        ("x: m: byte 1, item 1", "", ""),
+        ("x: m: byte 17, item 2", "not valid JSON: unexpected 'n' at byte 28", "KQ501"),
+        ("x: m: byte 34, item 3", "", ""),
+    ]
+    assert splitting._scan(b"}", 0).fault is not None
+    assert str(splitting._scan(b"{]", 0).fault) == "not JSON: a bracket is missing at byte 1"
 
 
 def test_item_without_end_is_bounded() -> None:
@@ -270,11 +315,11 @@ def test_lines_longer_than_a_read(tmp_path: Path) -> None:
 
 def test_line_numbers_are_absolute_and_bad_lines_lose_only_themselves(tmp_path: Path) -> None:
     good = json.dumps(asset("good"))
-    bad = '{"externalId": "bad", "labels": NaN}'
+    bad = '{"externalId": "bad", "labels": nan}'
     path = write(tmp_path / "x.ndjson", f"{good}\n\n{bad}\n{good}\n[]\n" + f"{good}\n" * 5)
     labels, problems = read(path)
     assert labels == ["good"] * 7
-    assert problems[0] == f"{path}: line 3: not valid JSON: NaN is no JSON number at byte 32 of the line (asset bad)"
+    assert problems[0] == f"{path}: line 3: not valid JSON: unexpected 'n' at byte 32 of the line (asset bad)"
     assert problems[1].startswith(f"{path}: line 5: no label record: neither an asset (`labels`")
     with pytest.raises(DataError, match="line 3"):
         list(read_labels(path))
@@ -289,8 +334,7 @@ def test_line_numbers_of_two_files(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("bad", "message"),
     [
-        ('{"labels": [1, Infinity]}', "Infinity is no JSON number"),
-        ('{"labels": [-Infinity]}', "-Infinity is no JSON number"),
+        ('{"labels": [1, Infinite]}', "unexpected 'I' at byte 15"),
         ('{"labels": []} {}', "more text after the end of the value at byte 15 of the line"),
         ('{"labels": [', "it ends too early"),
         (b'{"labels": "\xff"}', "not valid UTF-8: 0xff at byte 12 of the line"),
@@ -622,6 +666,56 @@ def test_damaged_member_does_not_harm_the_others(
     assert len(problems) == 1
     assert problems[0].startswith(f"{path}: labels/b.json: ")
     assert message in problems[0]
+
+
+def test_a_member_whose_data_lie_beyond_the_first_read(tmp_path: Path) -> None:
+    info = zipfile.ZipInfo("labels/a.json")
+    info.extra = struct.pack("<HH", 0xCAFE, 400) + bytes(400)
+    with zipfile.ZipFile(tmp_path / "x.zip", "w") as z:
+        z.writestr(info, json.dumps(asset("a")))
+        z.writestr("labels/b.json", json.dumps(asset("b")))
+    assert read(tmp_path / "x.zip") == (["a", "b"], [])
+
+
+def test_a_member_of_lines_is_read_by_lines(tmp_path: Path) -> None:
+    good = json.dumps(asset("good"))
+    path = zipped(tmp_path / "x.zip", {"out/x.ndjson": f'{{"labels": [\n{good}\n{good}\n'})
+    labels, problems = read(path)
+    assert labels == ["good", "good"]
+    assert problems == [f"{path}: out/x.ndjson: line 1: not valid JSON: it ends too early"]
+
+
+def test_a_member_that_is_easy_to_compress_is_no_attack(tmp_path: Path) -> None:
+    path = zipped(tmp_path / "x.zip", {"labels/a.json": asset("a", text="a" * 20_000_000)})
+    with zipfile.ZipFile(path) as z:
+        assert z.infolist()[0].file_size > 900 * z.infolist()[0].compress_size
+    assert read(path) == (["a"], [])
+
+
+@pytest.mark.parametrize("name", ["C:/x.json", "/labels/x.json", "labels/../x.json", "c:\\x.json"])
+def test_names_of_other_places_are_not_read(tmp_path: Path, name: str) -> None:
+    path = zipped(tmp_path / "x.zip", {name: asset("x")})
+    labels, problems = read(path)
+    assert labels == []
+    assert problems == [f"{path}: {name.replace(chr(92), '/')}: its name leads out of the archive"]
+
+
+def test_codes_of_what_archives_hold(tmp_path: Path) -> None:
+    def problem_of(path: Path) -> Problem:
+        (part,) = plan([path])
+        if not damaged:
+            path.unlink()
+        (item,) = part.records()
+        assert isinstance(item, Problem)
+        return item
+
+    for damaged in ("", "offset", "size", "crc", "data", "method", "encrypted"):
+        path = zipped(tmp_path / "x.zip", {"labels/a.json": asset("a")})
+        if damaged:
+            damage(path, "labels/a.json", damaged)
+        problem = problem_of(path)
+        assert (problem.code, problem.skipped) == ("KQ503", False)
+        assert problem.where.member == ("labels/a.json" if damaged else None)
 
 
 # -- standard input

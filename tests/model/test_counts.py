@@ -142,9 +142,9 @@ def test_text_nested_too_deep_is_a_data_error() -> None:
         decode_response("[" * 100_000)
 
 
-@pytest.mark.parametrize("value", ["{", "nonsense", "{'J': 1}", "{} {}", b"\xff", '{"J": NaN}', "\ud800", '"\\ud800"'])
+@pytest.mark.parametrize("value", ["{", "nonsense", "{'J': 1}", "{} {}", b"\xff", '{"J": nan}', "\ud800", '"\\ud800"'])
 def test_text_that_is_not_json_is_a_data_error(value: object) -> None:
-    with pytest.raises(DataError, match="JSON"):
+    with pytest.raises(DataError, match=r"JSON|UTF-8"):
         decode_response(value)
 
 
@@ -239,3 +239,36 @@ def test_pseudo_jobs_count_nothing_at_any_depth(name: str) -> None:
     assert count_categories(answer) == {}
     assert count_categories(nested) == {("J", "A"): 1}
     assert count_categories({"0": answer}) == {}
+
+
+def test_an_object_and_a_round_of_a_conversation_are_different_places() -> None:
+    child = {"J": {"categories": ["B"]}}
+    levels = {
+        "conversation": {"round": {"annotations": [{"mid": "0", "categories": ["A"], "children": child}]}},
+        "round": {"J": {"0": {"categories": ["B"]}}},
+    }
+    label = Label(levels, by_level=True)
+    assert count_label(label) == {("round", "A"): 1, ("J", "B"): 2}
+    assert [str(identity[0]) for identity in find_objects_of(label)["J", "B"]] == ["round:0", "round:0[level]"]
+
+
+@pytest.mark.parametrize(
+    ("mids", "texts"),
+    [
+        ([None, None, ""], ["J:1[unnamed]", "J:2[unnamed]", "J:3[unnamed]"]),
+        ([True, False, True], ["J:1[unnamed]", "J:2[unnamed]", "J:3[unnamed]"]),  # no names, and not 1 and 0
+        ([1, "1", 1.0, "a"], ["J:1[number]", "J:1", "J:a"]),
+        ([[1], {}, "x"], ["J:1[unnamed]", "J:2[unnamed]", "J:x"]),
+    ],
+)
+def test_the_text_of_an_identity_tells_what_names_it(mids: list[object], texts: list[str]) -> None:
+    response = {"J": {"annotations": [{"mid": mid, "categories": ["A"]} for mid in mids]}}
+    assert [".".join(map(str, identity)) for identity in find_objects(response)["J", "A"]] == texts
+    assert count_categories(response) == {("J", "A"): len(texts)}
+
+
+def test_the_text_of_a_choice_tells_which_of_several_it_is() -> None:
+    response = {"J": {"categories": ["A", "A", {"name": "A", "children": {"K": {"categories": ["B"]}}}]}}
+    found = find_objects(response)
+    assert [str(step) for identity in found["J", "A"] for step in identity] == ["J:A", "J:A[1]", "J:A[2]"]
+    assert [str(step) for step in found["K", "B"][0]] == ["J:A[2]", "K:B"]

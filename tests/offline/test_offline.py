@@ -19,11 +19,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kili_query import DataError, Label, Ontology, Query, parse, read_labels
+from kili_query.formats import FORMATS, READ_SUFFIXES, SUFFIXES, WRITTEN
 from kili_query.formats.containers import sources
+from kili_query.formats.containers.archive import JSON_SUFFIXES
 from kili_query.offline import run
 from kili_query.offline.select import Hit, Summary, select
 from kili_query.offline.statistics import Statistics, measure, merge
-from kili_query.offline.write import SUFFIXES, whole_file, writer
+from kili_query.offline.write import whole_file, writer
 from tests import naive
 from tests.strategies import responses, small_trees
 
@@ -529,6 +531,11 @@ def test_each_format(tmp_path: Path) -> None:
 def test_suffixes_choose_formats() -> None:
     assert {SUFFIXES[suffix] for suffix in (".ndjson", ".jsonl")} == {"ndjson"}
     assert [SUFFIXES[suffix] for suffix in (".json", ".csv", ".txt", ".zip")] == ["json", "csv", "ids", "zip"]
+    assert WRITTEN == ("ndjson", "json", "csv", "ids", "zip") == tuple(row.name for row in FORMATS if row.write)
+    assert READ_SUFFIXES == (".json", ".jsonl", ".ndjson", ".zip")
+    assert JSON_SUFFIXES == (".json", ".jsonl", ".ndjson", ".json.gz", ".jsonl.gz", ".ndjson.gz")
+    suffixes = [suffix for row in FORMATS for suffix in row.suffixes]
+    assert len(suffixes) == len(set(suffixes))
 
 
 # -- a file appears whole or not at all ---------------------------------------------------------------------------------

@@ -56,15 +56,14 @@ class Matches:
         ------
         DataError: it cannot be read at all (KQ503).
         """
-        import msgspec
-
+        from kili_query.model.decoding import decode_json
         from kili_query.offline.select import select
 
         self.labels = 0
         for part in select(self.query, source, unit="labels", ontology=self.ontology):
             for hit in part.hits:
                 if self._wanted:
-                    label = next(labels_of(msgspec.json.decode(hit.data), types=None))
+                    label = next(labels_of(decode_json(hit.data), types=None))  # type: ignore[arg-type]
                     at = hit.label
                     self._add(replace(label, key=at.key, position=at.position) if at else label)
             self.total += part.summary.matched_labels

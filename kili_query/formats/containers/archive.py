@@ -10,26 +10,30 @@ from dataclasses import dataclass
 from typing import BinaryIO, NamedTuple
 
 from kili_query.errors import DataError
+from kili_query.formats import READ_SUFFIXES, SUFFIXES
 from kili_query.formats.containers.records import Part, Place, Problem, Record
 from kili_query.formats.containers.split import WINDOW
 from kili_query.formats.containers.streams import (
     INFLATE_ERRORS,
+    bomb_message,
     crc32,
     file_chunks,
     inflate,
     inflate_whole,
+    is_bomb,
     os_problem,
     read_stream,
     read_whole,
 )
+from kili_query.formats.others import foreign_export
 
-JSON_SUFFIXES = (".json", ".jsonl", ".ndjson", ".json.gz", ".jsonl.gz", ".ndjson.gz")
-LINE_SUFFIXES = (".jsonl", ".ndjson")
+_PLAIN = tuple(suffix for suffix in READ_SUFFIXES if suffix != ".zip")
+JSON_SUFFIXES = (*_PLAIN, *(f"{suffix}.gz" for suffix in _PLAIN))
+LINE_SUFFIXES = tuple(suffix for suffix, name in SUFFIXES.items() if name == "ndjson")
 
 WHOLE = 16 << 20
 """A member up to so many bytes is read in one piece; a larger one is a stream, and a part of its own."""
 
-_BOMB_SIZE, _BOMB_RATIO = 100_000_000, 1000
 _LOCAL = struct.Struct("<4s22xHH")  # the header before the data of a member: signature, lengths of name and extra
 _STORED, _DEFLATED = zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED
 
@@ -45,6 +49,8 @@ class Member(NamedTuple):
     method: int
     encrypted: bool
     optional: bool
+    shared: bool = False
+    """Its bytes belong to another member too, as in archives that are made to inflate without end."""
 
 
 @dataclass(slots=True)
@@ -107,6 +113,7 @@ def plan_zip(path: str, source: str, part_bytes: int) -> Iterator[ZipMembers]:
     try:
         with zipfile.ZipFile(path) as archive:
             infos = {info.filename.replace("\\", "/"): info for info in archive.infolist()}
+            shared = overlapping(archive.infolist())
     except OSError as error:
         raise os_problem(error, source) from None
     except (zipfile.BadZipFile, ValueError, NotImplementedError, struct.error, UnicodeError) as error:
@@ -115,17 +122,15 @@ def plan_zip(path: str, source: str, part_bytes: int) -> Iterator[ZipMembers]:
         ) from None
     chosen = choose(infos, export=True)
     if not chosen:
-        raise DataError(
-            "holds no labels: an export of Kili has `labels/<asset>.json` members or a `data.json`",
-            code="KQ503", where=source,
-        )  # fmt: skip
+        otherwise = "holds no labels: an export of Kili has `labels/<asset>.json` members or a `data.json`"
+        raise DataError(foreign_export(infos) or otherwise, code="KQ503", where=source)
     batch: list[Member] = []
     size = 0
     for name, optional in chosen:
         info = infos[name]
         member = Member(
             name, info.header_offset, info.compress_size, info.file_size, info.CRC, info.compress_type,
-            bool(info.flag_bits & 1), optional,
+            bool(info.flag_bits & 1), optional, info.header_offset in shared,
         )  # fmt: skip
         alone = member.size > WHOLE
         if batch and (alone or size + member.size > part_bytes):
@@ -140,6 +145,18 @@ def plan_zip(path: str, source: str, part_bytes: int) -> Iterator[ZipMembers]:
         yield ZipMembers(path, source, batch, size)
 
 
+def overlapping(infos: Iterable[zipfile.ZipInfo]) -> set[int]:
+    """Where the members of an archive start that share bytes with another one: no program writes such, only attackers."""
+    found: set[int] = set()
+    begin = end = -1
+    for start, packed in sorted((info.header_offset, info.compress_size) for info in infos):
+        if start < end:
+            found |= {begin, start}
+        if start + _LOCAL.size + packed > end:
+            begin, end = start, start + _LOCAL.size + packed
+    return found
+
+
 def _strays(name: str) -> bool:
     return name.startswith("/") or name[1:2] == ":" or ".." in name.split("/")
 
@@ -148,10 +165,12 @@ def _refusal(member: Member) -> str | None:
     """Why a member is not read at all."""
     if _strays(member.name):
         return "its name leads out of the archive"
+    if member.shared:
+        return "shares its bytes with another member, as archives do that are made to inflate without end"
     if member.encrypted:
         return "is encrypted"
-    if member.size > _BOMB_SIZE and member.size > _BOMB_RATIO * max(1, member.packed):
-        return f"inflates from {member.packed} bytes to {member.size}, which no label does"
+    if is_bomb(member.packed, member.size):
+        return bomb_message(member.packed, member.size)
     return None
 
 

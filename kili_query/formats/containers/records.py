@@ -7,15 +7,10 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from typing import NamedTuple
 
-import msgspec
-
 from kili_query.errors import DataError
+from kili_query.formats.others import no_record
+from kili_query.model.decoding import Fault, read_json
 from kili_query.model.labels import is_record
-
-NO_RECORD = (
-    "no label record: neither an asset (`labels`, `latestLabel`, `latestLabels`), nor a label (`jsonResponse`), "
-    "nor a conversation (`label`)"
-)
 
 
 class Place(NamedTuple):
@@ -107,65 +102,29 @@ def decode_record(record: Record) -> dict[str, object] | Problem:
     """The object of a record, or what is wrong with it."""
     data = record.data
     try:
-        value = _decode(data)
-    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
-        return Problem(invalid_json(error, data, record.where) + asset_hint(data), record.where)
+        value = read_json(data)
+    except Fault as fault:
+        return Problem(invalid_json(fault, record.where) + asset_hint(data), record.where)
     if isinstance(value, dict) and is_record(value):
         return value
-    return Problem(NO_RECORD + asset_hint(data), record.where, record.optional)
+    return Problem(no_record(value) + asset_hint(data), record.where, record.optional)
 
 
-def _decode(data: bytes) -> object:
-    try:
-        return msgspec.json.decode(data)
-    except msgspec.ValidationError:  # a number too large for a float, which JSON allows
-        return msgspec.json.Decoder(float_hook=float).decode(data)
-
-
-_MALFORMED = re.compile(r"JSON is malformed: (.*) \(byte (\d+)\)")
 _EXTERNAL_ID = re.compile(rb'"externalId"\s*:\s*("[^"\\]*(?:\\.[^"\\]*)*")')
-_CONSTANT = re.compile(rb"-?(?:NaN|Infinity)\b")
-TRUNCATED = "Input data was truncated"
 
 
-def malformed(error: Exception) -> tuple[str, int] | None:
-    """The reason and the byte in a message of msgspec, None for other messages."""
-    found = _MALFORMED.fullmatch(str(error))
-    return (found[1], int(found[2])) if found else None
-
-
-def invalid_json(error: Exception, data: bytes, where: Place) -> str:
-    """What is wrong with JSON text that starts at `where`, in our words, with the byte."""
-    if isinstance(error, RecursionError):
-        return "not valid JSON: nested too deep"
-    if isinstance(error, UnicodeError):
-        try:
-            data.decode()
-        except UnicodeDecodeError as detail:
-            byte = f"{data[detail.start]:#04x}"
-            return f"not valid UTF-8: {byte} at {_byte(detail.start, where)}"
-        return f"not valid JSON: {error}"
-    if str(error) == TRUNCATED:
-        return "not valid JSON: it ends too early"
-    known = malformed(error)
-    if known is None:
-        return f"not valid JSON: {error}"
-    reason, at = known
-    if reason == "trailing characters":  # msgspec has read one byte further than the one that it means
-        reason, at = "more text after the end of the value", at - 1
-    elif reason == "invalid character":
-        constant = _CONSTANT.match(data, max(0, at - 1)) or _CONSTANT.match(data, at)
-        shown = repr(chr(data[at])) if at < len(data) and 32 <= data[at] < 127 else f"{data[at : at + 1].hex()!r} (hex)"
-        reason = f"{constant[0].decode()} is no JSON number" if constant else f"unexpected {shown}"
-    return f"not valid JSON: {reason} at {_byte(at, where)}"
+def invalid_json(fault: Fault, where: Place) -> str:
+    """What is wrong with JSON text that starts at `where`, with the byte."""
+    place = "" if fault.at is None else f" at {_byte(fault.at, where)}"
+    return f"not valid {fault.what}: {fault.reason}{place}"
 
 
 def asset_hint(data: bytes) -> str:
     """The asset that a text which cannot be used names, as an addition to a message."""
     found = _EXTERNAL_ID.search(data)
     try:
-        return f" (asset {msgspec.json.decode(found[1], type=str)})" if found else ""
-    except (msgspec.DecodeError, UnicodeError):
+        return f" (asset {read_json(found[1])})" if found else ""
+    except Fault:
         return ""
 
 

@@ -30,6 +30,7 @@ from kili_query.formats.containers.streams import (
     read_stream,
     read_whole,
 )
+from kili_query.formats.others import foreign_export, foreign_text
 
 PART = 4 << 20
 """Bytes of a part, where a source can be divided."""
@@ -217,6 +218,8 @@ def _form(path: str) -> Literal["zip", "gzip", "lines", "stream"]:
             return "gzip"
         if name := foreign_encoding(head):
             raise DataError(encoding_message(name), code="KQ503", where=path)
+        if other := foreign_text(head.removeprefix(BOM)):
+            raise DataError(other, code="KQ503", where=path)
         form = layout(head, lines=_is_lines(path))
         while form is None and (more := file.read(len(head))):
             head += more
@@ -235,7 +238,8 @@ def _walk(folder: str) -> _Names:
         names += [f"{'' if below == './' else below}{name}" for name in files]
     chosen = choose(names, export=_README in names)
     if not chosen:
-        raise DataError(f"holds no files with labels ({', '.join(JSON_SUFFIXES)})", code="KQ503", where=folder)
+        otherwise = f"holds no files with labels ({', '.join(JSON_SUFFIXES)})"
+        raise DataError(foreign_export(names) or otherwise, code="KQ503", where=folder)
     return chosen
 
 

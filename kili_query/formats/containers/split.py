@@ -6,14 +6,17 @@ and says where they start. A window over the text grows only when one value is l
 
 from __future__ import annotations
 
+import json
 import re
+from codecs import utf_8_decode
 from collections.abc import Iterable, Iterator
 from typing import Literal, NamedTuple
 
 import msgspec
 
 from kili_query.errors import DataError
-from kili_query.formats.containers.records import TRUNCATED, Place, Problem, Record, asset_hint, invalid_json, malformed
+from kili_query.formats.containers.records import Place, Problem, Record, asset_hint, invalid_json
+from kili_query.model.decoding import TRUNCATED, Fault, fault_of, malformed, python_decoder, read_json
 from kili_query.model.kili import LABEL_KEYS
 from kili_query.model.labels import is_record
 
@@ -27,7 +30,13 @@ _PATIENCE = 256 << 20  # bytes looked at in vain, while searching for the next i
 _STEP, _DEEP = 1 << 10, 4 << 20  # what looking at one place costs in such bytes, and what a deep nesting costs
 _SCAN = 4 << 20  # bytes in which the end of a bad item is looked for by its brackets
 
+_SLICE = 64 << 10  # bytes that Python's decoder is given at first
+_NEAR = 16  # characters before the end of a slice in which a fault may be but half of something
+
+_READ_BY_PYTHON = (b"{", b"[", b'"', b"N", b"I", b"-I")  # how a value begins that may be read in another way
+
 _RAW = msgspec.json.Decoder(msgspec.Raw)
+_PYTHON = python_decoder()
 _SPACE = re.compile(rb"[ \t\r\n]*")
 _BOUNDARY = re.compile(rb"\}[ \t\r\n]*,?[ \t\r\n]*(?=\{)")
 _TOKEN = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|[\[\]{}"]', re.S)
@@ -40,7 +49,8 @@ class _End(NamedTuple):
 
     outcome: Literal["found", "cut", "bad"]
     at: int
-    error: Exception | None = None
+    fault: Fault | None = None
+    """What is wrong, with the byte from the begin of the value."""
 
 
 class Window:
@@ -185,8 +195,8 @@ class _Splitter:
             self.sample = data
             return Record(data, where, self.optional), end.at
         code = "KQ501"
-        if end.outcome == "bad" and end.error:
-            message = invalid_json(end.error, window.data[at : end.at + 16], where)
+        if end.outcome == "bad" and end.fault:
+            message = invalid_json(end.fault, where)
         elif window.broken:
             message, code = window.broken.message, window.broken.code
         elif window.closed:
@@ -219,7 +229,7 @@ class _Splitter:
         """How the value at a place ends; the window may move, so the place is given again."""
         window = self.window
         while True:
-            end = find_end(window.data, at)
+            end = find_end(window.data, at, closed=window.closed)
             whole = end.outcome == "found" and (end.at < len(window.data) or window.data[at] in b'{["')
             # a fault within the last bytes may be half a number or half an escape
             if whole or (end.outcome == "bad" and end.at < len(window.data) - 64):
@@ -253,7 +263,7 @@ class _Splitter:
                     return at
                 at = max(at + 1, window.data.rfind(b"}", at, end.at))
             else:
-                spent += _DEEP if isinstance(end.error, RecursionError) else end.at - at
+                spent += _DEEP if end.fault and end.fault.at is None else end.at - at
                 at += 1
         return -1
 
@@ -268,30 +278,56 @@ class _Splitter:
         return Problem(message, Place(self.source, self.member, None, self.window.offset + at))
 
 
-def find_end(data: bytes, at: int) -> _End:
-    """Where the JSON value at a place ends; white space behind it may be counted in."""
+def find_end(data: bytes, at: int, *, closed: bool = False) -> _End:
+    """Where the JSON value at a place ends; white space behind it may be counted in. `closed`: no more data follows."""
     try:
         _RAW.decode(memoryview(data)[at:])
     except msgspec.DecodeError as error:
-        if str(error) == TRUNCATED:
-            return _End("cut", len(data))
+        if str(error) == TRUNCATED:  # or half a surrogate pair in the last bytes
+            return _python_end(data, at, error, closed) if closed else _End("cut", len(data))
         known = malformed(error)
         if known is None:
             return _scan(data, at)
         reason, byte = known
         if reason == "trailing characters":
             return _End("found", at + byte - 1)
-        return _End("bad", at + byte, error)
-    except RecursionError as error:
-        return _End("bad", at, error)
+        if data.startswith(_READ_BY_PYTHON, at):
+            return _python_end(data, at, error, closed)
+        return _End("bad", at + byte, fault_of(data[at : at + byte + 16], error, error))
+    except RecursionError:
+        return _End("bad", at, Fault("nested too deep"))
     return _End("found", len(data))
+
+
+def _python_end(data: bytes, at: int, stopped: Exception, closed: bool) -> _End:
+    """Where a value ends that msgspec refuses, if Python's `json` reads it: found in a slice that grows where it is cut."""
+    size = _SLICE
+    while True:
+        piece, text = data[at : at + size], ""
+        whole = at + size >= len(data)
+        try:
+            text, _ = utf_8_decode(piece, "surrogatepass", False)
+            _, end = _PYTHON.raw_decode(text)
+            if end < len(text) or whole:
+                return _End("found", at + len(text[:end].encode(errors="surrogatepass")))
+        except (ValueError, RecursionError) as error:
+            near = len(text.rstrip()) if whole and closed else len(text) - _NEAR
+            cut = isinstance(error, json.JSONDecodeError) and (
+                error.pos >= near or error.msg.startswith("Unterminated")
+            )
+            if not cut:
+                fault = fault_of(piece, stopped, error)
+                return _End("bad", at + (fault.at or 0), fault)
+            if whole:
+                return _End("cut", len(data))
+        size *= 4
 
 
 def _scan(data: bytes, at: int) -> _End:
     """Where a value ends, by its brackets alone: for texts that msgspec cannot say it of."""
     if data[at : at + 1] not in (b"{", b"[", b'"'):
         scalar = _SCALAR.match(data, at)
-        return _End("found", scalar.end()) if scalar else _End("bad", at, ValueError("no value"))
+        return _End("found", scalar.end()) if scalar else _End("bad", at, Fault("no value", 0))
     expected: list[bytes] = []
     for token in _TOKEN.finditer(data, at):
         text = token[0]
@@ -299,7 +335,7 @@ def _scan(data: bytes, at: int) -> _End:
             expected.append(_CLOSING[text])
         elif text in (b"}", b"]"):
             if expected.pop() != text:
-                return _End("bad", token.start(), ValueError("a bracket is missing"))
+                return _End("bad", token.start(), Fault("a bracket is missing", token.start() - at))
         elif text == b'"':  # a string without an end
             break
         if not expected:
@@ -310,8 +346,8 @@ def _scan(data: bytes, at: int) -> _End:
 def _kind(data: bytes) -> str | None:
     """What kind of record a text is: `asset`, `conversation`, `label`; None if none."""
     try:
-        value = msgspec.json.decode(data)
-    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        value = read_json(data)
+    except Fault:
         return None
     if not isinstance(value, dict) or not is_record(value):
         return None

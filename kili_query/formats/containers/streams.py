@@ -23,6 +23,10 @@ INFLATE_ERRORS = (zlib.error, inflater.error)
 BOM = b"\xef\xbb\xbf"
 GZIP, ZIP = b"\x1f\x8b", b"PK\x03\x04"
 
+MAX_NESTED = 8
+"""How often a text may be compressed by gzip, one around the other."""
+
+_BOMB_SIZE, _BOMB_RATIO = 100_000_000, 1000
 _FIRST_LINE = 4 << 20  # bytes in which the end of the first line is looked for
 _ENCODINGS = (
     (b"\xff\xfe\0\0", "UTF-32"), (b"\0\0\xfe\xff", "UTF-32"), (b"\xff\xfe", "UTF-16"), (b"\xfe\xff", "UTF-16"),
@@ -53,8 +57,10 @@ def inflate(chunks: Iterator[bytes], wbits: int) -> Iterator[bytes]:
     Raises DataError (KQ503) at the place where the data is damaged or ends too early, after all before it was given.
     """
     state = inflater.decompressobj(wbits)
+    taken = given = 0
     for chunk in chunks:
         data = chunk
+        taken += len(chunk)
         while data:
             if state.eof:
                 data = data.lstrip(b"\0")  # padding
@@ -64,6 +70,9 @@ def inflate(chunks: Iterator[bytes], wbits: int) -> Iterator[bytes]:
             try:
                 out = state.decompress(data, WINDOW)
                 while out:
+                    given += len(out)
+                    if is_bomb(taken, given):
+                        raise DataError(bomb_message(taken, given), code="KQ503")
                     yield out
                     full = len(out) == WINDOW and not state.eof
                     out = state.decompress(state.unconsumed_tail, WINDOW) if full else b""
@@ -75,6 +84,16 @@ def inflate(chunks: Iterator[bytes], wbits: int) -> Iterator[bytes]:
             data = rest
     if not state.eof:
         raise DataError("the compressed data ends too early", code="KQ503")
+
+
+def is_bomb(packed: int, size: int) -> bool:
+    """True for data that inflates to much, and as only data does that is made to fill the memory or the disk."""
+    return size > _BOMB_SIZE and size > _BOMB_RATIO * max(1, packed)
+
+
+def bomb_message(packed: int, size: int) -> str:
+    """What to tell the owner of such data."""
+    return f"inflates from {packed} bytes to {size}, which no label does"
 
 
 def foreign_encoding(head: bytes) -> str | None:
@@ -107,14 +126,18 @@ def layout(head: bytes, *, lines: bool) -> Literal["lines", "values"] | None:
         return "values" if newline and first.rstrip() == b"{" else "lines"
     if not newline:
         return None if len(head) < _FIRST_LINE else "values"
-    end = find_end(first, 0)
+    end = find_end(first, 0, closed=True)
     return "lines" if end.outcome == "found" and end.at == len(first) else "values"
 
 
 def read_stream(
-    chunks: Iterator[bytes], source: str, member: str | None = None, *, lines: bool = False, optional: bool = False
-) -> Iterator[Record | Problem]:
-    """The records of a stream in any form: gzip or plain; a list, values, or a value on each line."""
+    chunks: Iterator[bytes], source: str, member: str | None = None, *,
+    lines: bool = False, optional: bool = False, nested: int = 0,
+) -> Iterator[Record | Problem]:  # fmt: skip
+    """The records of a stream in any form: gzip or plain; a list, values, or a value on each line.
+
+    `nested` is how often the stream was compressed.
+    """
     head, form, broken = b"", None, None
     try:
         while form is None or len(head) < 4:
@@ -123,9 +146,12 @@ def read_stream(
                 break
             head += chunk
             if head.startswith(GZIP):
-                yield from read_stream(
-                    inflate(chain([head], chunks), 31), source, member, lines=lines, optional=optional
-                )
+                if nested == MAX_NESTED:
+                    message = f"is compressed more than {MAX_NESTED} times, one gzip inside of the other"
+                    yield Problem(message, Place(source, member), code="KQ503")
+                    return
+                inner = inflate(chain([head], chunks), 31)
+                yield from read_stream(inner, source, member, lines=lines, optional=optional, nested=nested + 1)
                 return
             form = layout(head, lines=lines)
     except DataError as error:
@@ -144,11 +170,19 @@ def read_stream(
 def read_whole(
     data: bytes, source: str, member: str | None = None, *, lines: bool = False, optional: bool = False
 ) -> Iterator[Record | Problem]:
-    """`read_stream` of a text that is at hand. An optional one is an asset as a whole, if anything: no need to cut."""
-    if optional and data[:64].lstrip()[:1] == b"{":
+    """`read_stream` of a text that is at hand. An optional one is mostly an asset as a whole: then no need to cut."""
+    if optional and not lines and data[:64].lstrip()[:1] == b"{" and _looks_like_one(data):
         yield Record(data, Place(source, member), True)
     else:
         yield from read_stream(iter([data]), source, member, lines=lines, optional=optional)
+
+
+def _looks_like_one(data: bytes) -> bool:
+    """True if a text has the look of one object, by its line breaks. The texts of exports do; others are cut with care."""
+    end = len(data.rstrip())
+    if data.find(b"\n", 0, end) < 0:
+        return data.find(b"}{", 0, end) < 0 and data.find(b"} {", 0, end) < 0
+    return data.find(b"\n}", 0, end) == end - 2
 
 
 def _broken(error: DataError) -> Iterator[bytes]:
