@@ -7,6 +7,7 @@ import hmac
 import zlib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 from urllib.parse import quote
 from uuid import uuid4
@@ -23,6 +24,7 @@ from starlette.routing import Route
 
 from kili_query.errors import DataError
 from kili_query.server import tables as t
+from kili_query.server.budget import MAX_BYTES, MAX_ROWS, Budget
 from kili_query.server.documents import Document
 from kili_query.server.kinds import KINDS
 from kili_query.server.media import STORED
@@ -44,10 +46,14 @@ class Api:
     """The application: what a request asks for, answered from the store.
 
     `response_urls`: contents of labels are served behind addresses (`jsonResponseUrl`), not in the answers themselves.
+    `max_rows`, `max_bytes`: the budget of an answer.
     """
 
-    def __init__(self, store: Store, *, response_urls: bool = False) -> None:
+    def __init__(
+        self, store: Store, *, response_urls: bool = False, max_rows: int = MAX_ROWS, max_bytes: int = MAX_BYTES
+    ) -> None:
         self._store = store
+        self._budget = partial(Budget, max_rows, max_bytes)
         self._response_urls = response_urls
         self._documents = make_documents()
         # more would only make all answers late at once: it is one interpreter, and a second thread keeps short
@@ -134,6 +140,7 @@ class Api:
             with self._store.writing() if writes else self._store.reading() as connection:
                 reader = Reader(
                     connection, account.organization_id, account.user_id, types=KINDS,
+                    budget=self._budget(),
                     address=lambda content: _address(content, base),
                     response_address=(lambda label: self._response_address(label, base)) if self._response_urls else None,
                 )  # fmt: skip

@@ -35,6 +35,7 @@ from graphql import (
 )
 from graphql.execution.values import VariableValues
 
+from kili_query.server.budget import COMPLETED
 from kili_query.server.problems import refused
 from kili_query.server.reading import Pick
 
@@ -227,7 +228,9 @@ def _widest(
 
 
 def _from_record(source: Any, info: GraphQLResolveInfo[Any]) -> Any:
-    return source.get(info.field_name) if isinstance(source, dict) else None
+    value = source.get(info.field_name) if isinstance(source, dict) else None
+    info.context.budget.spend_values((value,), cell=COMPLETED)
+    return value
 
 
 def _located(error: Exception, node: FieldNode, key: str) -> GraphQLError:

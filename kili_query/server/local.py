@@ -18,6 +18,7 @@ from sqlalchemy import func, select
 from kili_query.errors import DataError
 from kili_query.server import tables as t
 from kili_query.server.app import Api
+from kili_query.server.budget import MAX_BYTES, MAX_ROWS
 from kili_query.server.loading import Interface, Loaded, load
 from kili_query.server.store import Account, Store
 
@@ -37,6 +38,7 @@ class LocalKili:
     host, port: where it listens; port 0 takes a free one.
     socket: False for no port at all: what asks goes through `transport` or `app`.
     response_urls: contents of labels are served behind addresses (`jsonResponseUrl`), as Kili does for large ones.
+    max_rows, max_bytes: what an answer may have, over all its levels; one that would have more is an error.
 
     Raises
     ------
@@ -55,12 +57,15 @@ class LocalKili:
         port: int = 0,
         socket: bool = True,
         response_urls: bool = False,
+        max_rows: int = MAX_ROWS,
+        max_bytes: int = MAX_BYTES,
     ) -> None:
         self._data_dir = None if data_dir is None else Path(data_dir)
         self._host = host
         self._port = port
         self._socket = socket
         self._response_urls = response_urls
+        self._budget = {"max_rows": max_rows, "max_bytes": max_bytes}
         self._closing: list[Callable[[], object]] = []
         self._store: Store | None = None
         self._transport: LocalTransport | None = None
@@ -108,7 +113,7 @@ class LocalKili:
         self._store = Store(folder, durable=self._data_dir is not None)
         self._closing.append(self._store.close)
         self.api_key = self._store.first_key(EMAIL, ORGANIZATION)
-        api = Api(self._store, response_urls=self._response_urls)
+        api = Api(self._store, response_urls=self._response_urls, **self._budget)
         self._closing.append(api.close)
         self.app = api.app
         self.url = "http://local.kili.invalid"
