@@ -28,6 +28,13 @@ COMPLETED = 256
 """The same, where graphql-core completes it: that is slow."""
 
 
+class TooLargeError(GraphQLError):
+    """An answer that would go beyond its budget."""
+
+    def __init__(self, message: str, **context: object) -> None:
+        super().__init__(message, extensions={"code": "ANSWER_TOO_LARGE", "context": context})
+
+
 @dataclass(slots=True)
 class Budget:
     """What is left for an answer."""
@@ -43,22 +50,21 @@ class Budget:
 
         Raises
         ------
-        GraphQLError: it is more than that.
+        TooLargeError: it is more than that.
         """
         self.rows += rows
         self.bytes += size
         if self.rows > self.max_rows or self.bytes > self.max_bytes:
             what = f"{self.max_rows:,} rows" if self.rows > self.max_rows else f"{self.max_bytes:,} bytes"
             message = f"the answer has more than {what}, which is the most; a smaller page, or fewer fields, works"
-            context = {"rows": self.max_rows, "bytes": self.max_bytes}
-            raise GraphQLError(message, extensions={"code": "ANSWER_TOO_LARGE", "context": context})
+            raise TooLargeError(message, rows=self.max_rows, bytes=self.max_bytes)
 
     def spend_values(self, values: Iterable[object], often: int = 1, cell: int = CELL) -> None:
         """Take what values weigh that stand so often in the answer.
 
         Raises
         ------
-        GraphQLError: it is more than what is left.
+        TooLargeError: it is more than what is left.
         """
         self.spend(0, often * _weight(values, cell))
 
@@ -67,19 +73,19 @@ class Budget:
 
         Raises
         ------
-        GraphQLError: there were as many as there may be.
+        TooLargeError: there were as many as there may be.
         """
         self.roots += 1
         if self.roots > MAX_ROOTS:
             message = f"a document has at most {MAX_ROOTS} fields at its root; several documents work"
-            raise GraphQLError(message, extensions={"code": "ANSWER_TOO_LARGE", "context": {"roots": MAX_ROOTS}})
+            raise TooLargeError(message, roots=MAX_ROOTS)
 
     def taken(self, rows: Iterable[Row], times: Times, widen: Callable[[Row], Row] | None = None) -> list[Row]:
         """The rows, read one by one, as the answer has them: `widen` repeats the values of a row under further names.
 
         Raises
         ------
-        GraphQLError: they are more than what is left.
+        TooLargeError: they are more than what is left.
         """
         found = []
         for read in rows:
