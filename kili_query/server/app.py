@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hmac
-import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
@@ -21,11 +20,14 @@ from starlette.requests import ClientDisconnect
 from starlette.requests import Request as HttpRequest
 from starlette.responses import FileResponse, Response
 from starlette.routing import Route
+from starlette.types import ASGIApp
 
 from kili_query.errors import DataError
 from kili_query.server import tables as t
+from kili_query.server.bodies import MAX_VALUES, Bodies, too_many_values
 from kili_query.server.budget import MAX_BYTES, MAX_ROWS, Budget
 from kili_query.server.documents import Document
+from kili_query.server.hosts import Hosts
 from kili_query.server.kinds import KINDS
 from kili_query.server.media import STORED
 from kili_query.server.problems import STORAGE_FAILED, error_body, errors_body, storage_failed
@@ -36,8 +38,8 @@ from kili_query.server.store import FILES, Account, Store
 PREFIXES = ("/api/label/v2", "")
 """Where the routes stand, both alike."""
 
-MAX_BODY = 256 << 20
-"""The largest request, in bytes, after decompression."""
+_WRONG_KEY = "the key is not known here, has expired or was revoked"
+_NO_KEY = "there is no key: the header is `Authorization: X-API-Key: KEY`"
 
 _encode = msgspec.json.Encoder().encode
 
@@ -61,6 +63,9 @@ class Api:
         self._threads = ThreadPoolExecutor(max_workers=2, thread_name_prefix="local-kili")
         # changes are made one after another, and may have to wait for a loading: nothing else waits with them
         self._writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="local-kili-writer")
+        # keys and bodies do not wait behind answers
+        self._door = ThreadPoolExecutor(max_workers=2, thread_name_prefix="local-kili-door")
+        self._bodies = Bodies(self._door)
         self._secret = (store.setting("secret") or "").encode()
         routes = [
             route
@@ -74,8 +79,15 @@ class Api:
         ]
         self.app = Starlette(routes=routes, exception_handlers={HTTPException: _refusal, DataError: _failure})
 
+    def for_hosts(self, names: Iterable[str]) -> ASGIApp:
+        """The application for a port: requests that name another host than its own are refused."""
+        told = "the `Host` of the request is not this server; `LocalKili(hosts=...)` and `kili-query serve --allow-host` name more"
+        refusal = _json(error_body(told, "MISDIRECTED_REQUEST"), "", 421)
+        return Hosts(self.app, refusal, names)
+
     def close(self) -> None:
         """End the threads; what they are doing is finished first."""
+        self._door.shutdown(cancel_futures=True)
         self._threads.shutdown(cancel_futures=True)
         self._writer.shutdown(cancel_futures=True)
 
@@ -85,28 +97,27 @@ class Api:
         kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
         if kind != "application/json":
             raise HTTPException(415, f"the content type is `application/json`, and this is `{kind}`")
-        try:
-            body = await _body(request)
-        except ClientDisconnect:
-            return Response()  # nobody reads it
         scheme, _, key = request.headers.get("authorization", "").partition(":")
         key = key.strip() if scheme == "X-API-Key" else ""
         base = str(request.base_url).rstrip("/") + request.url.path.removesuffix("/graphql")
-        loop = asyncio.get_running_loop()
-        answer = await loop.run_in_executor(self._threads, self._answered, key, body, base)
-        return answer if isinstance(answer, Response) else await loop.run_in_executor(self._writer, answer)
+        loop, request_id = asyncio.get_running_loop(), uuid4().hex
+        account = await loop.run_in_executor(self._door, self._store.account, key) if key else None
+        if account is None:  # nothing of the body was read
+            return _json(error_body(_WRONG_KEY if key else _NO_KEY, "UNAUTHENTICATED"), request_id, 401)
+        try:
+            async with self._bodies.of(request) as body:
+                answer = await loop.run_in_executor(self._threads, self._answered, account, body, base, request_id)
+                if not isinstance(answer, Response):
+                    answer = await loop.run_in_executor(self._writer, answer)
+                return answer
+        except ClientDisconnect:
+            return Response()  # nobody reads it
 
-    def _answered(self, key: str, body: bytes, base: str) -> Response | Callable[[], Response]:
+    def _answered(self, account: Account, body: bytes, base: str, request_id: str) -> Response | Callable[[], Response]:
         """The answer; or, of a change, what makes it and gives its answer."""
-        request_id = uuid4().hex
-        account = self._store.account(key) if key else None
-        if account is None:
-            what = (
-                "the key is not known here, has expired or was revoked"
-                if key
-                else "there is no key: the header is `Authorization: X-API-Key: KEY`"
-            )
-            return _json(error_body(what, "UNAUTHENTICATED"), request_id, 401)
+        if too_many_values(body):
+            message = f"a body has at most {MAX_VALUES:,} values; smaller batches work"
+            return _json(error_body(message, "PAYLOAD_TOO_LARGE"), request_id, 413)
         try:
             asked = msgspec.json.decode(body)
         except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
@@ -208,30 +219,6 @@ class _Failed(Exception):
 
     def __init__(self, errors: list[GraphQLError]) -> None:
         self.errors = errors
-
-
-async def _body(request: HttpRequest) -> bytes:
-    """The body, decompressed.
-
-    Raises
-    ------
-    HTTPException: it is too large, or compressed in a way that is not known.
-    """
-    encoding = request.headers.get("content-encoding", "identity").strip().lower()
-    if encoding not in ("identity", "gzip"):
-        raise HTTPException(415, f"a body is plain or compressed with gzip, and this is `{encoding}`")
-    inflate = zlib.decompressobj(wbits=16 + zlib.MAX_WBITS) if encoding == "gzip" else None
-    body = bytearray()
-    async for chunk in request.stream():
-        try:
-            body += inflate.decompress(chunk, MAX_BODY + 1 - len(body)) if inflate else chunk
-        except zlib.error:
-            raise HTTPException(400, "the body is not what gzip writes") from None
-        if len(body) > MAX_BODY:
-            raise HTTPException(413, f"a body has at most {MAX_BODY:,} bytes; smaller batches work")
-    if inflate and (not inflate.eof or inflate.unused_data):
-        raise HTTPException(400, "the compressed body ends too early, or goes on after its end")
-    return bytes(body)
 
 
 def _json(value: object, request_id: str, status: int = 200) -> Response:

@@ -9,6 +9,7 @@ import msgspec
 from sqlalchemy import delete, insert, select, update
 
 from kili_query.server import tables as t
+from kili_query.server.bodies import too_many_values
 from kili_query.server.filters import Scope, asset_conditions, one_of, project_ids
 from kili_query.server.kinds import FINISHED
 from kili_query.server.moments import now
@@ -175,8 +176,8 @@ def _metadata(text: str, index: int) -> str:
     GraphQLError: the text is not that of a JSON object.
     """
     try:
-        if isinstance(msgspec.json.decode(text or "{}"), dict):
+        if not too_many_values(text) and isinstance(msgspec.json.decode(text or "{}"), dict):
             return text or "{}"
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):
         pass
     raise refused(f"the metadata of entry {index} are not the text of a JSON object", index=index)

@@ -28,7 +28,7 @@ def create_project(scope: Scope, arguments: Mapping[str, Any]) -> Written:
         if not isinstance(value, dict):
             raise DataError("it must be an object with `jobs`")
         text, _ = read_interface(value, data["inputType"])
-    except (DataError, msgspec.DecodeError) as error:
+    except (DataError, msgspec.DecodeError, RecursionError) as error:
         raise refused(f"`jsonInterface` is no ontology: {error}", argument="jsonInterface") from None
     project_id, at = new_id(), now()
     row = {

@@ -119,7 +119,7 @@ def test_a_body_that_is_no_request_is_refused(
 
 
 def test_an_oversize_body_is_refused(asking: Asking, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("kili_query.server.app.MAX_BODY", 100)
+    monkeypatch.setattr("kili_query.server.bodies.MAX_BODY", 100)
     headers = {"Content-Type": "application/json"}
     assert asking.http.post(asking.endpoint, content=b" " * 101, headers=headers).status_code == 413
     bomb = gzip.compress(b" " * 100_000)
