@@ -130,6 +130,12 @@ def _load(
         click.echo(f"{export} is loaded already, as project {report.project_id}; nothing was changed", err=True)
         return
     tell_problems(report.problems, [], report.unreadable)
+    for change in report.changes:
+        click.echo(_plain(change), err=True)
+    if report.changed > len(report.changes):
+        click.echo(f"and {report.changed - len(report.changes):,} more of this kind", err=True)
+    if report.copies:
+        click.echo(f"left out {counted(report.copies, 'label')} that are there twice in one asset", err=True)
     click.echo(f"loaded {counted(report.assets, 'asset')} with {counted(report.labels, 'label')}", err=True)
 
 

@@ -74,7 +74,7 @@ class Api:
                 Route(f"{prefix}/graphql", self._graphql, methods=["POST"]),
                 Route(f"{prefix}/version", self._version),
                 Route(f"{prefix}/files", self._file),
-                Route(f"{prefix}/responses/{{label_id:path}}", self._response),
+                Route(f"{prefix}/responses/{{key:int}}/{{label_id:path}}", self._response),
             )
         ]
         self.app = Starlette(routes=routes, exception_handlers={HTTPException: _refusal, DataError: _failure})
@@ -189,25 +189,27 @@ class Api:
 
     async def _response(self, request: HttpRequest) -> Response:
         """The content of a label, for those who have its signed address."""
-        label_id, signature = request.path_params["label_id"], request.query_params.get("signature", "")
-        if not hmac.compare_digest(signature.encode(), self._signature(label_id).encode()):
+        key, label_id = request.path_params["key"], request.path_params["label_id"]
+        signature = request.query_params.get("signature", "")
+        if not hmac.compare_digest(signature.encode(), self._signature(f"{key}/{label_id}").encode()):
             raise HTTPException(404, "there is no such content")
 
         def read() -> Response:
             query = select(t.responses.c.json).join(t.labels, t.labels.c.id == t.responses.c.label_id)
             with self._store.reading() as connection:
-                text = connection.scalar(query.where(t.labels.c.uid == label_id))
+                text = connection.scalar(query.where(t.labels.c.id == key, t.labels.c.uid == label_id))
             if text is None:
                 raise HTTPException(404, "there is no such content")
             return Response(text, media_type="application/json")
 
         return await asyncio.get_running_loop().run_in_executor(self._threads, read)
 
-    def _response_address(self, label_id: str, base: str) -> str:
-        return f"{base}/responses/{quote(label_id, safe='')}?signature={self._signature(label_id)}"
+    def _response_address(self, name: str, base: str) -> str:
+        return f"{base}/responses/{quote(name)}?signature={self._signature(name)}"
 
-    def _signature(self, label_id: str) -> str:
-        return hmac.digest(self._secret, label_id.encode(), "sha256").hex()
+    def _signature(self, name: str) -> str:
+        """The signature of a label by its key and id: others may have an id, and a key may come back without it."""
+        return hmac.digest(self._secret, name.encode(), "sha256").hex()
 
 
 def _writes(operation: OperationDefinitionNode) -> bool:

@@ -39,7 +39,7 @@ def append_many_assets(scope: Scope, arguments: Arguments) -> Written:
     for i in range(number):
         entry = {name: value[i] for name, value in data.items()}
         uid = entry.get("idArray") or new_id()
-        if rows.owner(t.assets, uid) is not None:
+        if rows.has_asset(uid):
             raise refused(f"there is an asset `{uid}` already", index=i, id=uid)
         values = {
             "content": entry.get("contentArray", ""),

@@ -51,7 +51,7 @@ class Reader(Scope):
     address: Callable[[str], str] = str
     """The address of a stored file by its mark in the database."""
     response_address: Callable[[str], str] | None = None
-    """The address of a label's content by the label's id, if contents are served there."""
+    """The address of a label's content by the label's key and id, if contents are served there."""
     budget: Budget = field(default_factory=Budget)
     """How much the answer may hold."""
     lists: dict[bytes, Keys] = field(default_factory=dict)
