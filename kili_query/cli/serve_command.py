@@ -135,7 +135,7 @@ def _load(
     if report.changed > len(report.changes):
         click.echo(f"and {report.changed - len(report.changes):,} more of this kind", err=True)
     if report.copies:
-        click.echo(f"left out {counted(report.copies, 'label')} that are there twice in one asset", err=True)
+        click.echo(f"left out as copies inside an asset: {counted(report.copies, 'label')}", err=True)
     click.echo(f"loaded {counted(report.assets, 'asset')} with {counted(report.labels, 'label')}", err=True)
 
 
