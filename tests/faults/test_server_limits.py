@@ -108,3 +108,60 @@ def test_pages_of_honest_clients_fit(tmp_path: Path) -> None:
         assert sum(len(label["jsonResponse"]) for label in page) > 10_000_000
         whole: Any = asking.assets({}, "id labels { id jsonResponse author { email } } latestLabel { jsonResponse }")
         assert len(whole) == 500
+
+
+@pytest.mark.parametrize("size", [1_001, 50_000, 60_000])
+def test_a_pattern_that_is_too_long_is_no_failure_of_the_server(small: Asking, size: int) -> None:
+    document = "query ($w: ProjectWhere!) { countProjects(where: $w) }"
+    error = small.error(document, w={"searchQuery": "x" * size})
+    assert (error["extensions"]["code"], error["message"]) == (
+        "BAD_USER_INPUT",
+        "`searchQuery` has at most 1,000 characters",
+    )
+    assert small.ask(document, w={"searchQuery": "%" + "x" * 998 + "%"}) == 0
+
+
+INPUTS: dict[str, dict[str, Any]] = {
+    "Label": {
+        "id": "", "idIn": [], "typeIn": None, "authorIn": [], "labelerIn": [], "labelerNotIn": [], "reviewerIn": [], "reviewerNotIn": [],
+        "search": "", "user": {"email": ""}, "consensusMarkGte": 1,
+    },
+    "Asset": {"id": "", "idIn": [], "idNotIn": [], "externalIdStrictlyIn": [], "externalIdIn": [], "assigneeIn": [], "assigneeNotIn": [],
+              "groupNameIn": [], "groupNameNotIn": [], "stepIdIn": [], "metadata": {"k": ""}, "honeypotMarkLte": 1},
+    "Project": {"id": "", "searchQuery": "", "organizationId": "", "tagIds": []},
+    "User": {"id": "", "idIn": [], "email": "", "apiKey": ""},
+}  # fmt: skip
+TEXTS = [
+    "",
+    "\0",
+    "a\0b",
+    "%",
+    "_" * 900,
+    "'; DROP TABLE labels",
+    "\N{SNOWMAN}" * 900,
+    "x" * 100_000,
+    "(" * 5_000,
+    "A.B.count > " + "9" * 5_000,
+]
+
+
+@pytest.mark.parametrize(("kind", "name"), [(kind, name) for kind, fields in INPUTS.items() for name in fields])
+def test_no_text_or_number_in_a_filter_is_a_failure_of_the_server(small: Asking, kind: str, name: str) -> None:
+    """Whatever stands in a filter, it is answered, or refused as a fault of the input."""
+    like = INPUTS[kind][name]
+    values: list[Any] = [1e308, -1e308, 10**400, 2**64] if like == 1 else TEXTS
+    for value in values:
+        filled = (
+            [value] if isinstance(like, list) else dict.fromkeys(like, value) if isinstance(like, dict) else value
+        )
+        document = f"query ($w: {kind}Where!) {{ count{kind}s(where: $w) }}"
+        body = small.body(document, w={name: filled})
+        codes = {error["extensions"]["code"] for error in body.get("errors", ())}
+        assert codes <= {"BAD_USER_INPUT", "BAD_REQUEST"}, (name, str(value)[:40], body)
+
+
+def test_long_lists_are_answered_or_refused(small: Asking) -> None:
+    many = [str(n) for n in range(200_000)]
+    assert small.count("Asset", {"idIn": [*many, "a0"]}) == 1
+    error = small.error("query ($w: AssetWhere!) { countAssets(where: $w) }", w={"externalIdIn": many})
+    assert error["message"].startswith("`externalIdIn` has at most 10,000 entries, and here are 200,000")
