@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from math import isfinite
 from pathlib import Path
@@ -199,20 +199,17 @@ class _Loading:
         own = own if isinstance(own, Mapping) else {}
         given, external_id = _text(own.get("id")), _text(own.get("externalId"))
         told = self._name(f"{given} {external_id} {_as_text(own.get('content'))}")
-        names = (given, self._name(given), told) if given else (told,)
-        there = [key for name in names if (key := self._rows.asset("uid", name)) is not None]
-        if not given and external_id and (key := self._rows.asset("external_id", external_id)) is not None:
-            there.append(key)
-        for known in there:
+        others = False
+        for known in self._there(given, told, external_id):
             if self._same(known, external_id, own):
                 if not bare:
-                    self.done.tell(
-                        f"{where}: the asset `{external_id or given}` is there already; its labels are added to it"
-                    )
+                    called = external_id or given
+                    self.done.tell(f"{where}: the asset `{called}` is there already; its labels are added to it")
                 return known
+            others = True
         self._positions += 1
         uid = given or self._name(f"asset {self._positions}")
-        if there:  # another asset of the export
+        if others:  # of this export
             uid = told
             self.done.tell(
                 f"{where}: another asset is called `{given or external_id}`, too; this one has the new id `{uid}`"
@@ -221,6 +218,14 @@ class _Loading:
             uid = self._name(uid)  # another project has an asset of this id: the same export was loaded twice
         self.done.assets += 1
         return self._rows.add_asset(uid, external_id or given or uid, self._asset_values(own, labels))
+
+    def _there(self, uid: str | None, told: str, external_id: str | None) -> Iterator[int]:
+        """Assets of the project that are called like one of a record: by id, or by external id if it has none."""
+        for name in (uid, self._name(uid), told) if uid else (told,):
+            if (key := self._rows.asset("uid", name)) is not None:
+                yield key
+        if not uid and external_id and (key := self._rows.asset("external_id", external_id)) is not None:
+            yield key
 
     def _same(self, known: int, external_id: str | None, own: Mapping[str, Any]) -> bool:
         """Whether nothing tells a record apart from an asset that is there: neither external id nor content."""
