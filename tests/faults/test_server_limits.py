@@ -151,9 +151,7 @@ def test_no_text_or_number_in_a_filter_is_a_failure_of_the_server(small: Asking,
     like = INPUTS[kind][name]
     values: list[Any] = [1e308, -1e308, 10**400, 2**64] if like == 1 else TEXTS
     for value in values:
-        filled = (
-            [value] if isinstance(like, list) else dict.fromkeys(like, value) if isinstance(like, dict) else value
-        )
+        filled = [value] if isinstance(like, list) else dict.fromkeys(like, value) if isinstance(like, dict) else value
         document = f"query ($w: {kind}Where!) {{ count{kind}s(where: $w) }}"
         body = small.body(document, w={name: filled})
         codes = {error["extensions"]["code"] for error in body.get("errors", ())}

@@ -94,7 +94,12 @@ def test_many_labels_of_one_id_cost_no_more_than_others(tmp_path: Path, monkeypa
 
     asked: list[str] = []
     looked = Rows.label
-    monkeypatch.setattr(Rows, "label", lambda rows, uid: asked.append(uid) or looked(rows, uid))
+
+    def counted(rows: Rows, uid: str) -> object:
+        asked.append(uid)
+        return looked(rows, uid)
+
+    monkeypatch.setattr(Rows, "label", counted)
     monkeypatch.setattr("kili_query.server.rows.BATCH", 50)
     number = 120
     with LocalKili(socket=False) as server:
@@ -106,7 +111,7 @@ def test_many_labels_of_one_id_cost_no_more_than_others(tmp_path: Path, monkeypa
 @pytest.mark.parametrize("number", [10**400, 1e300, -1e300, 2**63, -(2**70), 0.5, True, "7", None])
 def test_numbers_beyond_measure_do_not_end_a_loading(tmp_path: Path, number: object) -> None:
     marks = dict.fromkeys(("consensusMark", "honeypotMark", "inferenceMark"), number)
-    times = dict.fromkeys(("secondsToLabel", "totalSecondsToLabel", "numberOfAnnotations"), number)
+    times: dict[str, Any] = dict.fromkeys(("secondsToLabel", "totalSecondsToLabel", "numberOfAnnotations"), number)
     with LocalKili(socket=False) as server:
         loaded(server, tmp_path, asset("x", label(**marks, **times), priority=number, duration=number, **marks))
         fields = "consensusMark secondsToLabel totalSecondsToLabel numberOfAnnotations labelOf { priority duration }"
