@@ -113,7 +113,7 @@ def test_numbers_beyond_measure_do_not_end_a_loading(tmp_path: Path, number: obj
     marks = dict.fromkeys(("consensusMark", "honeypotMark", "inferenceMark"), number)
     times: dict[str, Any] = dict.fromkeys(("secondsToLabel", "totalSecondsToLabel", "numberOfAnnotations"), number)
     with LocalKili(socket=False) as server:
-        loaded(server, tmp_path, asset("x", label(**marks, **times), priority=number, duration=number, **marks))
+        loaded(server, tmp_path, asset("x", {**label(), **marks, **times}, priority=number, duration=number, **marks))
         fields = "consensusMark secondsToLabel totalSecondsToLabel numberOfAnnotations labelOf { priority duration }"
         asking = Asking(server)
         plain = asking.labels({}, fields)
