@@ -32,6 +32,13 @@ PORT = 8787
     help="Listen there; 0.0.0.0 for all that reach this machine.",
 )
 @click.option(
+    "--allow-host",
+    "hosts",
+    metavar="NAME",
+    multiple=True,
+    help="Answer requests that call the server by this name, too; * for all names.",
+)
+@click.option(
     "--port",
     metavar="N",
     type=click.IntRange(0, 65535),
@@ -54,6 +61,7 @@ PORT = 8787
 def command(
     data_dir: str | None,
     host: str,
+    hosts: tuple[str, ...],
     port: int,
     export: str | None,
     interface: str | None,
@@ -79,7 +87,7 @@ def command(
         raise click.UsageError("--load and --interface go together: an export does not hold its ontology")
     if not export and (input_type or title):
         raise click.UsageError("--input-type and --title go with --load")
-    with _local_kili(data_dir, host, port) as server:
+    with _local_kili(data_dir, host, port, hosts) as server:
         if export and interface:
             _load(server, export, interface, input_type, title, quiet)
         _show(server, data_dir)
@@ -87,14 +95,14 @@ def command(
             time.sleep(3600)
 
 
-def _local_kili(data_dir: str | None, host: str, port: int) -> LocalKili:
+def _local_kili(data_dir: str | None, host: str, port: int, hosts: tuple[str, ...]) -> LocalKili:
     try:
         from kili_query.server import LocalKili
     except ImportError as error:
         from kili_query.errors import KiliQueryError
 
         raise KiliQueryError(str(error)) from None
-    return LocalKili(data_dir, host=host, port=port)
+    return LocalKili(data_dir, host=host, port=port, hosts=hosts)
 
 
 def _sample() -> tuple[str, str]:
@@ -122,6 +130,12 @@ def _load(
         click.echo(f"{export} is loaded already, as project {report.project_id}; nothing was changed", err=True)
         return
     tell_problems(report.problems, [], report.unreadable)
+    for change in report.changes:
+        click.echo(_plain(change), err=True)
+    if report.changed > len(report.changes):
+        click.echo(f"and {report.changed - len(report.changes):,} more of this kind", err=True)
+    if report.copies:
+        click.echo(f"left out as copies inside an asset: {counted(report.copies, 'label')}", err=True)
     click.echo(f"loaded {counted(report.assets, 'asset')} with {counted(report.labels, 'label')}", err=True)
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import hmac
-import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 from urllib.parse import quote
 from uuid import uuid4
@@ -20,11 +20,15 @@ from starlette.requests import ClientDisconnect
 from starlette.requests import Request as HttpRequest
 from starlette.responses import FileResponse, Response
 from starlette.routing import Route
+from starlette.types import ASGIApp
 
 from kili_query.errors import DataError
 from kili_query.model.decoding import encode_json
 from kili_query.server import tables as t
+from kili_query.server.bodies import MAX_VALUES, Bodies, too_many_values
+from kili_query.server.budget import MAX_BYTES, MAX_ROWS, Budget
 from kili_query.server.documents import Document
+from kili_query.server.hosts import Hosts
 from kili_query.server.kinds import KINDS
 from kili_query.server.media import STORED
 from kili_query.server.problems import STORAGE_FAILED, error_body, errors_body, storage_failed
@@ -35,18 +39,22 @@ from kili_query.server.store import FILES, Account, Store
 PREFIXES = ("/api/label/v2", "")
 """Where the routes stand, both alike."""
 
-MAX_BODY = 256 << 20
-"""The largest request, in bytes, after decompression."""
+_WRONG_KEY = "the key is not known here, has expired or was revoked"
+_NO_KEY = "there is no key: the header is `Authorization: X-API-Key: KEY`"
 
 
 class Api:
     """The application: what a request asks for, answered from the store.
 
     `response_urls`: contents of labels are served behind addresses (`jsonResponseUrl`), not in the answers themselves.
+    `max_rows`, `max_bytes`: the budget of an answer.
     """
 
-    def __init__(self, store: Store, *, response_urls: bool = False) -> None:
+    def __init__(
+        self, store: Store, *, response_urls: bool = False, max_rows: int = MAX_ROWS, max_bytes: int = MAX_BYTES
+    ) -> None:
         self._store = store
+        self._budget = partial(Budget, max_rows, max_bytes)
         self._response_urls = response_urls
         self._documents = make_documents()
         # more would only make all answers late at once: it is one interpreter, and a second thread keeps short
@@ -54,6 +62,9 @@ class Api:
         self._threads = ThreadPoolExecutor(max_workers=2, thread_name_prefix="local-kili")
         # changes are made one after another, and may have to wait for a loading: nothing else waits with them
         self._writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="local-kili-writer")
+        # keys and bodies do not wait behind answers
+        self._door = ThreadPoolExecutor(max_workers=2, thread_name_prefix="local-kili-door")
+        self._bodies = Bodies(self._door)
         self._secret = (store.setting("secret") or "").encode()
         routes = [
             route
@@ -62,13 +73,20 @@ class Api:
                 Route(f"{prefix}/graphql", self._graphql, methods=["POST"]),
                 Route(f"{prefix}/version", self._version),
                 Route(f"{prefix}/files", self._file),
-                Route(f"{prefix}/responses/{{label_id:path}}", self._response),
+                Route(f"{prefix}/responses/{{key:int}}/{{label_id:path}}", self._response),
             )
         ]
         self.app = Starlette(routes=routes, exception_handlers={HTTPException: _refusal, DataError: _failure})
 
+    def for_hosts(self, names: Iterable[str]) -> ASGIApp:
+        """The application for a port: requests that name another host than its own are refused."""
+        told = "the `Host` of the request is not this server; `LocalKili(hosts=...)` and `kili-query serve --allow-host` name more"
+        refusal = _json(error_body(told, "MISDIRECTED_REQUEST"), "", 421)
+        return Hosts(self.app, refusal, names)
+
     def close(self) -> None:
         """End the threads; what they are doing is finished first."""
+        self._door.shutdown(cancel_futures=True)
         self._threads.shutdown(cancel_futures=True)
         self._writer.shutdown(cancel_futures=True)
 
@@ -78,28 +96,27 @@ class Api:
         kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
         if kind != "application/json":
             raise HTTPException(415, f"the content type is `application/json`, and this is `{kind}`")
-        try:
-            body = await _body(request)
-        except ClientDisconnect:
-            return Response()  # nobody reads it
         scheme, _, key = request.headers.get("authorization", "").partition(":")
         key = key.strip() if scheme == "X-API-Key" else ""
         base = str(request.base_url).rstrip("/") + request.url.path.removesuffix("/graphql")
-        loop = asyncio.get_running_loop()
-        answer = await loop.run_in_executor(self._threads, self._answered, key, body, base)
-        return answer if isinstance(answer, Response) else await loop.run_in_executor(self._writer, answer)
+        loop, request_id = asyncio.get_running_loop(), uuid4().hex
+        account = await loop.run_in_executor(self._door, self._store.account, key) if key else None
+        if account is None:  # nothing of the body was read
+            return _json(error_body(_WRONG_KEY if key else _NO_KEY, "UNAUTHENTICATED"), request_id, 401)
+        try:
+            async with self._bodies.of(request) as body:
+                answer = await loop.run_in_executor(self._threads, self._answered, account, body, base, request_id)
+                if not isinstance(answer, Response):
+                    answer = await loop.run_in_executor(self._writer, answer)
+                return answer
+        except ClientDisconnect:
+            return Response()  # nobody reads it
 
-    def _answered(self, key: str, body: bytes, base: str) -> Response | Callable[[], Response]:
+    def _answered(self, account: Account, body: bytes, base: str, request_id: str) -> Response | Callable[[], Response]:
         """The answer; or, of a change, what makes it and gives its answer."""
-        request_id = uuid4().hex
-        account = self._store.account(key) if key else None
-        if account is None:
-            what = (
-                "the key is not known here, has expired or was revoked"
-                if key
-                else "there is no key: the header is `Authorization: X-API-Key: KEY`"
-            )
-            return _json(error_body(what, "UNAUTHENTICATED"), request_id, 401)
+        if too_many_values(body):
+            message = f"a body has at most {MAX_VALUES:,} values; smaller batches work"
+            return _json(error_body(message, "PAYLOAD_TOO_LARGE"), request_id, 413)
         try:
             asked = msgspec.json.decode(body)
         except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
@@ -133,6 +150,7 @@ class Api:
             with self._store.writing() if writes else self._store.reading() as connection:
                 reader = Reader(
                     connection, account.organization_id, account.user_id, types=KINDS,
+                    budget=self._budget(),
                     address=lambda content: _address(content, base),
                     response_address=(lambda label: self._response_address(label, base)) if self._response_urls else None,
                 )  # fmt: skip
@@ -170,25 +188,27 @@ class Api:
 
     async def _response(self, request: HttpRequest) -> Response:
         """The content of a label, for those who have its signed address."""
-        label_id, signature = request.path_params["label_id"], request.query_params.get("signature", "")
-        if not hmac.compare_digest(signature.encode(), self._signature(label_id).encode()):
+        key, label_id = request.path_params["key"], request.path_params["label_id"]
+        signature = request.query_params.get("signature", "")
+        if not hmac.compare_digest(signature.encode(), self._signature(f"{key}/{label_id}").encode()):
             raise HTTPException(404, "there is no such content")
 
         def read() -> Response:
             query = select(t.responses.c.json).join(t.labels, t.labels.c.id == t.responses.c.label_id)
             with self._store.reading() as connection:
-                text = connection.scalar(query.where(t.labels.c.uid == label_id))
+                text = connection.scalar(query.where(t.labels.c.id == key, t.labels.c.uid == label_id))
             if text is None:
                 raise HTTPException(404, "there is no such content")
             return Response(text, media_type="application/json")
 
         return await asyncio.get_running_loop().run_in_executor(self._threads, read)
 
-    def _response_address(self, label_id: str, base: str) -> str:
-        return f"{base}/responses/{quote(label_id, safe='')}?signature={self._signature(label_id)}"
+    def _response_address(self, name: str, base: str) -> str:
+        return f"{base}/responses/{quote(name)}?signature={self._signature(name)}"
 
-    def _signature(self, label_id: str) -> str:
-        return hmac.digest(self._secret, label_id.encode(), "sha256").hex()
+    def _signature(self, name: str) -> str:
+        """The signature of a label by its key and id: others may have an id, and a key may come back without it."""
+        return hmac.digest(self._secret, name.encode(), "sha256").hex()
 
 
 def _writes(operation: OperationDefinitionNode) -> bool:
@@ -200,30 +220,6 @@ class _Failed(Exception):
 
     def __init__(self, errors: list[GraphQLError]) -> None:
         self.errors = errors
-
-
-async def _body(request: HttpRequest) -> bytes:
-    """The body, decompressed.
-
-    Raises
-    ------
-    HTTPException: it is too large, or compressed in a way that is not known.
-    """
-    encoding = request.headers.get("content-encoding", "identity").strip().lower()
-    if encoding not in ("identity", "gzip"):
-        raise HTTPException(415, f"a body is plain or compressed with gzip, and this is `{encoding}`")
-    inflate = zlib.decompressobj(wbits=16 + zlib.MAX_WBITS) if encoding == "gzip" else None
-    body = bytearray()
-    async for chunk in request.stream():
-        try:
-            body += inflate.decompress(chunk, MAX_BODY + 1 - len(body)) if inflate else chunk
-        except zlib.error:
-            raise HTTPException(400, "the body is not what gzip writes") from None
-        if len(body) > MAX_BODY:
-            raise HTTPException(413, f"a body has at most {MAX_BODY:,} bytes; smaller batches work")
-    if inflate and (not inflate.eof or inflate.unused_data):
-        raise HTTPException(400, "the compressed body ends too early, or goes on after its end")
-    return bytes(body)
 
 
 def _encoded(value: object) -> bytes:

@@ -35,6 +35,7 @@ from graphql import (
 )
 from graphql.execution.values import VariableValues
 
+from kili_query.server.budget import COMPLETED, TooLargeError
 from kili_query.server.problems import refused
 from kili_query.server.reading import Pick
 
@@ -108,10 +109,13 @@ class Documents:
         """The data of an operation, or the errors."""
         roots = document.plain.get(_name(operation))
         if roots is None:
-            result = execute_sync(
-                self.schema, document.node, context_value=context, variable_values=dict(variables),
-                operation_name=_name(operation), field_resolver=_from_record,
-            )  # fmt: skip
+            try:
+                result = execute_sync(
+                    self.schema, document.node, context_value=context, variable_values=dict(variables),
+                    operation_name=_name(operation), field_resolver=_from_record, middleware=[_counted],
+                )  # fmt: skip
+            except _Ended as ended:
+                return None, [ended.error]
             return (None, result.errors) if result.errors else (result.data, [])
         coerced = self._coerced(document, operation, variables)
         if isinstance(coerced, list):
@@ -228,6 +232,24 @@ def _widest(
 
 def _from_record(source: Any, info: GraphQLResolveInfo[Any]) -> Any:
     return source.get(info.field_name) if isinstance(source, dict) else None
+
+
+def _counted(resolve: Callable[..., Any], source: Any, info: GraphQLResolveInfo[Any], **arguments: Any) -> Any:
+    """The value of a field, of the schema's own too, within the budget of the answer."""
+    try:
+        value = resolve(source, info, **arguments)
+        info.context.budget.spend_values((value,), cell=COMPLETED)
+        return value
+    except TooLargeError as error:
+        located = GraphQLError(error.message, info.field_nodes, path=info.path.as_list(), extensions=error.extensions)
+        raise _Ended(located) from None
+
+
+class _Ended(BaseException):
+    """Ends the completion of an answer: graphql-core takes an exception for that of one field, and goes on."""
+
+    def __init__(self, error: GraphQLError) -> None:
+        self.error = error
 
 
 def _located(error: Exception, node: FieldNode, key: str) -> GraphQLError:

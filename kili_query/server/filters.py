@@ -2,6 +2,8 @@
 
 A null is no filter. An empty list after `In` lets nothing through, after `NotIn` everything. Marks and dates that are
 not there satisfy no bound. Whatever the filter says, nothing of another organization is seen.
+
+Each filter is a table of rows, one for each of its fields: a column with what is asked of it, or a function of its own.
 """
 
 from __future__ import annotations
@@ -11,7 +13,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 from math import inf
-from typing import Any, cast
+from operator import eq, ge, le
+from typing import Any, NamedTuple, cast
 
 from sqlalchemy import (
     ColumnElement,
@@ -38,6 +41,12 @@ from kili_query.server.search import search_condition
 MAX_NESTED = 12
 """The deepest filter."""
 
+MAX_PATTERN = 1_000
+"""The longest pattern for titles: SQLite takes 50,000 bytes, and tries each against all titles."""
+
+MAX_PARTS = 10_000
+"""The most parts of external ids that are looked for: each is looked for in every one."""
+
 MAX_METADATA = 100
 """The most keys that one filter of metadata asks for: each is a condition of its own."""
 
@@ -60,11 +69,6 @@ class Scope:
     def alias(self, table: Table) -> Any:
         """The table once more, under a name of its own."""
         return table.alias(f"{table.name}_{next(self.numbers)}")
-
-
-def one_of(column: ColumnElement[Any], values: Sequence[object]) -> Condition:
-    """The column is one of the values. They travel as one parameter: thousands are not too many."""
-    return column.in_(select(_listed(values)))
 
 
 def refuse_deep(where: object, depth: int = 1) -> None:
@@ -91,10 +95,10 @@ def label_conditions(where: Where, scope: Scope, labels: Any = t.labels) -> Cond
     if "project" in asset:
         wanted = set(project_ids(asset.pop("project"), scope))
         projects = [project for project in projects if project in wanted]
-    found = [_in_projects(labels.c.project_id, projects), *_own_label_conditions(where, scope, labels, projects)]
+    found = [_in_projects(labels.c.project_id, projects), *_asked(LABEL_ROWS, where, scope, labels, projects)]
     if any(value not in ({}, None) for value in asset.values()):
         rows = scope.alias(t.assets)
-        inner = _own_asset_conditions(asset, scope, rows, projects)
+        inner = _asked(ASSET_ROWS, asset, scope, rows, projects)
         found.append(labels.c.asset_id.in_(select(rows.c.id).where(_in_projects(rows.c.project_id, projects), *inner)))
     return found
 
@@ -102,7 +106,7 @@ def label_conditions(where: Where, scope: Scope, labels: Any = t.labels) -> Cond
 def asset_conditions(where: Where, scope: Scope) -> Conditions:
     """What AssetWhere asks of rows of `assets`."""
     projects = project_ids(where.get("project"), scope)
-    return [_in_projects(t.assets.c.project_id, projects), *_own_asset_conditions(where, scope, t.assets, projects)]
+    return [_in_projects(t.assets.c.project_id, projects), *_asked(ASSET_ROWS, where, scope, t.assets, projects)]
 
 
 def project_ids(where: Where | None, scope: Scope) -> Sequence[str]:
@@ -117,129 +121,200 @@ def project_ids(where: Where | None, scope: Scope) -> Sequence[str]:
 def project_conditions(where: Where, scope: Scope) -> Conditions:
     """What ProjectWhere asks of rows of `projects`. Those in the trash are there for `deleted: true` only."""
     c = t.projects.c
-    found: Conditions = [c.organization_id == scope.organization_id]
-    for name, value in _given(where).items():
-        match name:
-            case "id":
-                found.append(c.id == value)
-            case "organizationId":
-                found.append(c.organization_id == value)
-            case "searchQuery":
-                found.append(or_(c.title.ilike(value), c.description.ilike(value)))
-            case "archived":
-                found.append(c.archived == value)
-            case "createdAtGte" | "createdAtLte":
-                found.append(_moment(c.created_at, name, value))
-            case "updatedAtGte" | "updatedAtLte":
-                found.append(_moment(c.updated_at, name, value))
-            case "tagIds":
-                found.append(false())  # local projects have no tags
-            case "starred":
-                found.append(false() if value else true())  # nor stars
-            case _:
-                pass  # deleted, below; shouldRelaunchKpiComputation changes nothing
-    found.append(c.deleted == bool(where.get("deleted")))
-    return found
+    mine = [c.organization_id == scope.organization_id, c.deleted == bool(where.get("deleted"))]
+    return [*mine, *_asked(PROJECT_ROWS, where, scope, t.projects)]
 
 
 def user_conditions(where: Where, scope: Scope, users: Any = t.users) -> Conditions:
     """What UserWhere asks of rows of `users`."""
-    c = users.c
-    found: Conditions = [c.organization_id == scope.organization_id]
-    for name, value in _given(where).items():
-        match name:
-            case "id" | "email":
-                found.append(c[name] == value)
-            case "idIn":
-                found.append(one_of(c.id, value))
-            case "activated":
-                found.append(c.activated == value)
-            case "apiKey":
-                keys = t.api_keys.c
-                found.append(c.id.in_(select(keys.user_id).where(keys.key == value, keys.user_id == scope.user_id)))
-            case "organization":
-                inner = organization_conditions(value, scope)
-                found.append(c.organization_id.in_(select(t.organizations.c.id).where(*inner)))
-    return found
+    return [users.c.organization_id == scope.organization_id, *_asked(USER_ROWS, where, scope, users)]
 
 
 def organization_conditions(where: Where, scope: Scope) -> Conditions:
     """What OrganizationWhere asks of rows of `organizations`."""
-    c = t.organizations.c
-    found: Conditions = [c.id == scope.organization_id]
-    for name, value in _given(where).items():
-        match name:
-            case "id":
-                found.append(c.id == value)
-            case "email":
-                found.append(c.id.in_(_organizations_of({"email": value}, scope)))
-            case "user":
-                found.append(c.id.in_(_organizations_of(value, scope)))
-    return found
+    mine = t.organizations.c.id == scope.organization_id
+    return [mine, *_asked(ORGANIZATION_ROWS, where, scope, t.organizations)]
 
 
 def api_key_conditions(where: Where, scope: Scope) -> Conditions:
     """What ApiKeyWhere asks of rows of `api_keys`: of the user's own."""
-    c = t.api_keys.c
-    found: Conditions = [c.user_id == scope.user_id]
-    for name, value in _given(where).items():
-        if name == "user":
-            found.append(c.user_id.in_(_users(value, scope)))
-        else:
-            found.append(c[name] == value)
-    return found
+    return [t.api_keys.c.user_id == scope.user_id, *_asked(API_KEY_ROWS, where, scope, t.api_keys)]
 
 
 def notification_conditions(where: Where, scope: Scope) -> Conditions:
     """What NotificationWhere asks of rows of `notifications`: of the user's own."""
-    c = t.notifications.c
-    found: Conditions = [c.user_id == scope.user_id]
+    mine = t.notifications.c.user_id == scope.user_id
+    return [mine, *_asked(NOTIFICATION_ROWS, where, scope, t.notifications)]
+
+
+# -- rows ----------------------------------------------------------------------------------------------------------
+
+
+class Place(NamedTuple):
+    """Where conditions are made for: whose request, which rows, and the projects whose rows are seen."""
+
+    scope: Scope
+    table: Any
+    projects: Sequence[str]
+
+
+Operation = Callable[[ColumnElement[Any], Any], Condition]
+Row = tuple[str, Operation] | Callable[[Any, Place], Conditions]
+"""What a field of a filter asks: something of a column; or what a function makes of its value."""
+
+
+def _asked(rows: Mapping[str, Row], where: Where, scope: Scope, table: Any, projects: Sequence[str] = ()) -> Conditions:
+    """The conditions of all fields that are not null."""
+    place, found = Place(scope, table, projects), []
     for name, value in _given(where).items():
-        match name:
-            case "id":
-                found.append(c.id == value)
-            case "hasBeenSeen":
-                found.append(c.seen == value)
-            case "user":
-                found.append(c.user_id.in_(_users(value, scope)))
+        row = rows[name]
+        if isinstance(row, tuple):
+            column, operation = row
+            found.append(operation(table.c[column], value))
+        else:
+            found += row(value, place)
     return found
 
+
+def one_of(column: ColumnElement[Any], values: Sequence[object]) -> Condition:
+    """The column is one of the values. They travel as one parameter: thousands are not too many."""
+    return column.in_(select(_listed(values)))
+
+
+def _none_of(column: ColumnElement[Any], values: Sequence[object]) -> Condition:
+    return not_(one_of(column, values))
+
+
+def _at_day(column: ColumnElement[Any], value: str) -> Condition:
+    return column.between(*span(value))
+
+
+def _since(column: ColumnElement[Any], value: str) -> Condition:
+    return column >= span(value)[0]
+
+
+def _until(column: ColumnElement[Any], value: str) -> Condition:
+    return column <= span(value)[1]
+
+
+def _marks(*names: str) -> dict[str, Row]:
+    ends = (("Gte", ge), ("Lte", le))
+    return {f"{name}Mark{end}": (f"{name}_mark", operation) for name in names for end, operation in ends}
+
+
+def _moments(*names: str) -> dict[str, Row]:
+    ends = (("Gte", _since), ("Lte", _until))
+    return {f"{name}At{end}": (f"{name}_at", operation) for name in names for end, operation in ends}
+
+
+def _in_and_not(name: str, makes: Callable[[Any, Place], Condition]) -> dict[str, Row]:
+    """The two fields `In` and `NotIn`. What is nowhere, as without a step, is in none."""
+    return {
+        f"{name}In": lambda value, at: [makes(value, at)],
+        f"{name}NotIn": lambda value, at: [not_(func.coalesce(makes(value, at), literal(False)))],
+    }
+
+
+def _elsewhere(_: Any, __: Place) -> Conditions:
+    """Those who call know it, or it changes nothing."""
+    return []
+
+
+# -- projects, people ----------------------------------------------------------------------------------------------
+
+
+def _title(value: str, at: Place) -> Conditions:
+    if len(value) > MAX_PATTERN:
+        raise refused(f"`searchQuery` has at most {MAX_PATTERN:,} characters", argument="searchQuery")
+    return [or_(at.table.c.title.ilike(value), at.table.c.description.ilike(value))]
+
+
+def _own_key(value: str, at: Place) -> Conditions:
+    keys = t.api_keys.c
+    return [at.table.c.id.in_(select(keys.user_id).where(keys.key == value, keys.user_id == at.scope.user_id))]
+
+
+def _of_organization(value: Where, at: Place) -> Conditions:
+    wanted = select(t.organizations.c.id).where(*organization_conditions(value, at.scope))
+    return [at.table.c.organization_id.in_(wanted)]
+
+
+def _organization_of(value: Where, at: Place) -> Conditions:
+    rows = at.scope.alias(t.users)
+    return [at.table.c.id.in_(select(rows.c.organization_id).where(*user_conditions(value, at.scope, rows)))]
+
+
+def _of_user(value: Where, at: Place) -> Conditions:
+    return [at.table.c.user_id.in_(_users(value, at.scope))]
+
+
+PROJECT_ROWS: Mapping[str, Row] = {
+    "id": ("id", eq),
+    "organizationId": ("organization_id", eq),
+    "archived": ("archived", eq),
+    "searchQuery": _title,
+    "tagIds": lambda _, __: [false()],  # local projects have no tags
+    "starred": lambda value, _: [false() if value else true()],  # nor stars
+    "deleted": _elsewhere,
+    "shouldRelaunchKpiComputation": _elsewhere,
+    **_moments("created", "updated"),
+}
+USER_ROWS: Mapping[str, Row] = {
+    "id": ("id", eq),
+    "idIn": ("id", one_of),
+    "email": ("email", eq),
+    "activated": ("activated", eq),
+    "apiKey": _own_key,
+    "organization": _of_organization,
+}
+ORGANIZATION_ROWS: Mapping[str, Row] = {
+    "id": ("id", eq),
+    "email": lambda value, at: _organization_of({"email": value}, at),
+    "user": _organization_of,
+}
+API_KEY_ROWS: Mapping[str, Row] = {"id": ("id", eq), "key": ("key", eq), "user": _of_user}
+NOTIFICATION_ROWS: Mapping[str, Row] = {"id": ("id", eq), "hasBeenSeen": ("seen", eq), "user": _of_user}
+ISSUE_ROWS: Mapping[str, Row] = {"type": ("type", eq), "status": ("status", eq)}
 
 # -- labels --------------------------------------------------------------------------------------------------------
 
 
-def _own_label_conditions(where: Where, scope: Scope, labels: Any, projects: Sequence[str]) -> Conditions:
-    c = labels.c
-    found: Conditions = []
-    for name, value in _given(where).items():
-        match name:
-            case "id":
-                found.append(c.uid == value)
-            case "idIn":
-                found.append(one_of(c.uid, value))
-            case "typeIn":
-                found.append(one_of(c.label_type, value))
-            case "search":
-                if value:
-                    found.append(_search(value, scope, labels, projects))
-            case "authorIn":
-                found.append(c.author_id.in_(_named(value, scope)))
-            case "labelerIn" | "labelerNotIn":
-                found += [c.label_type != "REVIEW", _by(c.author_id, name, value, scope)]
-            case "reviewerIn" | "reviewerNotIn":
-                found += [c.label_type == "REVIEW", _by(c.author_id, name, value, scope)]
-            case "user":
-                if _given(value):
-                    found.append(c.author_id.in_(_users(value, scope)))
-            case "createdAt" | "createdAtGte" | "createdAtLte":
-                found.append(_moment(c.created_at, name, value))
-            case "consensusMarkGte" | "consensusMarkLte":
-                found.append(_bound(c.consensus_mark, name, value))
-            case "honeypotMarkGte" | "honeypotMarkLte":
-                found.append(_bound(c.honeypot_mark, name, value))
-            case _:
-                pass  # project and asset: those who call know them
-    return found
+def _label_author(value: Where, at: Place) -> Conditions:
+    return [at.table.c.author_id.in_(_users(value, at.scope))] if _given(value) else []
+
+
+def _label_search(value: str, at: Place) -> Conditions:
+    return [_search(value, at.scope, at.table, at.projects)] if value else []
+
+
+def _label_by(*, review: bool, others: bool) -> Row:
+    """Labels that are reviews, or no reviews, by one of these people, or by somebody else."""
+
+    def made(people: Sequence[str], at: Place) -> Conditions:
+        c = at.table.c
+        of_kind = c.label_type == "REVIEW" if review else c.label_type != "REVIEW"
+        return [of_kind, _by(c.author_id, people, at.scope, others=others)]
+
+    return made
+
+
+LABEL_ROWS: Mapping[str, Row] = {
+    "id": ("uid", eq),
+    "idIn": ("uid", one_of),
+    "typeIn": ("label_type", one_of),
+    "search": _label_search,
+    "user": _label_author,
+    "authorIn": lambda names, at: [at.table.c.author_id.in_(_named(names, at.scope))],
+    "labelerIn": _label_by(review=False, others=False),
+    "labelerNotIn": _label_by(review=False, others=True),
+    "reviewerIn": _label_by(review=True, others=False),
+    "reviewerNotIn": _label_by(review=True, others=True),
+    "createdAt": ("created_at", _at_day),
+    "project": _elsewhere,
+    "asset": _elsewhere,
+    **_moments("created"),
+    **_marks("consensus", "honeypot"),
+}
 
 
 def _search(source: str, scope: Scope, labels: Any, projects: Sequence[str]) -> Condition:
@@ -249,13 +324,13 @@ def _search(source: str, scope: Scope, labels: Any, projects: Sequence[str]) -> 
     return cast(Condition, condition)  # a text, which `where` takes as well
 
 
-def _by(author: ColumnElement[Any], name: str, people: Sequence[str], scope: Scope) -> Condition:
-    """The author is one of these people, or (`NotIn`) somebody else."""
+def _by(author: ColumnElement[Any], people: Sequence[str], scope: Scope, *, others: bool) -> Condition:
+    """The author is one of these people, or somebody else."""
     them = select(t.users.c.id).where(
         t.users.c.organization_id == scope.organization_id,
         or_(one_of(t.users.c.id, people), one_of(t.users.c.email, people)),
     )
-    return and_(author.is_not(None), author.not_in(them)) if name.endswith("NotIn") else author.in_(them)
+    return and_(author.is_not(None), author.not_in(them)) if others else author.in_(them)
 
 
 def _named(names: Sequence[str], scope: Scope) -> Any:
@@ -270,28 +345,20 @@ def _named(names: Sequence[str], scope: Scope) -> Any:
 # -- assets --------------------------------------------------------------------------------------------------------
 
 
-def _own_asset_conditions(where: Where, scope: Scope, assets: Any, projects: Sequence[str]) -> Conditions:
-    return [
-        condition
-        for name, value in _given(where).items()
-        if name != "project"
-        for condition in _ASSET_FILTERS[name](name, value, scope, assets, projects)
-    ]
-
-
-def _asset_label(_: str, where: Where, scope: Scope, assets: Any, projects: Sequence[str]) -> Conditions:
+def _asset_label(where: Where, at: Place) -> Conditions:
     """One label of the asset satisfies all that is asked of labels."""
+    scope, assets, projects = at
     given = {name: value for name, value in _given(where).items() if value != "" or name != "search"}
     if not given:
         return []
     labels = scope.alias(t.labels)
-    inner = _own_label_conditions(given, scope, labels, projects)
+    inner = _asked(LABEL_ROWS, given, scope, labels, projects)
     if "project" in given:
         inner.append(_in_projects(labels.c.project_id, project_ids(given["project"], scope)))
     if "asset" in given:
         rows, of = scope.alias(t.assets), given["asset"]
         within = _in_projects(rows.c.project_id, project_ids(of.get("project"), scope))
-        also = _own_asset_conditions(of, scope, rows, projects)
+        also = _asked(ASSET_ROWS, of, scope, rows, projects)
         inner.append(labels.c.asset_id.in_(select(rows.c.id).where(within, *also)))
     if "search" in given:  # found through the counts, once for all assets
         inner.append(_in_projects(labels.c.project_id, projects))
@@ -299,22 +366,21 @@ def _asset_label(_: str, where: Where, scope: Scope, assets: Any, projects: Sequ
     return [exists(select(literal_column("1")).where(labels.c.asset_id == assets.c.id, *inner))]
 
 
-def _asset_issue(_: str, where: Where, scope: Scope, assets: Any, __: Sequence[str]) -> Conditions:
+def _asset_issue(where: Where, at: Place) -> Conditions:
     """One issue of the asset is of this type and has this status."""
-    given = _given(where)
-    if not given:
+    if not _given(where):
         return []
-    issues = scope.alias(t.issues)
-    inner = [issues.c[name] == value for name, value in given.items()]
-    return [exists(select(literal_column("1")).where(issues.c.asset_id == assets.c.id, *inner))]
+    issues = at.scope.alias(t.issues)
+    inner = _asked(ISSUE_ROWS, where, at.scope, issues)
+    return [exists(select(literal_column("1")).where(issues.c.asset_id == at.table.c.id, *inner))]
 
 
-def _asset_metadata(_: str, where: object, __: Scope, assets: Any, ___: Sequence[str]) -> Conditions:
+def _asset_metadata(where: object, at: Place) -> Conditions:
     if not isinstance(where, Mapping):
         raise refused("`metadata` is an object: keys, and the values that assets must have under them")
     if len(where) > MAX_METADATA:
         raise refused(f"`metadata` has at most {MAX_METADATA} keys, and here are {len(where):,}")
-    return [_metadata(assets.c.json_metadata, str(key), value) for key, value in where.items() if value is not None]
+    return [_metadata(at.table.c.json_metadata, str(key), value) for key, value in where.items() if value is not None]
 
 
 def _metadata(metadata: ColumnElement[Any], key: str, value: object) -> Condition:
@@ -353,73 +419,62 @@ def _bad_metadata(key: str) -> Exception:
     return refused(f"the metadata filter `{key}` takes {what}", key=key)
 
 
-def _asset_external_id(name: str, values: Sequence[str], _: Scope, assets: Any, __: Sequence[str]) -> Conditions:
-    column = assets.c.external_id
-    if name == "externalIdStrictlyIn":
-        return [one_of(column, values)]
-    part = _listed(values)
-    return [exists(select(literal_column("1")).select_from(part.table).where(func.instr(column, part) > 0))]
+def _asset_parts(parts: Sequence[str], at: Place) -> Conditions:
+    """The external id contains one of these."""
+    if len(parts) > MAX_PARTS:
+        message = f"`externalIdIn` has at most {MAX_PARTS:,} entries, and here are {len(parts):,}"
+        raise refused(f"{message}; `externalIdStrictlyIn` takes more", argument="externalIdIn")
+    part = _listed(parts)
+    found = func.instr(at.table.c.external_id, part) > 0
+    return [exists(select(literal_column("1")).select_from(part.table).where(found))]
 
 
-def _asset_assignee(name: str, people: Sequence[str], scope: Scope, assets: Any, _: Sequence[str]) -> Conditions:
-    """Assigned to one of these people, or (`NotIn`) to somebody else."""
-    rows = scope.alias(t.assignees)
-    inner = (rows.c.asset_id == assets.c.id, _by(rows.c.user_id, name, people, scope))
-    return [exists(select(literal_column("1")).where(*inner))]
+def _asset_assignee(others: bool) -> Row:
+    """Assigned to one of these people, or to somebody else."""
+
+    def made(people: Sequence[str], at: Place) -> Conditions:
+        rows = at.scope.alias(t.assignees)
+        inner = (rows.c.asset_id == at.table.c.id, _by(rows.c.user_id, people, at.scope, others=others))
+        return [exists(select(literal_column("1")).where(*inner))]
+
+    return made
 
 
-def _asset_step(name: str, values: Sequence[Any], _: Scope, assets: Any, __: Sequence[str]) -> Conditions:
-    if name.startswith("stepIdAndStatus"):
-        pair = _listed(values)
-        pairs = select(*(func.json_extract(pair, f"$.{part}") for part in ("stepId", "status")))
-        return [_kept(tuple_(assets.c.step_id, assets.c.step_status).in_(pairs), name)]
-    return [_kept(one_of(assets.c["step_id" if name.startswith("stepId") else "step_status"], values), name)]
+def _step_and_status(values: Sequence[Any], at: Place) -> Condition:
+    pair = _listed(values)
+    pairs = select(*(func.json_extract(pair, f"$.{part}") for part in ("stepId", "status")))
+    return tuple_(at.table.c.step_id, at.table.c.step_status).in_(pairs)
 
 
-def _asset_group(name: str, values: Sequence[str], _: Scope, assets: Any, __: Sequence[str]) -> Conditions:
+def _group(values: Sequence[str], at: Place) -> Condition:
+    groups = t.step_groups.c
     of_groups = (
-        select(t.steps.c.id)
-        .join(t.step_groups, t.step_groups.c.id == t.steps.c.group_id)
-        .where(one_of(t.step_groups.c.name, values))
+        select(t.steps.c.id).join(t.step_groups, groups.id == t.steps.c.group_id).where(one_of(groups.name, values))
     )
-    return [_kept(assets.c.step_id.in_(of_groups), name)]
+    return cast(Condition, at.table.c.step_id.in_(of_groups))
 
 
-def _kept(condition: Condition, name: str) -> Condition:
-    """The condition, or for `NotIn` its opposite, which holds too where there is no step."""
-    return not_(func.coalesce(condition, literal(False))) if name.endswith("NotIn") else condition
-
-
-def _asset_column(column: str) -> Callable[..., Conditions]:
-    return lambda name, value, scope, assets, projects: [assets.c[column] == value]
-
-
-def _asset_bound(column: str) -> Callable[..., Conditions]:
-    return lambda name, value, scope, assets, projects: [_bound(assets.c[column], name, value)]
-
-
-def _asset_moment(column: str) -> Callable[..., Conditions]:
-    return lambda name, value, scope, assets, projects: [_moment(assets.c[column], name, value)]
-
-
-_ASSET_FILTERS: dict[str, Callable[..., Conditions]] = {
-    "id": _asset_column("uid"),
-    "idIn": lambda name, value, scope, assets, projects: [one_of(assets.c.uid, value)],
-    "idNotIn": lambda name, value, scope, assets, projects: [not_(one_of(assets.c.uid, value))],
-    "externalIdStrictlyIn": _asset_external_id,
-    "externalIdIn": _asset_external_id,
-    "statusIn": lambda name, value, scope, assets, projects: [one_of(assets.c.status, value)],
-    "skipped": _asset_column("skipped"),
+ASSET_ROWS: Mapping[str, Row] = {
+    "id": ("uid", eq),
+    "idIn": ("uid", one_of),
+    "idNotIn": ("uid", _none_of),
+    "externalIdStrictlyIn": ("external_id", one_of),
+    "externalIdIn": _asset_parts,
+    "statusIn": ("status", one_of),
+    "skipped": ("skipped", eq),
     "metadata": _asset_metadata,
-    "assigneeIn": _asset_assignee,
-    "assigneeNotIn": _asset_assignee,
+    "assigneeIn": _asset_assignee(False),
+    "assigneeNotIn": _asset_assignee(True),
     "label": _asset_label,
     "issue": _asset_issue,
-    **{f"{mark}Mark{end}": _asset_bound(f"{mark}_mark") for mark in ("consensus", "honeypot", "inference") for end in ("Gte", "Lte")},
-    **{f"{when}At{end}": _asset_moment(f"{when}_at") for when in ("created", "updated") for end in ("Gte", "Lte")},
-    **{f"{what}{end}": _asset_step for what in ("stepId", "stepStatus", "stepIdAndStatus") for end in ("In", "NotIn")},
-    **{f"groupName{end}": _asset_group for end in ("In", "NotIn")},
-}  # fmt: skip
+    "project": _elsewhere,
+    **_marks("consensus", "honeypot", "inference"),
+    **_moments("created", "updated"),
+    **_in_and_not("stepId", lambda values, at: one_of(at.table.c.step_id, values)),
+    **_in_and_not("stepStatus", lambda values, at: one_of(at.table.c.step_status, values)),
+    **_in_and_not("stepIdAndStatus", _step_and_status),
+    **_in_and_not("groupName", _group),
+}
 
 # -- parts of conditions -------------------------------------------------------------------------------------------
 
@@ -435,27 +490,9 @@ def _in_projects(column: ColumnElement[Any], projects: Sequence[str]) -> Conditi
     return one_of(column, projects) if projects else false()
 
 
-def _moment(column: ColumnElement[Any], name: str, value: str) -> Condition:
-    first, last = span(value)
-    if name.endswith("Gte"):
-        return column >= first
-    if name.endswith("Lte"):
-        return column <= last
-    return column.between(first, last)
-
-
-def _bound(column: ColumnElement[Any], name: str, value: float) -> Condition:
-    return column >= value if name.endswith("Gte") else column <= value
-
-
 def _listed(values: Sequence[object]) -> Any:
     return func.json_each(json.dumps(list(values))).table_valued("value").c.value
 
 
 def _users(where: Where, scope: Scope) -> Any:
     return select(t.users.c.id).where(*user_conditions(where, scope))
-
-
-def _organizations_of(where: Where, scope: Scope) -> Any:
-    rows = scope.alias(t.users)
-    return select(rows.c.organization_id).where(*user_conditions(where, scope, rows))

@@ -10,6 +10,7 @@ from sqlalchemy import delete, insert, select, update
 from kili_query.errors import DataError
 from kili_query.model.decoding import decode_json, encode_json
 from kili_query.server import tables as t
+from kili_query.server.bodies import too_many_values
 from kili_query.server.filters import Scope, asset_conditions, one_of, project_ids
 from kili_query.server.kinds import FINISHED
 from kili_query.server.moments import now
@@ -39,7 +40,7 @@ def append_many_assets(scope: Scope, arguments: Arguments) -> Written:
     for i in range(number):
         entry = {name: value[i] for name, value in data.items()}
         uid = entry.get("idArray") or new_id()
-        if rows.owner(t.assets, uid) is not None:
+        if rows.has_asset(uid):
             raise refused(f"there is an asset `{uid}` already", index=i, id=uid)
         values = {
             "content": entry.get("contentArray", ""),
@@ -176,7 +177,7 @@ def _metadata(text: str, index: int) -> str:
     GraphQLError: the text is not that of a JSON object.
     """
     try:
-        if isinstance(decode_json(text or "{}"), dict):
+        if not too_many_values(text) and isinstance(decode_json(text or "{}"), dict):
             return text or "{}"
     except DataError:
         pass

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, Table, func, literal, select, text
+from sqlalchemy import ColumnElement, Select, Table, Text, cast, func, literal, select, text
 
 from kili_query.model.decoding import decode_json
 from kili_query.server import tables as t
@@ -33,8 +33,8 @@ def _address(reader: Reader, content: str | None) -> str | None:
     return reader.address(content) if content else content
 
 
-def _response_address(reader: Reader, label_id: str) -> str | None:
-    return reader.response_address(label_id) if reader.response_address else None
+def _response_address(reader: Reader, name: str) -> str | None:
+    return reader.response_address(name) if reader.response_address else None
 
 
 def _response(reader: Reader, text: str) -> str | None:
@@ -218,7 +218,7 @@ _labels = _kind(
         "author": One(t.labels.c.author_id, "User"),
         "labelOf": One(t.labels.c.asset_id, "Asset"),
         "jsonResponse": Column(_one_row(t.responses.c.json, t.responses.c.label_id == t.labels.c.id), _response),
-        "jsonResponseUrl": Column(t.labels.c.uid, _response_address),
+        "jsonResponseUrl": Column(cast(t.labels.c.id, Text) + "/" + t.labels.c.uid, _response_address),
         "annotations": Column(_one_row(t.responses.c.annotations, t.responses.c.label_id == t.labels.c.id), _annotations),
     },
     t.labels.c.created_at, t.labels.c.id,

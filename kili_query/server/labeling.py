@@ -14,6 +14,7 @@ from kili_query.model.decoding import decode_json, encode_json
 from kili_query.model.kili import CONVERSATIONS, AssetStatus, LabelType
 from kili_query.model.ontology import Ontology
 from kili_query.server import tables as t
+from kili_query.server.bodies import MAX_VALUES, too_many_values
 from kili_query.server.filters import Scope, asset_conditions, label_conditions, one_of
 from kili_query.server.kinds import FINISHED
 from kili_query.server.moments import now
@@ -170,6 +171,8 @@ def _reopen(scope: Scope, assets: Sequence[int]) -> None:
 
 
 def _counted(response: str, ontology: Ontology, position: int) -> Counts:
+    if too_many_values(response):
+        raise refused(f"label {position}: `jsonResponse` has at most {MAX_VALUES:,} values", index=position)
     try:
         return count_categories(response, ontology)
     except DataError as error:

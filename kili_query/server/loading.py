@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from math import isfinite
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid5
@@ -24,11 +25,11 @@ from kili_query.server import tables as t
 from kili_query.server.media import Media
 from kili_query.server.moments import moment, now
 from kili_query.server.people import People
-from kili_query.server.rows import Rows, settle_project
+from kili_query.server.rows import Held, Rows, settle_project
 from kili_query.server.store import FILES, Account, Store, new_id
 
 MAX_NAMED = 20
-"""How many unreadable labels are named; all are counted."""
+"""How many unreadable labels, and how many changes, are named; all are counted."""
 
 Interface = str | os.PathLike[str] | Mapping[str, object]
 
@@ -43,6 +44,12 @@ class Loaded:
     unreadable: int = 0
     problems: list[DataError] = field(default_factory=list)
     """The first of the labels and records that were left out."""
+    copies: int = 0
+    """Labels that an asset has once more, under the same id and with the same answers: they are kept once."""
+    changed: int = 0
+    """What is kept in another way than the export has it: with a new id, or in an asset that was there already."""
+    changes: list[str] = field(default_factory=list)
+    """The first of these, in words."""
     already: bool = False
     """True if the project was there from an earlier loading of the same export."""
 
@@ -51,6 +58,12 @@ class Loaded:
         self.unreadable += 1
         if len(self.problems) < MAX_NAMED:
             self.problems.append(problem)
+
+    def tell(self, change: str) -> None:
+        """Count what is kept in another way, and keep it to be named."""
+        self.changed += 1
+        if len(self.changes) < MAX_NAMED:
+            self.changes.append(change)
 
 
 def read_interface(interface: Interface, input_type: str | None = None) -> tuple[str, Ontology]:
@@ -161,7 +174,7 @@ class _Loading:
         """The asset and the labels of a record."""
         labels = list(labels_of(record, types=None, where=where))
         try:
-            asset = self._asset(record, labels)
+            asset = self._asset(record, labels, where)
         except UnicodeError:
             self.done.report(DataError("the asset holds half a surrogate pair, which cannot be kept", where=where))
             return
@@ -184,26 +197,46 @@ class _Loading:
             of_project = t.projects.c.id == self._project_id
             self._connection.execute(update(t.projects).where(of_project).values(workflow_version=version))
 
-    def _asset(self, record: Mapping[str, Any], labels: list[Label]) -> int:
+    def _asset(self, record: Mapping[str, Any], labels: list[Label], where: str) -> int:
         bare = not any(key in record for key in (*LABEL_KEYS, "label"))
         own: Any = (record.get("labelOf") or {"id": record.get("assetId")}) if bare else record
         own = own if isinstance(own, Mapping) else {}
-        uid, external_id = _text(own.get("id")), _text(own.get("externalId"))
-        known = None
-        if uid:
-            known = self._rows.asset("uid", uid) or self._rows.asset("uid", self._name(uid))
-        elif external_id:
-            known = self._rows.asset("external_id", external_id)
-        if known is not None:
-            return known
+        given, external_id = _text(own.get("id")), _text(own.get("externalId"))
+        told = self._name(f"{given} {external_id} {_as_text(own.get('content'))}")
+        others = False
+        for known in self._there(given, told, external_id):
+            if self._same(known, external_id, own):
+                if not bare:
+                    called = external_id or given
+                    self.done.tell(f"{where}: the asset `{called}` is there already; its labels are added to it")
+                return known
+            others = True
         self._positions += 1
-        if uid is None:
-            uid = self._name(f"asset {self._positions}")
-        elif self._rows.owner(t.assets, uid) is not None:
+        uid = given or self._name(f"asset {self._positions}")
+        if others:  # of this export
+            uid = told
+            self.done.tell(
+                f"{where}: another asset is called `{given or external_id}`, too; this one has the new id `{uid}`"
+            )
+        elif self._rows.has_asset(uid):
             uid = self._name(uid)  # another project has an asset of this id: the same export was loaded twice
-        key = self._rows.add_asset(uid, external_id or uid, self._asset_values(own, labels))
+        key = self._rows.add_asset(uid, external_id or given or uid, self._asset_values(own, labels))
         self.done.assets += 1
         return key
+
+    def _there(self, uid: str | None, told: str, external_id: str | None) -> Iterator[int]:
+        """Assets of the project that are called like one of a record: by id, or by external id if it has none."""
+        for name in (uid, self._name(uid), told) if uid else (told,):
+            if (key := self._rows.asset("uid", name)) is not None:
+                yield key
+        if not uid and external_id and (key := self._rows.asset("external_id", external_id)) is not None:
+            yield key
+
+    def _same(self, known: int, external_id: str | None, own: Mapping[str, Any]) -> bool:
+        """Whether nothing tells a record apart from an asset that is there: neither external id nor content."""
+        called, stored = self._rows.asset_values(known)
+        content = _as_text(own.get("content"))
+        return external_id in (None, called) and (not content or not stored or self._media.same(stored, content))
 
     def _asset_values(self, own: Mapping[str, Any], labels: list[Label]) -> dict[str, Any]:
         created = self._moment(own.get("createdAt"))
@@ -218,7 +251,7 @@ class _Loading:
             "resolution": _as_json(own.get("resolution")),
             "page_resolutions": _as_json(own.get("pageResolutions")),
             "geospatial_export_metadata": _as_text(own.get("geospatialExportMetadata") or None),
-            "priority": int(_number(own.get("priority")) or 0),
+            "priority": _whole(own.get("priority")) or 0,
             "status": own["status"] if own.get("status") in ASSET_STATUSES else _status(labels),
         }
         values |= {name: _number(own.get(key)) for key, name in _MARKS.items()} | {
@@ -242,14 +275,17 @@ class _Loading:
             label = replace(label, response=from_annotations(annotations), problem=None)
         counts = count_label(label, self._ontology)
         self._positions += 1
-        uid = _text(record.get("id")) if label.key or "labelOf" in record or "assetId" in record else None
-        owner = self._rows.owner(t.labels, uid) if uid else None
-        uid = uid or self._name(f"label {self._positions}")
-        if owner == self._project_id:
-            return  # the same label once more
-        if owner is not None:
-            uid = self._name(uid)
+        given = _text(record.get("id")) if label.key or "labelOf" in record or "assetId" in record else None
         kind = label.label_type if label.label_type in LABEL_TYPES else "DEFAULT"
+        response = _response(label.response)
+        uid = self._label_id(given, Held(self._project_id, asset, kind, response), label)
+        if uid is None:
+            self.done.copies += 1
+            return
+        if label.label_type not in (None, kind):
+            self.done.tell(
+                f"{label.where}: {label.name}: the label type `{label.label_type}` is unknown; it is `{kind}` here"
+            )
         author = self._people.author(record.get("author"))
         if author and self._roles.get(author) != "ADMIN":
             self._roles[author] = "REVIEWER" if kind == "REVIEW" else self._roles.get(author, "LABELER")
@@ -268,15 +304,32 @@ class _Loading:
             "skipped": record.get("skipped") is True,
             "is_sent_back_to_queue": record.get("isSentBackToQueue") is True,
         }
-        if (total := _number(record.get("numberOfAnnotations"))) is not None:
-            values["number_of_annotations"] = int(total)
+        if (total := _whole(record.get("numberOfAnnotations"))) is not None:
+            values["number_of_annotations"] = total
         values |= {name: _number(record.get(key)) for key, name in _MARKS.items()}
         values |= {name: record[key] for key, name in _LABEL_FLAGS.items() if isinstance(record.get(key), bool)}
-        response = _response(label.response)
         if self._converses and not annotations:
             annotations = to_annotations(decode_json(response), uid, by_level=label.by_level)
         self._rows.add_label(uid, asset, values, response, counts, _as_text(annotations or None))
         self.done.labels += 1
+
+    def _label_id(self, given: str | None, label: Held, of: Label) -> str | None:
+        """The id that a label gets: its own, if it is free; None if its asset has the same label already."""
+        if given is None:
+            return self._name(f"label {self._positions}")
+        taken = False
+        for uid in (given, self._name(given), self._name(f"{given} {label.asset} {label.label_type} {label.response}")):
+            there = self._rows.label(uid)
+            if there is None:
+                if taken:
+                    self.done.tell(
+                        f"{of.where}: {of.name}: another label has the id `{given}`, too; this one is `{uid}`"
+                    )
+                return uid
+            if there == label:
+                break
+            taken = taken or there.project_id == self._project_id
+        return None
 
     def _step(self, name: str, group: str | None, kind: str | None) -> str:
         """The id of a step, which is made where it is first met."""
@@ -331,12 +384,12 @@ def _status(labels: list[Label]) -> str:
 
 
 def _text(value: object) -> str | None:
-    return value if isinstance(value, str) and value else None
+    return _whole_text(value) if isinstance(value, str) and value else None
 
 
 def _as_text(value: object) -> str | None:
     """A text as it is, anything else as JSON text, null as null."""
-    return value if value is None or isinstance(value, str) else encode_json(value).decode()
+    return value if value is None else _whole_text(value) if isinstance(value, str) else _json(value)
 
 
 def _as_json(value: object) -> str | None:
@@ -349,10 +402,34 @@ def _as_json(value: object) -> str | None:
     return encode_json(value).decode() if value and isinstance(value, (list, dict)) else None
 
 
+def _json(value: object) -> str:
+    """A JSON text. Halves of surrogate pairs are escaped in it, as no database keeps them otherwise."""
+    return encode_json(value).decode()
+
+
+def _whole_text(text: str) -> str:
+    """A text that a database keeps: halves of surrogate pairs are the sign for what cannot be read."""
+    try:
+        text.encode()
+        return text
+    except UnicodeEncodeError:
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
 def _number(value: object) -> float | None:
-    """A number as columns have them; None for all else, and for what is too large, infinite or NaN."""
-    known = isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < 1 << 63
-    return float(value) if known else None  # type: ignore[arg-type]
+    """A number that a database keeps, and an answer can tell; others are none."""
+    if not isinstance(value, (int, float)) or isinstance(value, bool):
+        return None
+    try:
+        return float(value) if isfinite(value) else None
+    except OverflowError:
+        return None
+
+
+def _whole(value: object) -> int | None:
+    """A whole number of the size that the schema has, or the nearest."""
+    number = _number(value)
+    return None if number is None else int(max(-(2.0**31), min(number, 2.0**31 - 1)))
 
 
 def _metadata(value: object) -> str:
@@ -362,21 +439,15 @@ def _metadata(value: object) -> str:
             decode_json(value)
             return value
         except DataError:
-            return encode_json(value).decode() if value.strip() else "{}"
-    return encode_json(value or {}).decode()
+            return _json(value) if value.strip() else "{}"
+    return _json(value or {})
 
 
 def _response(value: object) -> str:
     """The answers of a label as JSON text, never blank."""
-    if isinstance(value, str) and value.strip() in ("", "null"):
-        return "{}"
     if isinstance(value, str):
-        try:
-            value.encode()
-        except UnicodeError:  # half a surrogate pair that stands there itself; as an escape it can be kept
-            return encode_json(decode_json(value)).decode()
-        return value
-    return "{}" if value is None else encode_json(value).decode()
+        return _whole_text(value) if value.strip() not in ("", "null") else "{}"
+    return "{}" if value is None else _json(value)
 
 
 def _annotations(record: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
-import errno
 import os
-import socket as sockets
 import tempfile
-import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 from sqlalchemy import func, select
 
-from kili_query.errors import DataError
 from kili_query.server import tables as t
 from kili_query.server.app import Api
+from kili_query.server.budget import MAX_BYTES, MAX_ROWS
 from kili_query.server.loading import Interface, Loaded, load
 from kili_query.server.store import Account, Store
 
@@ -35,8 +31,11 @@ class LocalKili:
     ----------
     data_dir: the folder that keeps the data; without one they are gone at the end.
     host, port: where it listens; port 0 takes a free one.
+    hosts: names beside `host` and `localhost` by which requests may call the server; `*` for all names. Others are
+        refused, since a page of the web can have its own name point to this machine.
     socket: False for no port at all: what asks goes through `transport` or `app`.
     response_urls: contents of labels are served behind addresses (`jsonResponseUrl`), as Kili does for large ones.
+    max_rows, max_bytes: what an answer may have, over all its levels; one that would have more is an error.
 
     Raises
     ------
@@ -53,14 +52,19 @@ class LocalKili:
         *,
         host: str = "127.0.0.1",
         port: int = 0,
+        hosts: Sequence[str] = (),
         socket: bool = True,
         response_urls: bool = False,
+        max_rows: int = MAX_ROWS,
+        max_bytes: int = MAX_BYTES,
     ) -> None:
         self._data_dir = None if data_dir is None else Path(data_dir)
         self._host = host
         self._port = port
+        self._hosts = hosts
         self._socket = socket
         self._response_urls = response_urls
+        self._budget = {"max_rows": max_rows, "max_bytes": max_bytes}
         self._closing: list[Callable[[], object]] = []
         self._store: Store | None = None
         self._transport: LocalTransport | None = None
@@ -97,8 +101,11 @@ class LocalKili:
         self.stop()
 
     def _start(self) -> None:
-        listening = _listening(self._host, self._port) if self._socket else None
-        if listening:
+        listening = None
+        if self._socket:
+            from kili_query.server.port import listening_socket, serve
+
+            listening = listening_socket(self._host, self._port)
             self._closing.append(listening.close)
         folder = self._data_dir
         if folder is None:
@@ -108,7 +115,7 @@ class LocalKili:
         self._store = Store(folder, durable=self._data_dir is not None)
         self._closing.append(self._store.close)
         self.api_key = self._store.first_key(EMAIL, ORGANIZATION)
-        api = Api(self._store, response_urls=self._response_urls)
+        api = Api(self._store, response_urls=self._response_urls, **self._budget)
         self._closing.append(api.close)
         self.app = api.app
         self.url = "http://local.kili.invalid"
@@ -116,7 +123,7 @@ class LocalKili:
             host, port = listening.getsockname()[:2]
             shown = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
             self.url = f"http://[{shown}]:{port}" if ":" in shown else f"http://{shown}:{port}"
-            self._closing.append(_serve(api.app, listening))
+            self._closing.append(serve(api.for_hosts((self._host, *self._hosts)), listening))
 
     # -- what it has -----------------------------------------------------------------------------------------------
 
@@ -204,46 +211,3 @@ class LocalKili:
         if account is None:
             raise ValueError("the key is not known here")
         return account
-
-
-def _listening(host: str, port: int) -> sockets.socket:
-    """A socket that listens.
-
-    Raises
-    ------
-    DataError: the port is in use or forbidden, or the host is none of this machine.
-    """
-    family = sockets.AF_INET6 if ":" in host else sockets.AF_INET
-    # asyncio sends small answers at once only over sockets that say they are TCP; others wait 40 ms for the client
-    listening = sockets.socket(family, sockets.SOCK_STREAM, sockets.IPPROTO_TCP)
-    try:
-        if os.name != "nt":  # there it would let two servers share a port
-            listening.setsockopt(sockets.SOL_SOCKET, sockets.SO_REUSEADDR, 1)
-        listening.bind((host, port))
-        listening.listen(128)
-    except (OSError, OverflowError) as error:
-        listening.close()
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        no_host = isinstance(error, sockets.gaierror) or getattr(error, "errno", 0) == errno.EADDRNOTAVAIL
-        works = "127.0.0.1 works" if no_host else "another port, or port 0 for a free one, works"
-        message = f"cannot listen there: {reason}; {works}"
-        raise DataError(message, code="KQ503", where=f"{host}:{port}") from None
-    return listening
-
-
-def _serve(app: Any, listening: sockets.socket) -> Callable[[], object]:
-    """Serve an application from a thread with a loop of its own; gives what ends it."""
-    import uvicorn
-
-    config = uvicorn.Config(
-        app, http="httptools", ws="none", lifespan="off", log_config=None, access_log=False, timeout_graceful_shutdown=1
-    )
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=lambda: asyncio.run(server.serve([listening])), name="local-kili", daemon=True)
-    thread.start()
-
-    def stop() -> None:
-        server.should_exit = True
-        thread.join()
-
-    return stop

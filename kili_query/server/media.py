@@ -47,11 +47,11 @@ class Media:
         if file is None:
             return content
         name, file_id = PurePosixPath(content).name, secrets.token_urlsafe(24)
-        self._folder.mkdir(exist_ok=True)
+        self._folder.mkdir(mode=0o700, exist_ok=True)
         path = self._folder / file_id
         self._written.append(path)
         try:
-            with file, path.open("wb") as copy:
+            with file, open(path, "wb", opener=private) as copy:
                 shutil.copyfileobj(file, copy)
         except (OSError, EOFError, zlib.error, zipfile.BadZipFile) as error:
             reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
@@ -60,6 +60,13 @@ class Media:
         row = {"id": file_id, "project_id": self._project_id, "content_type": kind, "name": name}
         self._connection.execute(insert(t.files), row)
         return STORED + file_id
+
+    def same(self, stored: str, content: str) -> bool:
+        """Whether a content of the export is what an asset has; of a file that was copied the name is known."""
+        if not stored.startswith(STORED):
+            return stored == content
+        name = self._connection.scalar(select(t.files.c.name).where(t.files.c.id == stored.removeprefix(STORED)))
+        return bool(name == PurePosixPath(content).name)
 
     def close(self, *, discard: bool = False) -> None:
         """Leave the export; with `discard`, remove what was copied."""
@@ -79,6 +86,11 @@ class Media:
         except (KeyError, OSError, ValueError, RuntimeError, zipfile.BadZipFile):  # no such file, or none to be read
             pass
         return None
+
+
+def private(path: str, flags: int) -> int:
+    """Opens a file for its owner alone, if it makes one: an `opener` for `open`."""
+    return os.open(path, flags, 0o600)
 
 
 def remove_strays(connection: Connection, folder: Path) -> None:

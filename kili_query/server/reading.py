@@ -11,12 +11,14 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from hashlib import sha256
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 from sqlalchemy import Boolean, ColumnElement, Connection, Select, Table, bindparam, func, null, select
 from sqlalchemy.dialects.sqlite import dialect
 
 from kili_query.model.decoding import decode_json
+from kili_query.server.budget import Budget, Row, Times
 from kili_query.server.filters import Scope, Where
 from kili_query.server.rows import driver
 
@@ -27,6 +29,9 @@ KEYS_AHEAD = 5_000
 
 MOST_REMEMBERED = 100
 """Lists, and meanings of project filters, that are remembered."""
+
+
+_ONCE: Times = {}
 
 
 class Pick(NamedTuple):
@@ -46,7 +51,9 @@ class Reader(Scope):
     address: Callable[[str], str] = str
     """The address of a stored file by its mark in the database."""
     response_address: Callable[[str], str] | None = None
-    """The address of a label's content by the label's id, if contents are served there."""
+    """The address of a label's content by the label's key and id, if contents are served there."""
+    budget: Budget = field(default_factory=Budget)
+    """How much the answer may hold."""
     lists: dict[bytes, Keys] = field(default_factory=dict)
     """The keys of the lists that were read, by what they are of and what their filters say."""
 
@@ -96,7 +103,7 @@ class Column:
     expression: ColumnElement[Any]
     shape: Callable[[Reader, Any], Any] | None = None
 
-    def finish(self, reader: Reader, pick: Pick, records: list[Record]) -> None:
+    def finish(self, reader: Reader, pick: Pick, records: list[Record], often: Sequence[int]) -> None:
         """Put the values into shape."""
         key, shape = pick.key, self.shape
         if shape:
@@ -114,13 +121,17 @@ class Embedded:
 
     expression: ColumnElement[Any]
 
-    def finish(self, reader: Reader, pick: Pick, records: list[Record]) -> None:
+    def finish(self, reader: Reader, pick: Pick, records: list[Record], often: Sequence[int]) -> None:
         """Decode, and keep what is asked for."""
         key, names = pick.key, [(below.key, below.name) for below in pick.below]
-        for record in records:
+        for record, times in zip(records, often, strict=True):
             if record[key] is not None:
                 value = decode_json(record[key])
-                record[key] = [_kept(item, names) for item in value] if isinstance(value, list) else _kept(value, names)
+                items: list[Any] = value if isinstance(value, list) else [value]
+                for item in items:
+                    reader.budget.spend_values((item.get(name) for _, name in names), times)
+                kept = [_kept(item, names) for item in items]
+                record[key] = kept if isinstance(value, list) else kept[0]
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -130,10 +141,11 @@ class One:
     expression: ColumnElement[Any]
     kind: str
 
-    def finish(self, reader: Reader, pick: Pick, records: list[Record]) -> None:
+    def finish(self, reader: Reader, pick: Pick, records: list[Record], often: Sequence[int]) -> None:
         """Read the rows, each once."""
-        key, wanted = pick.key, {record[pick.key] for record in records} - {None}
-        found = dict(by_keys(reader, self.kind, pick.below, list(wanted)))
+        key, times = pick.key, _summed(records, pick.key, often)
+        times.pop(None, None)
+        found = dict(by_keys(reader, self.kind, pick.below, list(times), times))
         for record in records:
             record[key] = found.get(record[key])
 
@@ -148,11 +160,13 @@ class Many:
     narrow: Callable[[Select[Any]], Select[Any]] = lambda query: query
     single: bool = False
 
-    def finish(self, reader: Reader, pick: Pick, records: list[Record]) -> None:
+    def finish(self, reader: Reader, pick: Pick, records: list[Record], often: Sequence[int]) -> None:
         """Read the rows of all records at once, and hand them out."""
         key, kind = pick.key, reader.types[self.kind]
-        found: dict[Any, list[Record]] = {record[key]: [] for record in records}
-        for owner, row in _shaped(reader, kind, pick.below, _pointing(self, kind, pick.below).run(reader, list(found))):
+        times = _summed(records, key, often)
+        found: dict[Any, list[Record]] = {owner: [] for owner in times}
+        rows = _pointing(self, kind, pick.below).run(reader, list(found))
+        for owner, row in _shaped(reader, kind, pick.below, rows, times):
             found[owner].append(row)
         for record in records:
             mine = found[record[key]]
@@ -186,8 +200,7 @@ def page(
     kind = reader.types[name]
     if not skip:
         query = _columns(kind, picks).where(*conditions(where, reader)).order_by(*kind.order).limit(first)
-        rows = reader.connection.execute(query).all()
-        return [record for _, record in _shaped(reader, kind, picks, rows)]
+        return [record for _, record in _shaped(reader, kind, picks, reader.connection.execute(query))]
     # graphql-core says `Undefined` where a variable inside a JSON value is not given
     asked = sha256(json.dumps([name, where], sort_keys=True, default=repr).encode()).digest()
     listed = reader.lists.get(asked)
@@ -202,25 +215,40 @@ def page(
     return [found[key] for key in keys]
 
 
-def by_keys(reader: Reader, name: str, picks: tuple[Pick, ...], keys: Sequence[Any]) -> list[tuple[Any, Record]]:
-    """The rows with these keys, each with its key, in no order."""
+def by_keys(
+    reader: Reader, name: str, picks: tuple[Pick, ...], keys: Sequence[Any], times: Times = _ONCE
+) -> list[tuple[Any, Record]]:
+    """The rows with these keys, each with its key, in no order; `times` says how often the answer will have them."""
     kind = reader.types[name]
-    return _shaped(reader, kind, picks, _with_keys(kind, picks).run(reader, keys))
+    return _shaped(reader, kind, picks, _with_keys(kind, picks).run(reader, keys), times)
 
 
 def how_many(reader: Reader, name: str, conditions: Iterable[ColumnElement[bool]]) -> int:
     """The number of rows that satisfy conditions."""
+    reader.budget.spend(1, 0)
     query = select(func.count()).select_from(reader.types[name].table).where(*conditions)
     return reader.connection.scalar(query) or 0
 
 
-def _shaped(reader: Reader, kind: Kind, picks: tuple[Pick, ...], rows: Sequence[Any]) -> list[tuple[Any, Record]]:
-    """Rows as the answer has them; each after the value of its last column, which is not for the answer."""
+def _shaped(
+    reader: Reader, kind: Kind, picks: tuple[Pick, ...], read: Iterable[Row], times: Times = _ONCE
+) -> list[tuple[Any, Record]]:
+    """Rows as the answer has them, within its budget; each after the value of its last column, which is not for it."""
+    rows = reader.budget.taken(read, times, _widening(picks))
     names = [pick.key for pick in picks]
     records = [dict(zip(names, row)) for row in rows]  # noqa: B905 - the row is longer by one
+    often = [times.get(row[-1], 1) for row in rows]
     for pick in picks:
-        kind.fields[pick.name].finish(reader, pick, records)
+        kind.fields[pick.name].finish(reader, pick, records, often)
     return [(row[-1], record) for row, record in zip(rows, records, strict=True)]
+
+
+def _summed(records: list[Record], key: str, often: Sequence[int]) -> dict[Any, int]:
+    """How often the answer has what stands under a key."""
+    found: dict[Any, int] = {}
+    for record, times in zip(records, often, strict=True):
+        found[record[key]] = found.get(record[key], 0) + times
+    return found
 
 
 class _Statement(NamedTuple):
@@ -236,10 +264,10 @@ class _Statement(NamedTuple):
         compiled = query.compile(dialect=_DIALECT, compile_kwargs={"render_postcompile": True})
         return cls(str(compiled), compiled.positiontup or (), compiled.params)
 
-    def run(self, reader: Reader, keys: Sequence[Any]) -> list[Any]:
-        """The rows that it finds."""
+    def run(self, reader: Reader, keys: Sequence[Any]) -> Iterable[Row]:
+        """The rows that it finds, as they are found."""
         given = {**self.given, "keys": json.dumps(keys)}
-        return driver(reader.connection).execute(self.sql, [given[name] for name in self.names]).fetchall()
+        return driver(reader.connection).execute(self.sql, [given[name] for name in self.names])
 
 
 _DIALECT = dialect(paramstyle="qmark")
@@ -249,7 +277,7 @@ _DIALECT = dialect(paramstyle="qmark")
 
 @lru_cache(maxsize=512)
 def _columns(kind: Kind, picks: tuple[Pick, ...], also: ColumnElement[Any] | None = None) -> Select[Any]:
-    columns = [kind.fields[pick.name].expression.label(f"c{i}") for i, pick in enumerate(picks)]
+    columns = [kind.fields[name].expression.label(f"c{i}") for i, name in enumerate(_names(picks))]
     return select(*columns, (null() if also is None else also).label("also")).select_from(kind.table)
 
 
@@ -263,6 +291,21 @@ def _pointing(field: Many, kind: Kind, picks: tuple[Pick, ...]) -> _Statement:
     return _Statement.of(
         field.narrow(_columns(kind, picks, field.by).where(field.by.in_(_keys()))).order_by(*kind.order)
     )
+
+
+def _names(picks: tuple[Pick, ...]) -> list[str]:
+    """The fields that are read: each once, under however many keys the answer has it."""
+    return list(dict.fromkeys(pick.name for pick in picks))
+
+
+@lru_cache(maxsize=512)
+def _widening(picks: tuple[Pick, ...]) -> Callable[[Row], Row] | None:
+    """What repeats the values of a row, where the answer has fields under several keys."""
+    names = _names(picks)
+    if len(names) == len(picks):
+        return None
+    places = {name: i for i, name in enumerate(names)}
+    return itemgetter(*(places[pick.name] for pick in picks), -1)
 
 
 def _keys() -> Any:

@@ -50,6 +50,7 @@ def resolve(reader: Reader, name: str, below: tuple[Pick, ...], arguments: Mappi
     ------
     GraphQLError: it is not served, or the arguments make no sense.
     """
+    reader.budget.begin_root()
     filters.refuse_deep(arguments.get("where"))
     if name in LISTS:
         kind, conditions = LISTS[name]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Table
 
@@ -16,6 +16,18 @@ from kili_query.server import tables as t
 
 BATCH = 2_000
 """Labels, and assets, that are held back before they are written."""
+
+
+_OF_ORGANIZATION = "JOIN projects ON projects.id = {0}.project_id WHERE {0}.uid = ? AND projects.organization_id = ?"
+
+
+class Held(NamedTuple):
+    """A label that is there: where it belongs to, and what tells whether another one is a copy of it."""
+
+    project_id: str
+    asset: int
+    label_type: str
+    response: str
 
 
 class Rows:
@@ -29,7 +41,10 @@ class Rows:
         self._operands = {(job, category): number for job, category, number in known}
         self._pending: dict[Table, list[tuple[Any, ...]]] = {table: [] for table in _WRITERS}
         self._asset_keys: dict[tuple[str, str], int] = {}  # of those that are not written yet
-        self._label_ids: set[str] = set()
+        self._assets: dict[int, tuple[str, str]] = {}
+        self._labels: dict[str, Held] = {}
+        query = "SELECT organization_id FROM projects WHERE id = ?"
+        self._organization_id: str = self._driver.execute(query, (project_id,)).fetchone()[0]
 
     def add_asset(self, uid: str, external_id: str, values: Mapping[str, Any]) -> int:
         """A row of `assets`; gives its key.
@@ -42,6 +57,7 @@ class Rows:
         key = self._number(t.assets)
         row = {"id": key, "uid": uid, "external_id": external_id, "project_id": self.project_id}
         self._asset_keys["uid", uid] = self._asset_keys["external_id", external_id] = key
+        self._assets[key] = external_id, str(values.get("content", ""))
         self._put(t.assets, {**row, **values})
         return key
 
@@ -54,7 +70,7 @@ class Rows:
         total = values.get("number_of_annotations")
         row = {"id": key, "uid": uid, "asset_id": asset, "project_id": self.project_id}
         row["number_of_annotations"] = sum(counts.values()) if total is None else total
-        self._label_ids.add(uid)
+        self._labels[uid] = Held(self.project_id, asset, str(values["label_type"]), response)
         self._put(t.labels, {**values, **row})
         self._pending[t.responses].append((key, response, annotations))
         self.count(key, counts)
@@ -79,12 +95,30 @@ class Rows:
         row = self._driver.execute(query, (self.project_id, value)).fetchone()
         return row[0] if row else None
 
-    def owner(self, table: Table, uid: str) -> str | None:
-        """The project that has an asset, or a label, of this id; None if nobody has it."""
-        if ("uid", uid) in self._asset_keys if table is t.assets else uid in self._label_ids:
-            return self.project_id
-        row = self._driver.execute(f"SELECT project_id FROM {table.name} WHERE uid = ?", (uid,)).fetchone()
-        return row[0] if row else None
+    def asset_values(self, key: int) -> tuple[str, str]:
+        """The external id and the content of an asset of the project."""
+        if key in self._assets:
+            return self._assets[key]
+        found: tuple[str, str] = self._driver.execute(
+            "SELECT external_id, content FROM assets WHERE id = ?", (key,)
+        ).fetchone()
+        return found
+
+    def has_asset(self, uid: str) -> bool:
+        """Whether the organization of the project has an asset of this id; what others have is no matter."""
+        if ("uid", uid) in self._asset_keys:
+            return True
+        query = f"SELECT 1 FROM assets {_OF_ORGANIZATION.format('assets')} LIMIT 1"
+        return self._driver.execute(query, (uid, self._organization_id)).fetchone() is not None
+
+    def label(self, uid: str) -> Held | None:
+        """The label of this id that the organization of the project has."""
+        if uid in self._labels:
+            return self._labels[uid]
+        of = f"JOIN responses ON responses.label_id = labels.id {_OF_ORGANIZATION.format('labels')}"
+        query = f"SELECT labels.project_id, asset_id, label_type, json FROM labels {of} LIMIT 1"
+        row = self._driver.execute(query, (uid, self._organization_id)).fetchone()
+        return Held(*row) if row else None
 
     def flush(self) -> None:
         """Write what was held back."""
@@ -93,7 +127,8 @@ class Rows:
                 self._driver.executemany(_WRITERS[table], rows)
                 rows.clear()
         self._asset_keys.clear()
-        self._label_ids.clear()
+        self._assets.clear()
+        self._labels.clear()
 
     def _put(self, table: Table, values: Mapping[str, Any]) -> None:
         self._pending[table].append(tuple({**_DEFAULTS[table], **values}.values()))

@@ -7,7 +7,7 @@ import secrets
 import sqlite3
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Lock
 from typing import Any, NamedTuple
@@ -18,8 +18,9 @@ from sqlalchemy.exc import DBAPIError
 
 from kili_query.errors import DataError
 from kili_query.server import tables
-from kili_query.server.media import remove_strays
+from kili_query.server.media import private, remove_strays
 from kili_query.server.moments import now
+from kili_query.server.upgrading import upgrade
 
 DATABASE, LOCK, FILES = "kili.db", "kili.lock", "files"
 
@@ -51,6 +52,7 @@ class Store:
         _prepare(folder)
         self._lock = _locked(folder / LOCK)
         try:
+            _keep_private(folder)
             self.engine = self._engine(folder / DATABASE)
             self._open(folder / DATABASE)
         except BaseException:
@@ -175,7 +177,7 @@ class Store:
         return engine
 
     def _open(self, path: Path) -> None:
-        new = not path.exists()
+        new = not path.stat().st_size
         try:
             with self.engine.connect() as connection:
                 driver = connection.connection.driver_connection
@@ -184,6 +186,7 @@ class Store:
                 if not new:
                     _check(driver, path)
                 driver.execute("PRAGMA journal_mode = WAL")
+                upgrade(driver)
         except (DBAPIError, sqlite3.DatabaseError) as error:
             problem = storage_problem(error) or f"the database is damaged: {error}"
             raise DataError(problem, code="KQ503", where=str(path)) from None
@@ -248,7 +251,7 @@ def _prepare(folder: Path) -> None:
     DataError: it is a file, holds other things, or cannot be made.
     """
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         names = set(os.listdir(folder))
     except (FileExistsError, NotADirectoryError):
         raise _unusable(folder, "is a file, and data are kept in a folder") from None
@@ -259,6 +262,24 @@ def _prepare(folder: Path) -> None:
         raise _unusable(folder, f"holds {shown}, and no data of local Kili; an empty or a new folder works")
 
 
+def _keep_private(folder: Path) -> None:
+    """Keys lie in the folder: nobody but its owner reads it, nor what SQLite and the loadings put into it.
+
+    Raises
+    ------
+    DataError: the database cannot be written.
+    """
+    try:
+        os.close(os.open(folder / DATABASE, os.O_RDWR | os.O_CREAT, 0o600))  # what SQLite makes beside it has its mode
+    except OSError as error:
+        raise _unusable(folder, f"cannot be used: {error.strerror}") from None
+    if folder.stat().st_mode & 0o077 or (folder / DATABASE).stat().st_mode & 0o077:  # of an earlier version
+        for inside in (folder, *folder.rglob("*")):
+            if not inside.is_symlink():
+                with suppress(OSError):  # a file system without modes, or a file that is gone again
+                    inside.chmod(0o700 if inside.is_dir() else 0o600)
+
+
 def _locked(path: Path) -> Any:
     """The lock file, held until it is closed or the process is gone, however that ends.
 
@@ -267,7 +288,7 @@ def _locked(path: Path) -> Any:
     DataError: another server holds it.
     """
     try:
-        file = open(path, "a+b")  # noqa: SIM115 - open as long as the store is
+        file = open(path, "a+b", opener=private)  # noqa: SIM115 - open as long as the store is
     except OSError as error:
         raise _unusable(path.parent, f"cannot be used: {error.strerror}") from None
     try:

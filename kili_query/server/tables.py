@@ -1,7 +1,8 @@
 """The tables of local Kili.
 
 Rows that are sorted and joined in large numbers (assets, labels, operands) have whole numbers as keys; the ids that
-people see stand beside them, in `uid`. Moments are texts of one length in UTC, so that they sort as they are.
+people see stand beside them, in `uid`; within an organization each is there once, which `rows.py` sees to, and what
+other organizations have is no matter. Moments are texts of one length in UTC, so that they sort as they are.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 """Kept in the database (`PRAGMA user_version`) and shown by the version route: clients cache the schema by it."""
 
 APPLICATION_ID = 0x4B514C4B
@@ -130,7 +131,7 @@ step_assignees = Table(
 assets = Table(
     "assets", metadata,
     Column("id", Integer, primary_key=True),
-    Column("uid", Text, nullable=False, unique=True),
+    Column("uid", Text, nullable=False),
     Column("project_id", Text, _to("projects.id"), nullable=False),
     Column("external_id", Text, nullable=False),
     Column("content", Text, nullable=False, default=""),
@@ -154,6 +155,7 @@ assets = Table(
     Column("resolution", Text),
     Column("page_resolutions", Text),
     Column("geospatial_export_metadata", Text),
+    Index("assets_by_uid", "uid"),
     Index("assets_in_order", "project_id", "created_at", "id"),
     Index("assets_by_external_id", "project_id", "external_id"),
 )  # fmt: skip
@@ -177,7 +179,7 @@ issues = Table(
 labels = Table(
     "labels", metadata,
     Column("id", Integer, primary_key=True),
-    Column("uid", Text, nullable=False, unique=True),
+    Column("uid", Text, nullable=False),
     Column("project_id", Text, _to("projects.id"), nullable=False),
     Column("asset_id", Integer, _to("assets.id"), nullable=False),
     Column("author_id", Text, ForeignKey("users.id", ondelete="SET NULL"), index=True),
@@ -200,6 +202,7 @@ labels = Table(
     Column("is_last_for_step", Boolean),
     Column("is_sent_back_to_queue", Boolean, nullable=False, default=False),
     Column("referenced_label_id", Text),
+    Index("labels_by_uid", "uid"),
     Index("labels_in_order", "project_id", "created_at", "id"),
     Index("labels_of_asset", "asset_id", "created_at", "id"),
 )  # fmt: skip

@@ -21,12 +21,13 @@ RECORD = {
 
 @pytest.fixture
 def two(server: LocalKili, tmp_path: Path) -> tuple[Asking, Asking, str, str]:
-    """Clients of two organizations with a project each, made of the same export."""
-    path = tmp_path / "records.json"
+    """Clients of two organizations with a project each, made of exports that differ in their ids."""
+    path, other = tmp_path / "records.json", tmp_path / "others.json"
     path.write_text(json.dumps([RECORD]))
+    other.write_text(json.dumps([RECORD]).replace('"a1"', '"b1"').replace('"l1"', '"m1"'))
     key = server.add_user(email="eve@other.invalid", organization="Other", firstname="Eve")
     mine = server.load(path, interface=INTERFACE, input_type="IMAGE", title="mine")
-    theirs = server.load(path, interface=INTERFACE, input_type="IMAGE", title="theirs", api_key=key)
+    theirs = server.load(other, interface=INTERFACE, input_type="IMAGE", title="theirs", api_key=key)
     return Asking(server), Asking(server, key), mine, theirs
 
 
@@ -38,8 +39,8 @@ def test_each_sees_its_own(two: tuple[Asking, Asking, str, str]) -> None:
         assert asking.count("Label", {}) == asking.count("Asset", {}) == asking.count("Project", {}) == 1
         (label,) = asking.labels({}, "id labelOf { id project { id } } author { organization { name } }")
         assert label["labelOf"]["project"]["id"] == project
-    assert me.labels({})[0]["id"] == "l1"  # the ids of the export, where they were free
-    assert them.labels({})[0]["id"] != "l1"
+    assert me.labels({})[0]["id"] == "l1"
+    assert them.labels({})[0]["id"] == "m1"
 
 
 @pytest.mark.parametrize(

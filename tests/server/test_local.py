@@ -15,7 +15,7 @@ import pytest
 
 from kili_query import DataError
 from kili_query.server import LocalKili
-from kili_query.server.local import _listening
+from kili_query.server.port import listening_socket
 
 pytest_plugins = ["pytester"]
 
@@ -153,5 +153,5 @@ def test_the_plugin_loads_nothing_heavy(pytester: pytest.Pytester) -> None:
 
 
 def test_small_answers_leave_at_once() -> None:
-    with _listening("127.0.0.1", 0) as listening:
+    with listening_socket("127.0.0.1", 0) as listening:
         assert listening.proto == socket.IPPROTO_TCP  # asyncio turns Nagle's algorithm off for these only

@@ -119,7 +119,7 @@ def test_a_body_that_is_no_request_is_refused(
 
 
 def test_an_oversize_body_is_refused(asking: Asking, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("kili_query.server.app.MAX_BODY", 100)
+    monkeypatch.setattr("kili_query.server.bodies.MAX_BODY", 100)
     headers = {"Content-Type": "application/json"}
     assert asking.http.post(asking.endpoint, content=b" " * 101, headers=headers).status_code == 413
     bomb = gzip.compress(b" " * 100_000)
@@ -299,8 +299,8 @@ def test_contents_of_labels_can_be_behind_addresses(tmp_path: Any) -> None:
         for label, number in zip(labels, (1, 2), strict=True):
             assert label["jsonResponse"] is None
             assert client.get(label["jsonResponseUrl"]).json() == response(number)
-        guessed = labels[0]["jsonResponseUrl"].replace("/l1?", "/l2?")
-        assert client.get(guessed).status_code == 404
+        for wrong in ("/2/l2?", "/1/l2?", "/2/l1?", "/1/?", "/" + "9" * 30 + "/l1?"):
+            assert client.get(labels[0]["jsonResponseUrl"].replace("/1/l1?", wrong)).status_code == 404
 
 
 def test_a_database_that_another_program_holds_is_told(asking: Asking, server: LocalKili) -> None:

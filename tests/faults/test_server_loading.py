@@ -1,0 +1,151 @@
+"""What a loading dropped without a word: `LocalKili.load` gave one label of three, where assets had labels of the same id.
+
+Right is: only a copy inside the same asset is left out, and counted; whatever else shares an id is kept under a new one,
+and the report says so. Numbers and texts that no database keeps do not end the loading.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kili_query.server import LocalKili
+from kili_query.server.loading import MAX_NAMED, Loaded
+from tests.server.asking import INTERFACE, Asking, response
+
+Record = dict[str, Any]
+
+
+def loaded(server: LocalKili, folder: Path, *records: Record, **options: Any) -> Loaded:
+    path = folder / "records.json"
+    path.write_text(json.dumps(records))
+    return server.load_report(path, interface=INTERFACE, **options)
+
+
+def label(id_: str = "l1", a: int = 1, **more: Any) -> Record:
+    return {"id": id_, "jsonResponse": response(a), **more}
+
+
+def asset(name: str, *labels: Record, **more: Any) -> Record:
+    return {"externalId": name, "labels": list(labels), **more}
+
+
+def bare(asset_id: str, *labels: Record) -> list[Record]:
+    return [{**one, "labelOf": {"id": asset_id, "externalId": asset_id.upper()}} for one in labels]
+
+
+LOADINGS: dict[str, tuple[list[Record], list[tuple[str, list[int]]], int, int]] = {
+    # the records; external ids with the numbers of A in their labels; copies; changes that are told
+    "a label id in three assets": ([asset(n, label()) for n in "xyz"], [("x", [1]), ("y", [1]), ("z", [1])], 0, 2),
+    "the same with other answers": ([asset(n, label(a=i)) for i, n in enumerate("xyz")], [("x", [0]), ("y", [1]), ("z", [2])], 0, 2),
+    "a label under two keys": ([{**asset("x", label()), "latestLabel": label()}], [("x", [1])], 0, 0),
+    "bare labels, pages overlap": ([*bare("a", label("l1"), label("l2", 2)), *bare("a", label("l2", 2))], [("A", [1, 2])], 1, 0),
+    "bare labels of two assets": ([*bare("a", label()), *bare("b", label()), *bare("b", label())], [("A", [1]), ("B", [1])], 1, 1),
+    "an id twice in an asset, with other answers": ([*bare("a", label(), label(a=2), label(a=2), label(labelType="REVIEW"))], [("A", [1, 2, 1])], 1, 2),
+    "an asset in two records": ([asset("x", label("l1"), id="a"), asset("x", label("l2", 2), id="a")], [("x", [1, 2])], 0, 1),
+    "an asset twice": ([asset("x", label(), id="a"), asset("x", label(), id="a")], [("x", [1])], 1, 1),
+    "two assets of one id": ([asset("x", label(), id="a"), asset("y", label("l2"), id="a"), asset("y", label("l3"), id="a")], [("x", [1]), ("y", [1, 1])], 0, 2),
+    "one external id, two contents": ([asset("x", label(), content="u"), asset("x", label("l2"), content="v"), asset("x", label("l3"), content="v")], [("x", [1]), ("x", [1, 1])], 0, 2),
+    "one external id, no content": ([asset("x", label()), asset("x", label("l2"))], [("x", [1, 1])], 0, 1),
+    "one external id, two ids": ([asset("x", label(), id="a"), asset("x", label("l2"), id="b")], [("x", [1]), ("x", [1])], 0, 0),
+    "labels without ids": ([asset("x", {"jsonResponse": response(1)}, {"jsonResponse": response(1)})], [("x", [1, 1])], 0, 0),
+    "a type that Kili has not": ([asset("x", label(labelType="GUESS"))], [("x", [1])], 0, 1),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", LOADINGS)
+def test_nothing_is_dropped_without_a_word(tmp_path: Path, name: str) -> None:
+    records, expected, copies, changes = LOADINGS[name]
+    with LocalKili(socket=False) as server:
+        asking = Asking(server)
+        for times in range(1, 3):  # the second time into another project of the same organization
+            report = loaded(server, tmp_path, *records)
+            found = asking.assets({"project": {"id": report.project_id}}, "id externalId labels { id jsonResponse }")
+            numbers = [(a["externalId"], [l["jsonResponse"].count('"A"') for l in a["labels"]]) for a in found]  # noqa: E741
+            assert sorted(numbers) == sorted(expected)
+            assert (report.copies, report.changed, len(report.changes)) == (copies, changes, changes)
+            assert report.labels == sum(len(labels) for _, labels in expected)
+            assert report.assets == len(expected)
+            ids = [label["id"] for label in asking.labels({})]
+            assert len(set(ids)) == len(ids) == times * report.labels
+
+
+def test_what_is_told_names_the_label_and_both_ids(tmp_path: Path) -> None:
+    with LocalKili(socket=False) as server:
+        report = loaded(server, tmp_path, asset("x", label()), asset("y", label()))
+        (change,) = report.changes
+        ids = [found["id"] for found in Asking(server).labels({})]
+    assert "records.json" in change
+    assert f"y, labels[0]: another label has the id `l1`, too; this one is `{ids[1]}`" in change
+    assert ids[0] == "l1"
+
+
+def test_all_is_counted_and_the_first_are_named(tmp_path: Path) -> None:
+    with LocalKili(socket=False) as server:
+        report = loaded(server, tmp_path, *(asset(str(n), label()) for n in range(MAX_NAMED + 5)))
+    assert (report.labels, report.changed, len(report.changes)) == (MAX_NAMED + 5, MAX_NAMED + 4, MAX_NAMED)
+
+
+def test_many_labels_of_one_id_cost_no_more_than_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from kili_query.server.rows import Rows
+
+    asked: list[str] = []
+    looked = Rows.label
+
+    def counted(rows: Rows, uid: str) -> object:
+        asked.append(uid)
+        return looked(rows, uid)
+
+    monkeypatch.setattr(Rows, "label", counted)
+    monkeypatch.setattr("kili_query.server.rows.BATCH", 50)
+    number = 120
+    with LocalKili(socket=False) as server:
+        report = loaded(server, tmp_path, asset("x"), *(one for n in range(number) for one in bare("a", label(a=n))))
+    assert report.labels == number
+    assert len(asked) <= 3 * number
+
+
+@pytest.mark.parametrize("number", [10**400, 1e300, -1e300, 2**63, -(2**70), 0.5, True, "7", None])
+def test_numbers_beyond_measure_do_not_end_a_loading(tmp_path: Path, number: object) -> None:
+    marks = dict.fromkeys(("consensusMark", "honeypotMark", "inferenceMark"), number)
+    times: dict[str, Any] = dict.fromkeys(("secondsToLabel", "totalSecondsToLabel", "numberOfAnnotations"), number)
+    with LocalKili(socket=False) as server:
+        loaded(server, tmp_path, asset("x", {**label(), **marks, **times}, priority=number, duration=number, **marks))
+        fields = "consensusMark secondsToLabel totalSecondsToLabel numberOfAnnotations labelOf { priority duration }"
+        asking = Asking(server)
+        plain = asking.labels({}, fields)
+        completed = asking.ask(
+            f"{{ labels(where: {{}}, first: 1, skip: 0) {{ ...F }} }} fragment F on Label {{ {fields} }}"
+        )
+    assert plain == completed  # graphql-core refuses numbers that the schema does not have
+
+
+def test_halves_of_surrogate_pairs_do_not_end_a_loading(tmp_path: Path) -> None:
+    from kili_query.server.loading import _json, _whole_text
+
+    assert json.loads(_json({"a\ud800": "\udc00"})) == {"a\ud800": "\udc00"}
+    assert _whole_text("a\ud800b") == "a\N{REPLACEMENT CHARACTER}b"
+    assert _whole_text("a\N{SNOWMAN}") == "a\N{SNOWMAN}"
+
+
+def test_the_command_says_what_it_has_changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from click.testing import CliRunner
+
+    from kili_query.cli import serve_command
+
+    path, interface = tmp_path / "records.json", tmp_path / "interface.json"
+    path.write_text(json.dumps([*bare("a", label(), label()), *bare("b", label())]))
+    interface.write_text(json.dumps(INTERFACE))
+
+    def stopped(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(serve_command, "_show", stopped)
+    arguments = ["--port", "0", "--load", str(path), "--interface", str(interface), "--quiet"]
+    shown = CliRunner().invoke(serve_command.command, arguments).stderr
+    assert "another label has the id `l1`, too" in shown
+    assert "left out as copies inside an asset: 1 label" in shown
+    assert "loaded 2 assets with 2 labels" in shown
