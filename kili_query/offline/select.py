@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import repeat
 from typing import Literal, NamedTuple
 
 import msgspec
@@ -11,8 +13,10 @@ import msgspec
 from kili_query.engines.scan import LabelKey, Scanner, Verdict
 from kili_query.errors import DataError
 from kili_query.formats.kili import Place, Problem, Record, Source
-from kili_query.model.labels import DEFAULT_LABEL_TYPES, LABEL_KEYS, LabelTypes
+from kili_query.model.decoding import decode_json
+from kili_query.model.labels import DEFAULT_LABEL_TYPES, LABEL_KEYS, AssetIds, LabelTypes, owner_ids
 from kili_query.model.ontology import Ontology
+from kili_query.offline.json_text import Raw, fields_of, labels_in, object_of, on_one_line
 from kili_query.offline.run import run
 from kili_query.offline.verdicts import MAX_KEPT, Aside, verdicts
 from kili_query.query import Query
@@ -33,9 +37,9 @@ class Hit(NamedTuple):
     """Where the label stands in its asset; for an asset None, unless its record is a label or a conversation by itself."""
 
     @property
-    def asset(self) -> str:
-        """The id of the asset, for people; the place of the record if it has none."""
-        return self.external_id or self.asset_id or str(self.where)
+    def asset(self) -> str | None:
+        """The id of the asset, the external one if it has that; None if it has neither."""
+        return self.external_id or self.asset_id
 
 
 @dataclass(slots=True)
@@ -174,49 +178,48 @@ class _Select:
             elif matched:
                 matched_records += 1
                 matched_labels += len(matched)
-                hits += [self._asset(record, verdict)] if self.unit == "assets" else self._labels(record, verdict)
+                whole = self.unit == "assets" and not verdict.owners
+                hits += [self._asset(record, verdict)] if whole else self._labels(record, verdict)
         return hits, _Tally(count, labels, undecoded, matched_records, matched_labels, empty, aside)
 
     def _asset(self, record: Record, verdict: Verdict) -> Hit:
         bare = verdict.matched[0] if verdict.matched and verdict.matched[0].key in _BY_THEMSELVES else None
-        text = b"" if not self.data else _trimmed(record.data, verdict) if self.trim else _on_one_line(record.data)
+        text = b"" if not self.data else _trimmed(record.data, verdict) if self.trim else on_one_line(record.data)
         return Hit(text, record.where, verdict.external_id, verdict.asset_id, bare)
 
     def _labels(self, record: Record, verdict: Verdict) -> Iterator[Hit]:
-        asset = {"externalId": verdict.external_id, "id": verdict.asset_id}
-        whole = msgspec.json.decode(record.data, type=dict[str, msgspec.Raw]) if self.data else {}
-        for label in verdict.matched:
+        """The labels that match, one by one; where assets are asked for, those of a dump stand by themselves."""
+        whole = fields_of(record.data) if self.data else {}
+        listed = {key: labels_in(value) for key, value in whole.items() if key in LABEL_KEYS}
+        of_record = verdict.external_id, verdict.asset_id
+        for label, ids in zip(verdict.matched, verdict.owners or repeat(of_record), strict=False):
             text = b""
             if self.data and label.key in _BY_THEMSELVES:
-                text = _on_one_line(record.data)
+                text = on_one_line(record.data)
             elif self.data:
-                text = _with_asset(_label_in(whole[label.key], label), asset)
-            yield Hit(text, record.where, verdict.external_id, verdict.asset_id, label)
-
-
-def _on_one_line(data: bytes) -> bytes:
-    return msgspec.json.format(data, indent=-1) if b"\n" in data or b"\r" in data else data
-
-
-def _label_in(value: msgspec.Raw, label: LabelKey) -> msgspec.Raw:
-    """The label among those that a key of the asset holds: a list of labels, or a single one."""
-    text = bytes(value).lstrip()
-    return msgspec.json.decode(text, type=list[msgspec.Raw])[label.position] if text[:1] == b"[" else value
+                given = listed[label.key][label.position]
+                text = on_one_line(bytes(given) if self.unit == "assets" else _with_asset(given, ids))
+            yield Hit(text, record.where, *ids, label if self.unit == "labels" else LabelKey("", label.position))
 
 
 def _trimmed(data: bytes, verdict: Verdict) -> bytes:
     """An asset with only those of its labels that match."""
-    fields = msgspec.json.decode(data, type=dict[str, msgspec.Raw])
+    fields = fields_of(data)
     for key in LABEL_KEYS:
         if key in fields and verdict.matched[0].key:
-            kept = [_label_in(fields[key], label) for label in verdict.matched if label.key == key]
-            fields[key] = msgspec.Raw(msgspec.json.encode(kept if key != "latestLabel" else kept[0] if kept else None))
-    return _on_one_line(msgspec.json.encode(fields))
+            labels = labels_in(fields[key])
+            kept = [labels[label.position] for label in verdict.matched if label.key == key]
+            fields[key] = Raw(msgspec.json.encode(kept if key != "latestLabel" else kept[0] if kept else None))
+    return on_one_line(object_of(fields))
 
 
-def _with_asset(label: msgspec.Raw, asset: dict[str, str | None]) -> bytes:
-    """The label as `kili.labels()` gives it: with its asset under `labelOf`, unless it tells already."""
-    fields = msgspec.json.decode(label, type=dict[str, msgspec.Raw])
-    if "labelOf" not in fields:
-        fields = {"labelOf": msgspec.Raw(msgspec.json.encode(asset)), **fields}
-    return _on_one_line(msgspec.json.encode(fields))
+def _with_asset(label: Raw, ids: AssetIds) -> bytes:
+    """The label as `kili.labels()` gives it: with its asset under `labelOf`, unless it names that already."""
+    fields = fields_of(label)
+    owner = fields.pop("labelOf", Raw(b"null"))
+    told = fields_of(owner) if bytes(owner).lstrip()[:1] == b"{" else {}
+    named = {key: decode_json(bytes(told[key])) for key in ("externalId", "id") if key in told}
+    if not any(owner_ids({"labelOf": named})):
+        external_id, asset_id = (Raw(json.dumps(name).encode()) for name in ids)
+        owner = Raw(object_of({**told, "externalId": external_id, "id": asset_id}))
+    return object_of({"labelOf": owner, **fields})
