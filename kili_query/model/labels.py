@@ -161,8 +161,8 @@ def labels_of(
                 label_id = id_text(value.get("id")) if isinstance(value, Mapping) else None
                 if label_id is None or label_id not in seen:
                     seen.update(() if label_id is None else (label_id,))
-                    own = not any(ids) and isinstance(value, Mapping)
-                    yield from _label(value, owner_ids(value) if own else ids, key, position, types, where)
+                    whose = owner_ids(value) if not any(ids) and isinstance(value, Mapping) else ids
+                    yield from _label(value, whose, key, position, types, where)
     elif "label" in record:
         levels = record["label"]
         problem = None if levels is None or isinstance(levels, Mapping) else "`label` is not an object"

@@ -39,7 +39,7 @@ class Hit(NamedTuple):
     @property
     def asset(self) -> str | None:
         """The id of the asset, the external one if it has that; None if it has neither."""
-        return self.external_id or self.asset_id
+        return self.external_id or self.asset_id or None
 
 
 @dataclass(slots=True)

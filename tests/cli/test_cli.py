@@ -639,11 +639,6 @@ def test_a_folder_without_right_to_write(run: Run, source: Path, tmp_path: Path)
     assert "Permission denied" in run("filter", source, QUERY, "-o", tmp_path / "x.json").err
 
 
-def test_the_input_can_be_the_output(run: Run, source: Path) -> None:
-    assert run("filter", source, QUERY, "-o", source).code == 0
-    assert run("filter", source, QUERY, "--ids", "-q").out == "b\nd\n"
-
-
 @pytest.mark.parametrize(
     "args",
     [

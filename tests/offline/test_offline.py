@@ -82,7 +82,9 @@ def found(query: Query, *where: str | Path, **options: Any) -> tuple[list[Hit], 
 
 
 def names(hits: list[Hit]) -> list[str]:
-    return [hit.asset if hit.label is None else f"{hit.asset} {hit.label.key} {hit.label.position}" for hit in hits]
+    return [
+        str(hit.asset) if hit.label is None else f"{hit.asset} {hit.label.key} {hit.label.position}" for hit in hits
+    ]
 
 
 # -- workers and parts -------------------------------------------------------------------------------------------------

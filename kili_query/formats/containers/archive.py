@@ -122,11 +122,7 @@ def plan_zip(path: str, source: str, part_bytes: int) -> Iterator[ZipMembers]:
     batch: list[Member] = []
     size = 0
     for name, optional in chosen:
-        info = infos[name]
-        member = Member(
-            name, info.header_offset, info.compress_size, info.file_size, info.CRC, info.compress_type,
-            bool(info.flag_bits & 1), optional,
-        )  # fmt: skip
+        member = _member(infos[name], name, optional=optional)
         alone = member.size > WHOLE
         if batch and (alone or size + member.size > part_bytes):
             yield ZipMembers(path, source, batch, size)
@@ -140,6 +136,25 @@ def plan_zip(path: str, source: str, part_bytes: int) -> Iterator[ZipMembers]:
         yield ZipMembers(path, source, batch, size)
 
 
+def member_chunks(path: str, info: zipfile.ZipInfo) -> Iterator[bytes]:
+    """The content of any member, a chunk at a time, its length and checksum compared.
+
+    Raises DataError (KQ503) if it cannot be read, is damaged, or inflates beyond reason.
+    """
+    member = _member(info, info.filename, optional=True)
+    reason = _refusal(member)
+    if reason:
+        raise DataError(reason, code="KQ503")
+    yield from _checked(_stream(path, member), member)
+
+
+def _member(info: zipfile.ZipInfo, name: str, *, optional: bool) -> Member:
+    encrypted = bool(info.flag_bits & 1)
+    return Member(
+        name, info.header_offset, info.compress_size, info.file_size, info.CRC, info.compress_type, encrypted, optional
+    )
+
+
 def _strays(name: str) -> bool:
     return name.startswith("/") or name[1:2] == ":" or ".." in name.split("/")
 
@@ -151,7 +166,7 @@ def _refusal(member: Member) -> str | None:
     if member.encrypted:
         return "is encrypted"
     if member.size > _BOMB_SIZE and member.size > _BOMB_RATIO * max(1, member.packed):
-        return f"inflates from {member.packed} bytes to {member.size}, which no label does"
+        return f"inflates from {member.packed} bytes to {member.size}, which no file of an export does"
     return None
 
 
