@@ -117,9 +117,9 @@ def csv_row(cells: Sequence[object], *, safe: bool = False) -> str:
     ('=1+1,"a,b",2\n', '\'=1+1,"a,b",2\n')
     """
     text = io.StringIO()
-    table = csv.writer(text, lineterminator="\n")
+    table = csv.writer(text, lineterminator="\r\n")  # so that a cell with either of them is quoted
     table.writerow([f"'{cell}" if safe and isinstance(cell, str) and cell[:1] in _RUN else cell for cell in cells])
-    return text.getvalue()
+    return text.getvalue()[:-2] + "\n"
 
 
 _RUN = {*"=+-@\t\r\n", *"\uff1d\uff0b\uff0d\uff20"}

@@ -142,7 +142,7 @@ def member_chunks(path: str, info: zipfile.ZipInfo) -> Iterator[bytes]:
     Raises DataError (KQ503) if it cannot be read, is damaged, or inflates beyond reason.
     """
     member = _member(info, info.filename, optional=True)
-    reason = _refusal(member)
+    reason = _refusal(member, "media file")
     if reason:
         raise DataError(reason, code="KQ503")
     yield from _checked(_stream(path, member), member)
@@ -159,14 +159,14 @@ def _strays(name: str) -> bool:
     return name.startswith("/") or name[1:2] == ":" or ".." in name.split("/")
 
 
-def _refusal(member: Member) -> str | None:
+def _refusal(member: Member, kind: str = "label") -> str | None:
     """Why a member is not read at all."""
     if _strays(member.name):
         return "its name leads out of the archive"
     if member.encrypted:
         return "is encrypted"
     if member.size > _BOMB_SIZE and member.size > _BOMB_RATIO * max(1, member.packed):
-        return f"inflates from {member.packed} bytes to {member.size}, which no file of an export does"
+        return f"inflates from {member.packed} bytes to {member.size}, which no {kind} does"
     return None
 
 
