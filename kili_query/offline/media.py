@@ -73,10 +73,13 @@ class Origin:
             if os.path.isfile(source) and zipfile.is_zipfile(source):  # a pipe would be emptied
                 with zipfile.ZipFile(source) as archive:
                     self._infos = [info for info in archive.infolist() if not info.is_dir()]
-        # of a file, or of a folder `labels`, the export is around it: only what is below these is a part of it
-        self._base, self._tops = os.path.abspath(source), [""]
-        if not os.path.isdir(source) or os.path.basename(self._base) == "labels":
-            self._base, self._tops = os.path.dirname(self._base), ["assets", "labels"]
+        self._base, whole = os.path.abspath(source), os.path.isdir(source)
+        if not whole:
+            self._base = os.path.dirname(self._base)
+        if os.path.basename(self._base) == "labels":
+            self._base, whole = os.path.dirname(self._base), False
+        # around a file, or a folder `labels`, only these are parts of its export
+        self._tops = [""] if whole else ["assets", "labels"]
 
     def holds(self, hit: Hit) -> bool:
         """True if the hit comes from this source."""

@@ -561,7 +561,7 @@ def test_equal_external_ids_and_names_beyond_ascii_are_all_given(run: Run, tmp_p
         lines(asset("é", 2), asset("é", 2), asset("é", 1), {"labels": [{"jsonResponse": response(2, "字")}]}),
     )
     assert run("filter", path, QUERY, "--ids", "-q").out == "é\né\n"
-    assert run("filter", path, 'J."字".count > 1', "--ids", "-q").out == f"{path}: line 4\n"
+    assert run("filter", path, 'J."字".count > 1', "--ids", "-q")[:2] == (3, "")
     assert run("filter", path, QUERY, "-o", tmp_path / "é.zip").code == 0
     assert [label.external_id for label in read_labels(tmp_path / "é.zip")] == ["é", "é"]
     assert "字" in run("stats", path).out

@@ -380,6 +380,13 @@ def evil(folder: Path) -> Path:
     return write(folder / f"{EVIL}.json", json.dumps(values, ensure_ascii=False))
 
 
+class Terminal(io.TextIOWrapper):
+    """A stream that says it is a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
@@ -397,7 +404,7 @@ def evil(folder: Path) -> Path:
 def test_control_characters_are_shown_on_a_terminal(
     run: cli.Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, arguments: list[str], color: bool
 ) -> None:
-    monkeypatch.setattr(io.TextIOWrapper, "isatty", lambda _: True)
+    monkeypatch.setattr(io, "TextIOWrapper", Terminal)
     monkeypatch.setenv("TERM", "xterm" if color else "dumb")
     categories = {EVIL: {"name": EVIL}, "A": {}}
     interface = {"jobs": {f"{EVIL}s": {"mlTask": "CLASSIFICATION", "content": {"categories": categories}}}}
