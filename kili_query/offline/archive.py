@@ -19,7 +19,7 @@ from kili_query.offline.json_text import indented
 from kili_query.offline.media import README, File, Origin, leads_out, media_names
 from kili_query.offline.select import Hit
 
-_NOT_IN_NAMES = re.compile(r"[ \\\x00-\x1f\x7f]")
+_NOT_IN_NAMES = re.compile(r"[ \\\x00-\x1f\x7f\ud800-\udfff]")
 _LONGEST_NAME = 1000  # characters of an id that name a member; an archive has room for 65535 bytes
 _HELD = 16 << 20
 """A file up to so many bytes is read once and held; a larger one is read twice, to see first that it can be read."""
@@ -130,6 +130,7 @@ class ArchiveWriter:
     def _copy(self, file: File, source: str) -> None:
         """Put a file of a source into the archive, unless it cannot be read or another has its name."""
         try:
+            file.name.encode()
             if file.name in self._used:
                 other = self._used[file.name]
                 if other is None or other.sum != file.sum:
@@ -144,6 +145,9 @@ class ArchiveWriter:
             stored = file.info is not None and file.info.compress_type == zipfile.ZIP_STORED
         except DataError as error:
             self._leave_out(f"{source}: {file.name}", error.message)
+            return
+        except UnicodeError:
+            self._leave_out(f"{source}: {file.name}", "its name is no Unicode text")
             return
         self._used[file.name] = file
         info = self._new(file.name, size, zipfile.ZIP_STORED if stored else zipfile.ZIP_DEFLATED)

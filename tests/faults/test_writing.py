@@ -30,9 +30,14 @@ import pytest
 
 from kili_query import parse, read_labels
 from kili_query.editor.notebooks.matches import Matches
+from kili_query.engines.scan import LabelKey
 from kili_query.errors import DataError, shown
+from kili_query.formats.kili import Place
 from kili_query.offline.files import refuse_inputs
-from kili_query.offline.write import csv_row
+from kili_query.offline.json_text import Raw, fields_of, indented, labels_in, object_of, on_one_line
+from kili_query.offline.media import media_names
+from kili_query.offline.select import Hit
+from kili_query.offline.write import csv_row, writer
 from tests.cli import test_cli as cli
 
 run = cli.run  # the fixture
@@ -119,7 +124,7 @@ def test_an_object_around_labels_that_names_an_asset_names_that_of_all(run: cli.
 @pytest.mark.parametrize("single", [False, True])
 def test_a_dump_as_an_archive_gives_the_same_numbers(run: cli.Run, tmp_path: Path, single: bool) -> None:
     chance = random.Random(8)
-    owners = [{"labelOf": {"id": f"i{n}", "externalId": f"e/{n % 7} é"}} for n in range(20)]
+    owners: list[dict[str, Any]] = [{"labelOf": {"id": f"i{n}", "externalId": f"e/{n % 7} é"}} for n in range(20)]
     owners += [{"assetId": f"i{n}"} for n in range(20)] + [{}] * 3
     values = [label(chance.randrange(5), id=f"l{n}", **chance.choice(owners)) for n in range(300)]
     sources = [write(tmp_path / "x.ndjson", lines(*values[:200])), write(tmp_path / "y.json", {"labels": values[200:]})]
@@ -285,6 +290,32 @@ def test_all_media_of_the_shared_export(run: cli.Run, tmp_path: Path, shared: Pa
         for path in (source, tmp_path / "out.zip")
     )
     assert (len(after), after) == (8, before)
+
+
+def test_names_and_texts_that_only_python_reads_are_written_all_the_same(tmp_path: Path) -> None:
+    odd = b'{"externalId": "\\ud83d/x", "id": 1e999, "n": NaN, "content": "assets/a", "labels":\n [{"b": NaN}]}'
+    assert json.loads(object_of(fields_of(odd)))["externalId"] == "\ud83d/x"
+    assert [bytes(item) for item in labels_in(fields_of(odd)["labels"])] == [b'{"b": NaN}']
+    assert (on_one_line(odd).count(b"\n"), indented(odd)) == (0, odd)
+    assert media_names(odd) == ["assets/a"]
+    assert object_of({"\ud83d": Raw(b"1"), "b": Raw(b"[]")}) == b'{"\\ud83d":1,"b":[]}'
+    hit = Hit(odd, Place("x.json"), "\ud83d/x", None, None)
+    with (tmp_path / "out.zip").open("w+b") as file:
+        target = writer("zip", file)
+        target.write(hit)
+        target.write(hit._replace(label=LabelKey("", 0)))
+        target.close()
+    names = [name for name in zipfile.ZipFile(tmp_path / "out.zip").namelist() if name.endswith(".json")]
+    assert names == ["labels/_/x.json", "labels/_/x_2.json"]
+
+
+def test_a_file_whose_name_is_no_unicode_text_is_counted(run: cli.Run, tmp_path: Path) -> None:
+    (tmp_path / "in/labels/a").mkdir(parents=True)
+    write(tmp_path / "in/labels/a.json", asset("a", 2))
+    with open(os.fsencode(tmp_path / "in/labels/a") + b"/F_\xff.pdf", "wb"):
+        pass
+    ended = run("filter", tmp_path / "in", QUERY, "-o", tmp_path / "out.zip")
+    assert (ended.code, "F_\\udcff.pdf: its name is no Unicode text" in ended.err) == (0, True)
 
 
 # -- inputs are not written --------------------------------------------------------------------------------------------
