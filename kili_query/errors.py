@@ -28,6 +28,7 @@ The exceptions form one tree::
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -145,10 +146,12 @@ class Diagnostic:
         """
         paint = _PAINT if color else _PLAIN
         tone = paint[self.severity]
-        lines = [f"{tone}{self.severity}[{self.code}]{paint['reset']}: {paint['bold']}{self.message}{paint['reset']}"]
+        lines = [
+            f"{tone}{self.severity}[{self.code}]{paint['reset']}: {paint['bold']}{shown(self.message)}{paint['reset']}"
+        ]
         lines += _excerpt(source, self.span, tone, paint["reset"])
         if self.hint:
-            lines.append(f"  {paint['dim']}hint:{paint['reset']} {self.hint}")
+            lines.append(f"  {paint['dim']}hint:{paint['reset']} {shown(self.hint)}")
         return "\n".join(lines)
 
     def to_dict(self, source: str | None = None) -> dict[str, object]:
@@ -166,6 +169,18 @@ class Diagnostic:
         if source is not None:
             data["line"], data["column"] = line_and_column(source, self.span.start)
         return data
+
+
+def shown(text: str) -> str:
+    r"""The text with control characters, which a terminal would obey or which turn text around, as escapes.
+
+    >>> print(shown("a\x1b[2J"))
+    a\u001b[2J
+    """
+    return _CONTROLS.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
+_CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 def line_and_column(source: str, offset: int) -> tuple[int, int]:

@@ -15,6 +15,8 @@ from typing import Any, NoReturn
 
 import click
 
+from kili_query.cli.terminal import echo
+
 FINE, QUERY_ERROR, BAD_INPUT, SOME_UNREADABLE, INTERRUPTED = 0, 1, 2, 3, 130
 """The exit codes."""
 
@@ -91,10 +93,11 @@ def main() -> NoReturn:
         code = app(prog_name="kili-query", standalone_mode=False) or FINE
         sys.stdout.flush()
     except click.ClickException as error:
-        error.show()
+        error.show(text := io.StringIO())
+        echo(text.getvalue(), err=True, nl=False)
         code = error.exit_code
     except (click.Abort, KeyboardInterrupt):
-        click.echo("interrupted", err=True)
+        echo("interrupted", err=True)
         code = INTERRUPTED
     except BrokenPipeError:
         code = _hushed()
@@ -125,26 +128,24 @@ def _explained(error: Exception) -> int:
         from kili_query.errors import render_all
 
         color = colored(sys.stderr)
-        click.echo(render_all(error.diagnostics, error.source, color=color), err=True, color=color)
+        echo(render_all(error.diagnostics, error.source, color=color), err=True, color=color)
         return QUERY_ERROR
     if isinstance(error, DataError):
-        click.echo(f"error[{error.code}]: {error}", err=True)
+        echo(f"error[{error.code}]: {error}", err=True)
         return BAD_INPUT
     if isinstance(error, KiliQueryError):
-        click.echo(f"error: {error}", err=True)
+        echo(f"error: {error}", err=True)
         return BAD_INPUT
     if isinstance(error, OSError):
         where = error.filename or "standard output"
-        click.echo(f"error[KQ503]: {where}: {error.strerror or error}", err=True)
+        echo(f"error[KQ503]: {where}: {error.strerror or error}", err=True)
         return BAD_INPUT
     if isinstance(error, MemoryError):
-        click.echo("error: not enough memory", err=True)
+        echo("error: not enough memory", err=True)
         return BAD_INPUT
     if os.environ.get("KILI_QUERY_DEBUG"):
         raise error
-    click.echo(
-        f"internal error: {type(error).__name__}: {error}\nKILI_QUERY_DEBUG=1 shows where; please report it", err=True
-    )
+    echo(f"internal error: {type(error).__name__}: {error}\nKILI_QUERY_DEBUG=1 shows where; please report it", err=True)
     return BAD_INPUT
 
 

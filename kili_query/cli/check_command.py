@@ -9,6 +9,8 @@ import click
 from kili_query.cli import FINE, QUERY_ERROR, colored
 from kili_query.cli.options import load_ontology, ontology_options
 from kili_query.cli.queries import given_queries
+from kili_query.cli.terminal import echo
+from kili_query.errors import shown
 
 
 @click.command("check")
@@ -44,7 +46,7 @@ def command(
         from kili_query.model.lint import lint as lint_ontology
 
         for finding in lint_ontology(ontology):
-            click.echo(str(finding), err=as_json)
+            echo(str(finding), err=as_json)
         if not queries:
             return FINE
     given = given_queries(queries)
@@ -56,14 +58,14 @@ def command(
         rows += ({"source": source, **d.to_dict(text)} for d in diagnostics)
         if as_json:
             continue
-        name = f"{source}: " if len(given) > 1 else ""
+        name = f"{shown(source)}: " if len(given) > 1 else ""
         if diagnostics:
             color = colored(sys.stdout)
-            click.echo((f"{name}\n" if name else "") + render_all(diagnostics, text, color=color), color=color)
+            echo((f"{name}\n" if name else "") + render_all(diagnostics, text, color=color), color=color)
         else:
-            click.echo(f"{name}ok")
+            echo(f"{name}ok")
     if as_json:
         import json
 
-        click.echo(json.dumps(rows, indent=2))
+        echo(json.dumps(rows, indent=2))
     return QUERY_ERROR if failed else FINE

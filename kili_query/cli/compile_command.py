@@ -7,6 +7,7 @@ import click
 from kili_query.cli import FINE
 from kili_query.cli.options import load_ontology, ontology_options, ready_query
 from kili_query.cli.queries import given_queries
+from kili_query.cli.terminal import echo
 
 
 @click.command("compile")
@@ -25,5 +26,5 @@ def command(query: str | None, target: str, ontology_file: str | None, input_typ
     """
     text = given_queries(() if query is None else (query,))[0].text
     compiled = ready_query(text, load_ontology(ontology_file, input_type))
-    click.echo(compiled.to_server() if target == "kili" else compiled.to_json())
+    echo(compiled.to_server() if target == "kili" else compiled.to_json())
     return FINE

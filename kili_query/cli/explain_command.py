@@ -18,6 +18,7 @@ from kili_query.cli.options import (
     type_options,
 )
 from kili_query.cli.queries import given_queries
+from kili_query.cli.terminal import echo
 
 if TYPE_CHECKING:
     from kili_query.errors import DataError
@@ -64,7 +65,7 @@ def command(
     if not sources:
         from kili_query.lang.assist.words import in_words
 
-        click.echo(json.dumps({"text": in_words(asked.tree, ontology)}) if as_json else in_words(asked.tree, ontology))
+        echo(json.dumps({"text": in_words(asked.tree, ontology)}) if as_json else in_words(asked.tree, ontology))
         return FINE
     problems: list[DataError] = []
     shown = read = 0
@@ -81,15 +82,15 @@ def command(
             continue
         if as_json:
             try:
-                click.echo(json.dumps({"label": label.name, **explanation.to_dict()}))
+                echo(json.dumps({"label": label.name, **explanation.to_dict()}))
             except RecursionError:
                 raise DataError("the query is nested too deep for JSON; leave out --json", code="KQ503") from None
         else:
-            click.echo(f"{label.name}\n{explanation}\n")
+            echo(f"{label.name}\n{explanation}\n")
         shown += 1
         if shown == limit:
             break
     tell_problems(problems, skipped, len(problems))
     if assets and not shown and not problems:
-        click.echo(f"no label of {', '.join(assets)} was found", err=True)
+        echo(f"no label of {', '.join(assets)} was found", err=True)
     return exit_code(read, problems)

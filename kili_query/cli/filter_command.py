@@ -10,23 +10,27 @@ from typing import TYPE_CHECKING
 
 import click
 
-from kili_query.cli import BAD_INPUT
+from kili_query.cli import BAD_INPUT, FINE, SOME_UNREADABLE
 from kili_query.cli.options import (
     chosen_types,
     counted,
+    csv_safe_option,
     exit_code,
     load_ontology,
     ontology_options,
     progress,
     ready_query,
     refuse_source,
+    tell_left_out,
     tell_problems,
     type_options,
     workers_option,
 )
 from kili_query.cli.queries import given_queries
+from kili_query.cli.terminal import echo, result_file
 from kili_query.formats import SUFFIXES, WRITTEN
-from kili_query.offline.write import whole_file, writer
+from kili_query.offline.files import refuse_inputs, whole_file
+from kili_query.offline.write import writer
 
 if TYPE_CHECKING:
     from kili_query.offline.select import Summary
@@ -42,6 +46,7 @@ if TYPE_CHECKING:
 @click.option("--labels", is_flag=True, help="Give single labels, not whole assets.")
 @click.option("--count", is_flag=True, help="Print how many match, and nothing else.")
 @click.option("--ids", is_flag=True, help="Print the external ids of the assets that match.")
+@csv_safe_option
 @click.option("--invert", is_flag=True, help="Give what does not match.")
 @ontology_options
 @type_options
@@ -55,6 +60,7 @@ def command(
     labels: bool,
     count: bool,
     ids: bool,
+    csv_safe: bool,
     invert: bool,
     ontology_file: str | None,
     input_type: str | None,
@@ -91,6 +97,12 @@ def command(
     kind = "ids" if ids else format_ or suffix or "ndjson"
     if kind == "zip" and (output is None or output == "-"):
         raise click.UsageError("an archive is written to a file: give --output FILE")
+    if csv_safe and kind != "csv":
+        raise click.UsageError("--csv-safe goes with CSV: give --format csv")
+    to_file = None if output == "-" else output
+    if not count:
+        refuse_inputs(to_file, [*sources, query_text, *([ontology_file] if ontology_file else [])])
+    replaces = to_file is not None and os.path.isfile(to_file)
     ontology = load_ontology(ontology_file, input_type)
     query = ready_query(given_queries((query_text,))[0].text, ontology)
 
@@ -100,9 +112,8 @@ def command(
         advance = stack.enter_context(progress(tuple(sources), quiet))
         target = None
         if not count:
-            to_file = output is not None and output != "-"
-            file = stack.enter_context(whole_file(output)) if to_file and output else sys.stdout.buffer
-            target = writer(kind, file, query=str(query), sources=tuple(sources))
+            file = stack.enter_context(whole_file(to_file)) if to_file else result_file()
+            target = writer(kind, file, query=str(query), sources=sources, csv_safe=csv_safe)
             stack.callback(target.abandon)
         for part in select(
             query, *sources,
@@ -126,12 +137,20 @@ def command(
         if target:
             target.close()
         if count:
-            click.echo(matches)
+            echo(str(matches))
         sys.stdout.flush()
     tell_problems(summary.problems, [] if quiet else summary.skipped, summary.unreadable)
+    unit = "label" if labels else "asset"
+    unnamed = target.unnamed if target else 0
+    if unnamed:
+        echo(f"left out: {counted(unnamed, unit)} without an id (`externalId`, `id`; `labelOf`, `assetId`)", err=True)
     if not quiet:
-        click.echo(_told(summary, matches, "label" if labels else "asset", time.perf_counter() - started), err=True)
-    return exit_code(summary.records, summary.problems)
+        tell_left_out(target.reasons if target else [])
+        told = _told(summary, matches, unit, time.perf_counter() - started)
+        lost = f", {counted(target.left_out, 'media file')} left out" if target and target.left_out else ""
+        echo(told + lost + (f"; {to_file} was there before, and is replaced" if replaces else ""), err=True)
+    code = exit_code(summary.records, summary.problems)
+    return SOME_UNREADABLE if unnamed and code == FINE else code
 
 
 def _told(summary: Summary, matches: int, unit: str, seconds: float) -> str:

@@ -8,6 +8,8 @@ import click
 
 from kili_query.cli import FINE, QUERY_ERROR, colored
 from kili_query.cli.queries import given_queries
+from kili_query.cli.terminal import echo
+from kili_query.errors import shown
 
 
 @click.command("format")
@@ -33,18 +35,18 @@ def command(queries: tuple[str, ...], width: int, one_line: bool, simplify: bool
             query = parse(text)
         except QuerySyntaxError as error:
             color = colored(sys.stderr)
-            name = f"{source}:\n" if len(given) > 1 else ""
-            click.echo(name + render_all(error.diagnostics, text, color=color), err=True, color=color)
+            name = f"{shown(source)}:\n" if len(given) > 1 else ""
+            echo(name + render_all(error.diagnostics, text, color=color), err=True, color=color)
             code = QUERY_ERROR
             continue
         query = query.simplify() if simplify else query
         lines = [*comments(text), str(query) if one_line else query.format(width)]
         if not write:
-            click.echo("\n".join(lines))
+            echo("\n".join(lines))
         elif path is None:
             raise click.UsageError("--write changes files, and this is none")
         else:
-            from kili_query.offline.write import whole_file
+            from kili_query.offline.files import whole_file
 
             with whole_file(path) as file:
                 file.write(("\n".join(lines) + "\n").encode())

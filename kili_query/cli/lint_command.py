@@ -9,6 +9,7 @@ import click
 
 from kili_query.cli import BAD_INPUT, FINE, QUERY_ERROR, SOME_UNREADABLE, colored
 from kili_query.cli.options import counted, workers_option
+from kili_query.cli.terminal import echo
 
 if TYPE_CHECKING:
     from kili_query.editor.lint.linting import FileReport
@@ -59,20 +60,20 @@ def command(
         problems += linted.problems
         if form == "text":
             for problem in linted.problems:
-                click.echo(_printable(f"problem[{problem.code}]: {problem}", sys.stderr), err=True)
+                echo(f"problem[{problem.code}]: {problem}", err=True)
         if linted.report is None:
             continue
         done.append(linted.report)
         if form == "text":
             for finding in linted.report.findings:
-                click.echo(_printable(reports.as_text(finding, color=color), sys.stdout), color=color)
+                echo(reports.as_text(finding, color=color), color=color)
     if form != "text":
         write = {"json": reports.as_json, "github": reports.as_github, "sarif": reports.as_sarif}[form]
         text = write(done, problems)
         if text:
-            click.echo(_printable(text, sys.stdout))
+            echo(text)
     if not quiet:
-        click.echo(_summary(done, problems), err=True)
+        echo(_summary(done, problems), err=True)
     if any(report.fails(strict=strict) for report in done):
         return QUERY_ERROR
     if problems:
@@ -96,9 +97,3 @@ def _summary(done: list[FileReport], problems: list[DataError]) -> str:
     if problems:
         parts.append(counted(len(problems), "problem"))
     return ", ".join(parts)
-
-
-def _printable(text: str, stream: object) -> str:
-    """The text with what the stream cannot write as escapes: sources can hold half a surrogate pair."""
-    encoding = getattr(stream, "encoding", None) or "utf-8"
-    return text.encode(encoding, "backslashreplace").decode(encoding)

@@ -6,6 +6,7 @@ import click
 
 from kili_query.cli import BAD_INPUT
 from kili_query.cli.options import load_ontology, ontology_options
+from kili_query.cli.terminal import echo
 
 
 @click.command("lsp")
@@ -30,7 +31,7 @@ def command(stdio: bool, port: int | None, ontology_file: str | None, input_type
     try:
         import pygls  # noqa: F401 - asked for by name, so that a broken import of ours is not taken for it
     except ImportError:
-        click.echo('error: `kili-query lsp` needs the extra `editor`: pip install "kili_query[editor]"', err=True)
+        echo('error: `kili-query lsp` needs the extra `editor`: pip install "kili_query[editor]"', err=True)
         return BAD_INPUT
     from kili_query.editor.lsp.server import make_server, serve_stdio, serve_tcp
 
@@ -40,5 +41,5 @@ def command(stdio: bool, port: int | None, ontology_file: str | None, input_type
     try:
         return serve_tcp(server, port)
     except OSError as error:
-        click.echo(f"error: port {port} cannot be had: {error.strerror or error}", err=True)
+        echo(f"error: port {port} cannot be had: {error.strerror or error}", err=True)
         return BAD_INPUT

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+
 import click
+
+from kili_query.cli.terminal import echo
 
 
 @click.group("ontology")
@@ -30,7 +34,7 @@ def pull(project_id: str, output: str | None, api_key: str | None, api_endpoint:
     from kili_query.client import Kili
     from kili_query.errors import NotFoundError
     from kili_query.model.ontology import Ontology
-    from kili_query.offline.write import whole_file
+    from kili_query.offline.files import whole_file
 
     with Kili(api_key, api_endpoint, disable_tqdm=True) as kili:
         rows = list(kili.projects(project_id, fields=["id", "title", "inputType", "jsonInterface"]))
@@ -39,8 +43,9 @@ def pull(project_id: str, output: str | None, api_key: str | None, api_endpoint:
     jobs = len(Ontology.from_json_interface(rows[0]).jobs)
     text = json.dumps(rows[0], indent=2, ensure_ascii=False) + "\n"
     if output is None:
-        click.echo(text, nl=False)
+        echo(text, nl=False)
         return
+    older = os.path.isfile(output)
     with whole_file(output) as file:
         file.write(text.encode())
-    click.echo(f"{output}: {jobs} jobs of {rows[0]['title']}", err=True)
+    echo(f"{output}: {jobs} jobs of {rows[0]['title']}" + ", in place of an older file" * older, err=True)

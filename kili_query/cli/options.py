@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from kili_query.cli import BAD_INPUT, FINE, SOME_UNREADABLE
+from kili_query.cli.terminal import echo
 from kili_query.formats import READ_SUFFIXES
 
 if TYPE_CHECKING:
@@ -51,6 +52,12 @@ def type_options(command: F) -> F:
     )(command)  # fmt: skip
 
 
+def csv_safe_option(command: F) -> F:
+    """`--csv-safe`."""
+    help = "Put a ' before cells of CSV that a spreadsheet would run as a formula."
+    return click.option("--csv-safe", is_flag=True, help=help)(command)
+
+
 def workers_option(command: F) -> F:
     """`--workers N`."""
     return click.option(
@@ -68,7 +75,7 @@ def load_ontology(path: str | None, input_type: str | None) -> Ontology | None:
     from kili_query.model.ontology import Ontology
 
     if input_type and input_type.upper() not in INPUT_TYPES:
-        click.echo(f"note: {input_type} is none of the known input types: {', '.join(INPUT_TYPES)}", err=True)
+        echo(f"note: {input_type} is none of the known input types: {', '.join(INPUT_TYPES)}", err=True)
 
     return Ontology.load(path, input_type)
 
@@ -84,7 +91,7 @@ def chosen_types(label_types: tuple[str, ...], all_types: bool) -> LabelTypes | 
         return None
     chosen = frozenset(name.upper() for name in label_types)
     for name in sorted(chosen.difference(LABEL_TYPES)):
-        click.echo(f"note: {name} is none of the known label types: {', '.join(LABEL_TYPES)}", err=True)
+        echo(f"note: {name} is none of the known label types: {', '.join(LABEL_TYPES)}", err=True)
     return chosen or DEFAULT_LABEL_TYPES
 
 
@@ -125,20 +132,26 @@ def ready_query(text: str, ontology: Ontology | None) -> Query:
     for diagnostic in query.check(ontology):
         if diagnostic.severity is Severity.WARNING:
             color = colored(sys.stderr)
-            click.echo(diagnostic.render(text, color=color), err=True, color=color)
+            echo(diagnostic.render(text, color=color), err=True, color=color)
     return query
 
 
 def tell_problems(problems: list[DataError], skipped: list[DataError], unreadable: int) -> None:
     """Name what could not be read (so many in all), and what was left out, on standard error."""
     for problem in problems[:MAX_SHOWN]:
-        click.echo(f"unreadable[{problem.code}]: {problem}", err=True)
+        echo(f"unreadable[{problem.code}]: {problem}", err=True)
     if unreadable > MAX_SHOWN:
-        click.echo(f"… and {unreadable - MAX_SHOWN:,} more unreadable", err=True)
+        echo(f"… and {unreadable - MAX_SHOWN:,} more unreadable", err=True)
     for problem in skipped[:MAX_SHOWN]:
-        click.echo(f"skipped: {problem}", err=True)
+        echo(f"skipped: {problem}", err=True)
     if len(skipped) > MAX_SHOWN:
-        click.echo(f"… and {len(skipped) - MAX_SHOWN:,} more files skipped", err=True)
+        echo(f"… and {len(skipped) - MAX_SHOWN:,} more files skipped", err=True)
+
+
+def tell_left_out(reasons: list[DataError]) -> None:
+    """Name files that did not come along, on standard error."""
+    for reason in reasons[:MAX_SHOWN]:
+        echo(f"left out: {reason}", err=True)
 
 
 def exit_code(records: int, problems: list[DataError]) -> int:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from kili_query.cli.options import counted, progress, tell_problems
+from kili_query.cli.terminal import echo
 
 if TYPE_CHECKING:
     from kili_query.server import LocalKili
@@ -127,16 +128,16 @@ def _load(
             export, interface=interface, input_type=input_type, title=title, again=False, advance=advance
         )
     if report.already:
-        click.echo(f"{export} is loaded already, as project {report.project_id}; nothing was changed", err=True)
+        echo(f"{export} is loaded already, as project {report.project_id}; nothing was changed", err=True)
         return
     tell_problems(report.problems, [], report.unreadable)
     for change in report.changes:
-        click.echo(_plain(change), err=True)
+        echo(change, err=True)
     if report.changed > len(report.changes):
-        click.echo(f"and {report.changed - len(report.changes):,} more of this kind", err=True)
+        echo(f"and {report.changed - len(report.changes):,} more of this kind", err=True)
     if report.copies:
-        click.echo(f"left out as copies inside an asset: {counted(report.copies, 'label')}", err=True)
-    click.echo(f"loaded {counted(report.assets, 'asset')} with {counted(report.labels, 'label')}", err=True)
+        echo(f"left out as copies inside an asset: {counted(report.copies, 'label')}", err=True)
+    echo(f"loaded {counted(report.assets, 'asset')} with {counted(report.labels, 'label')}", err=True)
 
 
 def _show(server: LocalKili, data_dir: str | None) -> None:

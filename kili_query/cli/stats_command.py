@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import os
 import sys
@@ -16,6 +14,7 @@ from kili_query.cli import colored
 from kili_query.cli.options import (
     chosen_types,
     counted,
+    csv_safe_option,
     exit_code,
     load_ontology,
     ontology_options,
@@ -24,6 +23,8 @@ from kili_query.cli.options import (
     type_options,
     workers_option,
 )
+from kili_query.cli.terminal import echo
+from kili_query.errors import shown
 
 if TYPE_CHECKING:
     from kili_query.model.ontology import Ontology
@@ -40,6 +41,7 @@ _CLASSES = ((1, 1), (2, 2), (3, 3), (4, 5), (6, 10), (11, None))
 @type_options
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, with the whole distribution.")
 @click.option("--csv", "as_csv", is_flag=True, help="Print CSV.")
+@csv_safe_option
 @workers_option
 @click.option("-q", "--quiet", is_flag=True, help="No progress bar and no summary.")
 def command(
@@ -50,6 +52,7 @@ def command(
     all_types: bool,
     as_json: bool,
     as_csv: bool,
+    csv_safe: bool,
     workers: int | None,
     quiet: bool,
 ) -> int:
@@ -66,6 +69,8 @@ def command(
 
     if as_json and as_csv:
         raise click.UsageError("--json and --csv exclude each other")
+    if csv_safe and not as_csv:
+        raise click.UsageError("--csv-safe goes with --csv")
     ontology = load_ontology(ontology_file, input_type)
     total = Statistics()
     with progress(sources, quiet) as advance:
@@ -75,9 +80,9 @@ def command(
             merge(total, part)
             advance(size)
     if as_json:
-        click.echo(json.dumps(_as_json(total, ontology), indent=2))
+        echo(json.dumps(_as_json(total, ontology), indent=2))
     elif as_csv:
-        click.echo(_as_csv(total, ontology), nl=False)
+        echo(_as_csv(total, ontology, csv_safe), nl=False)
     else:
         _print_table(total, ontology)
     tell_problems(total.problems, [] if quiet else total.skipped, total.unreadable)
@@ -108,14 +113,14 @@ def _as_json(total: Statistics, ontology: Ontology | None) -> dict[str, Any]:
     return data
 
 
-def _as_csv(total: Statistics, ontology: Ontology | None) -> str:
-    text = io.StringIO()
-    table = csv.writer(text, lineterminator="\n")
-    table.writerow(["job", "category", "labels", "objects", "most_in_a_label"])
+def _as_csv(total: Statistics, ontology: Ontology | None, safe: bool) -> str:
+    from kili_query.offline.write import csv_row
+
+    lines = [csv_row(["job", "category", "labels", "objects", "most_in_a_label"])]
     for key in total.keys(ontology):
         most = max(total.spread.get(key, {0: 0}))
-        table.writerow([*key, total.labels_with(key), total.objects(key), most])
-    return text.getvalue()
+        lines.append(csv_row([*key, total.labels_with(key), total.objects(key), most], safe=safe))
+    return "".join(lines)
 
 
 def _print_table(total: Statistics, ontology: Ontology | None) -> None:
@@ -142,7 +147,7 @@ def _print_table(total: Statistics, ontology: Ontology | None) -> None:
         spread = total.spread.get(key, Counter())
         name = f"{key[1]} (not in the ontology)" if key in unknown else key[1]
         table.add_row(
-            Text("" if key[0] == previous else key[0]), Text(name, style="" if labels else "dim"), f"{labels:,}",
+            Text("" if key[0] == previous else shown(key[0])), Text(shown(name), style="" if labels else "dim"), f"{labels:,}",
             Text("█" * round(share * 10), style="cyan"), f"{total.objects(key):,}",
             Text(_bars(spread), style="cyan"), f"{max(spread, default=0):,}",
         )  # fmt: skip
@@ -154,7 +159,7 @@ def _print_table(total: Statistics, ontology: Ontology | None) -> None:
     if ontology:
         unused = [f"{job}.{category}" for job, category in total.unused(ontology)]
         if unused:
-            console.print(f"never used: {', '.join(unused)}")
+            console.print(f"never used: {shown(', '.join(unused))}")
 
 
 def _bars(spread: Counter[int]) -> str:

@@ -25,7 +25,16 @@ from kili_query.lang.rewrites import push_not
 from kili_query.model.counts import count_label, frame_keys, is_empty
 from kili_query.model.decoding import decode_json, kind_of
 from kili_query.model.kili import LABEL_KEYS, PSEUDO_JOBS
-from kili_query.model.labels import DEFAULT_LABEL_TYPES, LabelTypes, chosen_types, labels_of
+from kili_query.model.labels import (
+    DEFAULT_LABEL_TYPES,
+    AssetIds,
+    LabelTypes,
+    asset_ids,
+    chosen_types,
+    id_text,
+    is_bare,
+    labels_of,
+)
 from kili_query.model.ontology import Ontology
 
 MIN_SKIPPED = 4096
@@ -50,7 +59,7 @@ class Verdict:
     decoded: bool = True
     """False if the bytes of the record rule a match out, and it was looked at no further."""
     bare: bool = False
-    """True if the record is a label by itself, without its asset around it."""
+    """True if the record has no asset around its labels: it is a label by itself, or a dump of labels in one object."""
     empty: int = 0
     matched: list[LabelKey] = field(default_factory=list)
     problems: list[DataError] = field(default_factory=list)
@@ -58,6 +67,8 @@ class Verdict:
     """Those of each label that could be read, in a scan without a test."""
     external_id: str | None = None
     asset_id: str | None = None
+    owners: list[AssetIds] = field(default_factory=list)
+    """Of a dump of labels in one object: the asset that each label in `matched` names."""
 
 
 class Scanner:
@@ -155,30 +166,33 @@ class Scanner:
     # -- typed -----------------------------------------------------------------------------------------------------
 
     def _scan_typed(self, record: Any, decoder: _Decoder) -> Verdict | None:
-        verdict = Verdict(external_id=record.externalId, asset_id=record.id)
+        external_id, asset_id = ids = id_text(record.externalId), id_text(record.id, record.assetId)
+        verdict = Verdict(external_id=external_id, asset_id=asset_id)
         groups = [(key, getattr(record, key)) for key in LABEL_KEYS if getattr(record, key) is not UNSET]
         if groups:
             seen: set[str] = set()
             for key, group in groups:
                 for position, label in enumerate([group] if key == "latestLabel" else group or ()):
-                    if label is None or label.id in seen:
+                    if label is None:
                         continue
-                    if label.id is not None:
-                        seen.add(label.id)
-                    if not self._judge(label, LabelKey(key, position), decoder, verdict):
+                    label_id = id_text(label.id)
+                    if label_id in seen:
+                        continue
+                    if label_id is not None:
+                        seen.add(label_id)
+                    owner = _owner_ids(label) if not any(ids) else None
+                    if not self._judge(label, LabelKey(key, position), decoder, verdict, owner):
                         return None
-            return verdict
+            return _settled(verdict)
         if record.label is not UNSET or record.jsonResponse is UNSET:
             return None
         verdict.bare = True
-        owner = record.labelOf
-        if owner is not None:
-            verdict.external_id, verdict.asset_id = owner.externalId, owner.id
-        else:
-            verdict.asset_id = None
+        verdict.external_id, verdict.asset_id = _owner_ids(record)
         return verdict if self._judge(record, LabelKey("", 0), decoder, verdict) else None
 
-    def _judge(self, label: Any, key: LabelKey, decoder: _Decoder, verdict: Verdict) -> bool:
+    def _judge(
+        self, label: Any, key: LabelKey, decoder: _Decoder, verdict: Verdict, owner: AssetIds | None = None
+    ) -> bool:
         """Count one label and note the verdict. False: the label is for the general way."""
         if self._types is not None and label.labelType is not None and label.labelType not in self._types:
             return True
@@ -203,14 +217,17 @@ class Scanner:
         else:
             self._visit(response, None, found)
         verdict.labels += 1
-        self._note({k: len(identities) for k, identities in found.items()}, key, verdict)
+        verdict.bare |= owner is not None and any(owner)
+        self._note({k: len(identities) for k, identities in found.items()}, key, verdict, owner)
         return True
 
-    def _note(self, counts: Mapping[Key, int], key: LabelKey, verdict: Verdict) -> None:
+    def _note(self, counts: Mapping[Key, int], key: LabelKey, verdict: Verdict, owner: AssetIds | None) -> None:
         if self._test is None:
             verdict.counts.append(counts)
         elif self._test(counts):
             verdict.matched.append(key)
+            if owner is not None:
+                verdict.owners.append(owner)
 
     def _visit(self, answers: Mapping[str, _Answer | None], place: object, found: dict[Key, set[object]]) -> None:
         """The walk of `model.counts`, on typed answers; an identity is a tuple that begins with its place."""
@@ -253,19 +270,20 @@ class Scanner:
         record = decode_json(data)
         if not isinstance(record, Mapping):
             raise DataError(f"a record is an object, and this is {kind_of(record)}")
-        verdict = Verdict()
-        verdict.external_id, verdict.asset_id = _asset_ids(record)
+        external_id, asset_id = ids = asset_ids(record)
+        verdict = Verdict(bare=is_bare(record), external_id=external_id, asset_id=asset_id)
         for label in labels_of(record, types=self._types):
             verdict.labels += 1
-            verdict.bare = label.key == ""
+            owner = (label.external_id, label.asset_id) if not any(ids) and label.key in LABEL_KEYS else None
+            verdict.bare |= owner is not None and any(owner)
             try:
                 counts = count_label(label, self._ontology)
             except DataError as error:
                 verdict.problems.append(error)
                 continue
             verdict.empty += is_empty(label)
-            self._note(counts, LabelKey(label.key, label.position), verdict)
-        return verdict
+            self._note(counts, LabelKey(label.key, label.position), verdict, owner)
+        return _settled(verdict)
 
 
 def _object_at(place: object, job: str, mid: str | int | float | None) -> tuple[object, ...]:
@@ -273,15 +291,17 @@ def _object_at(place: object, job: str, mid: str | int | float | None) -> tuple[
     return (place, job, object() if mid is None or mid == "" else mid)
 
 
-def _asset_ids(record: Mapping[str, object]) -> tuple[str | None, str | None]:
-    """The ids that `labels_of` gives with each label, also for a record without labels."""
-    owner: object = record
-    bare = not any(key in record for key in (*LABEL_KEYS, "label"))
-    if bare and isinstance(record.get("labelOf"), Mapping):
-        owner, bare = record["labelOf"], False
-    assert isinstance(owner, Mapping)
-    external_id, asset_id = owner.get("externalId"), None if bare else owner.get("id")
-    return external_id if isinstance(external_id, str) else None, asset_id if isinstance(asset_id, str) else None
+def _settled(verdict: Verdict) -> Verdict:
+    """The verdict on an asset. What its labels say of their assets counts only if one of them says anything."""
+    if not verdict.bare:
+        verdict.owners.clear()
+    return verdict
+
+
+def _owner_ids(label: Any) -> AssetIds:
+    """`owner_ids` of a typed label."""
+    owner = label.labelOf or _NOBODY
+    return id_text(owner.externalId, label.externalId), id_text(owner.id, label.assetId)
 
 
 class _All:
@@ -391,10 +411,15 @@ class _Answer(Struct, gc=False):
     children: dict[str, _Answer | None] | None = None
 
 
-class _Owner(Struct, gc=False):
-    externalId: str | None = None  # noqa: N815
-    id: str | None = None
+_Id = str | int | None
 
+
+class _Owner(Struct, gc=False):
+    externalId: _Id = None  # noqa: N815
+    id: _Id = None
+
+
+_NOBODY = _Owner()
 
 _Answers = dict[str, _Answer | None]
 
@@ -406,7 +431,10 @@ class _Decoder:
         label_fields: list[Any] = [
             ("jsonResponse", response | None | UnsetType, UNSET),
             ("labelType", str | None, None),
-            ("id", str | None, None),
+            ("id", _Id, None),
+            ("assetId", _Id, None),
+            ("externalId", _Id, None),
+            ("labelOf", _Owner | None, None),
             ("jsonResponseUrl", msgspec.Raw | None, None),
             ("annotations", msgspec.Raw | None, None),
         ]
@@ -417,8 +445,6 @@ class _Decoder:
             ("latestLabels", list[label | None] | None | UnsetType, UNSET),  # type: ignore[valid-type]
             ("labels", list[label | None] | None | UnsetType, UNSET),  # type: ignore[valid-type]
             ("label", msgspec.Raw | UnsetType, UNSET),
-            ("externalId", str | None, None),
-            ("labelOf", _Owner | None, None),
         ]
         self.record = msgspec.json.Decoder(msgspec.defstruct("_Record", record_fields, gc=False))
 

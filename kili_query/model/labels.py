@@ -87,6 +87,47 @@ class Label:
         return list(annotations_of_label(self))
 
 
+AssetIds = tuple[str | None, str | None]
+"""The external id and the id of an asset, as far as they are known. `any(ids)` says whether it has a name at all."""
+
+
+def id_text(*values: object) -> str | None:
+    """The first of some values that is an id: a text, best one that is not empty, or a whole number, by its digits.
+
+    >>> id_text(None, "", 12), id_text(True, 1.5)
+    ('12', None)
+    """
+    for value in values:
+        if isinstance(value, str) and value:
+            return value
+        if isinstance(value, int) and not isinstance(value, bool) and value.bit_length() < _LONGEST_NUMBER:
+            return str(value)
+    return "" if "" in values else None
+
+
+_LONGEST_NUMBER = 10_000  # bits; Python does not write numbers of any length as text
+
+
+def is_bare(record: Mapping[str, object]) -> bool:
+    """True for a record that is no asset: a label by itself, if anything."""
+    return not any(key in record for key in (*LABEL_KEYS, "label"))
+
+
+def asset_ids(record: Mapping[str, object]) -> AssetIds:
+    """How a record names its asset; for a label by itself, what it says of the asset that it belongs to."""
+    if is_bare(record):
+        return owner_ids(record)
+    return id_text(record.get("externalId")), id_text(record.get("id"), record.get("assetId"))
+
+
+def owner_ids(label: Mapping[str, object]) -> AssetIds:
+    """How a label names its asset: in `labelOf`, or beside its answers. Its `id` is its own."""
+    owner = label.get("labelOf")
+    asset: Mapping[str, object] = owner if isinstance(owner, Mapping) else {}
+    external_id = id_text(asset.get("externalId"), label.get("externalId"))
+    return external_id, id_text(asset.get("id"), label.get("assetId"))
+
+
 def chosen_types(types: LabelTypes | None) -> LabelTypes | None:
     """The types themselves, if they are a choice.
 
@@ -111,7 +152,8 @@ def labels_of(
 
     A label that stands under several keys is given once: copies are known by their `id`.
     `types` chooses label types (None: all); a label without `labelType` always takes part.
-    A label that is not an object, or has no response, is given with its `problem`.
+    A label that is not an object, or has no response, is given with its `problem`. Where the object names no asset,
+    as an object around a dump does not, each label is of the asset that it names itself.
 
     Raises
     ------
@@ -120,28 +162,24 @@ def labels_of(
     >>> [label.name for label in labels_of({"externalId": "a.jpg", "labels": [{"jsonResponse": {}}]})]
     ['a.jpg, labels[0]']
     """
-    external_id, asset_id = _text(record.get("externalId")), _text(record.get("id"))
+    ids = asset_ids(record)
     if any(key in record for key in LABEL_KEYS):
-        seen: set[object] = set()
+        seen: set[str] = set()
         for key in LABEL_KEYS:
             for position, value in enumerate(_listed(record.get(key))):
                 if value is None:
                     continue
-                label_id = _text(value.get("id")) if isinstance(value, Mapping) else None
+                label_id = id_text(value.get("id")) if isinstance(value, Mapping) else None
                 if label_id is None or label_id not in seen:
-                    seen.add(label_id)
-                    yield from _label(value, external_id, asset_id, key, position, types, where)
+                    seen.update(() if label_id is None else (label_id,))
+                    whose = owner_ids(value) if not any(ids) and isinstance(value, Mapping) else ids
+                    yield from _label(value, whose, key, position, types, where)
     elif "label" in record:
         levels = record["label"]
         problem = None if levels is None or isinstance(levels, Mapping) else "`label` is not an object"
-        yield Label(levels or {}, external_id, asset_id, "label", 0, None, True, problem, record, where)
+        yield Label(levels or {}, *ids, "label", 0, None, True, problem, record, where)
     elif is_record(record):
-        asset = record.get("labelOf")
-        if isinstance(asset, Mapping):
-            external_id, asset_id = _text(asset.get("externalId")), _text(asset.get("id"))
-        else:
-            asset_id = None  # the `id` of a bare label is its own
-        yield from _label(record, external_id, asset_id, "", 0, types, where)
+        yield from _label(record, ids, "", 0, types, where)
     else:
         raise DataError(
             "neither an asset (`labels`, `latestLabel`, `latestLabels`), nor a label (`jsonResponse`), "
@@ -154,17 +192,16 @@ _RECORD_KEYS = (*LABEL_KEYS, "jsonResponse", "json_response", "jsonResponseUrl",
 
 
 def _label(
-    value: object, external_id: str | None, asset_id: str | None, key: str, position: int,
-    types: LabelTypes | None, where: str,
+    value: object, ids: AssetIds, key: str, position: int, types: LabelTypes | None, where: str
 ) -> Iterator[Label]:  # fmt: skip
     if not isinstance(value, Mapping):
-        yield Label(None, external_id, asset_id, key, position, None, False, "the label is not an object", value, where)
+        yield Label(None, *ids, key, position, None, False, "the label is not an object", value, where)
         return
     label_type = _text(value.get("labelType"))
     if types is None or label_type is None or label_type in types:
         response = value.get("jsonResponse", value.get("json_response"))
         problem = _problem(value, response)
-        yield Label(response, external_id, asset_id, key, position, label_type, False, problem, value, where)
+        yield Label(response, *ids, key, position, label_type, False, problem, value, where)
 
 
 def _problem(label: Mapping[str, object], response: object) -> str | None:

@@ -45,6 +45,11 @@ def items_of(text: bytes) -> list[bytes]:
         return [encode_json(below) for below in value]
 
 
+def labels_in(value: bytes) -> list[bytes]:
+    """The labels that a key of an asset holds: those of a list, or a single one."""
+    return items_of(value) if value.lstrip()[:1] == b"[" else [value]
+
+
 def object_of(fields: Mapping[str, bytes]) -> bytes:
     """The JSON object of these values.
 

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import repeat
 from typing import Literal, NamedTuple
 
 from kili_query.engines.scan import LabelKey, Scanner, Verdict
 from kili_query.errors import DataError
 from kili_query.formats.kili import Place, Problem, Record, Source
-from kili_query.model.decoding import encode_json
+from kili_query.model.decoding import decode_json
 from kili_query.model.kili import LABEL_KEYS
-from kili_query.model.labels import DEFAULT_LABEL_TYPES, LabelTypes
+from kili_query.model.labels import DEFAULT_LABEL_TYPES, AssetIds, LabelTypes, owner_ids
 from kili_query.model.ontology import Ontology
-from kili_query.model.pieces import fields_of, items_of, list_of, object_of, on_one_line
+from kili_query.model.pieces import fields_of, labels_in, list_of, object_of, on_one_line
 from kili_query.offline.run import run
 from kili_query.offline.verdicts import MAX_KEPT, Aside, verdicts
 from kili_query.query import Query
@@ -34,9 +36,9 @@ class Hit(NamedTuple):
     """Where the label stands in its asset; for an asset None, unless its record is a label or a conversation by itself."""
 
     @property
-    def asset(self) -> str:
-        """The id of the asset, for people; the place of the record if it has none."""
-        return self.external_id or self.asset_id or str(self.where)
+    def asset(self) -> str | None:
+        """The id of the asset, the external one if it has that; None if it has neither."""
+        return self.external_id or self.asset_id or None
 
 
 @dataclass(slots=True)
@@ -174,7 +176,8 @@ class _Select:
                     hits.append(self._asset(record, verdict))
             elif matched:
                 try:
-                    found = [self._asset(record, verdict)] if self.unit == "assets" else self._labels(record, verdict)
+                    whole = self.unit == "assets" and not verdict.owners
+                    found = [self._asset(record, verdict)] if whole else list(self._labels(record, verdict))
                 except DataError as error:  # so deep that it was just read, and cannot be taken apart
                     aside.add(Problem(error.message, record.where))
                     continue
@@ -188,23 +191,19 @@ class _Select:
         text = b"" if not self.data else _trimmed(record.data, verdict) if self.trim else on_one_line(record.data)
         return Hit(text, record.where, verdict.external_id, verdict.asset_id, bare)
 
-    def _labels(self, record: Record, verdict: Verdict) -> list[Hit]:
-        asset = {"externalId": verdict.external_id, "id": verdict.asset_id}
+    def _labels(self, record: Record, verdict: Verdict) -> Iterator[Hit]:
+        """The labels that match, one by one; where assets are asked for, those of a dump stand by themselves."""
         whole = fields_of(record.data) if self.data else {}
-        hits = []
-        for label in verdict.matched:
+        listed: dict[str, list[bytes]] = {key: labels_in(value) for key, value in whole.items() if key in LABEL_KEYS}
+        of_record = verdict.external_id, verdict.asset_id
+        for label, ids in zip(verdict.matched, verdict.owners or repeat(of_record), strict=False):
             text = b""
             if self.data and label.key in _BY_THEMSELVES:
                 text = on_one_line(record.data)
             elif self.data:
-                text = _with_asset(_label_in(whole[label.key], label), asset)
-            hits.append(Hit(text, record.where, verdict.external_id, verdict.asset_id, label))
-        return hits
-
-
-def _label_in(value: bytes, label: LabelKey) -> bytes:
-    """The label among those that a key of the asset holds: a list of labels, or a single one."""
-    return items_of(value)[label.position] if value.lstrip()[:1] == b"[" else value
+                given = listed[label.key][label.position]
+                text = on_one_line(given if self.unit == "assets" else _with_asset(given, ids))
+            yield Hit(text, record.where, *ids, label if self.unit == "labels" else LabelKey("", label.position))
 
 
 def _trimmed(data: bytes, verdict: Verdict) -> bytes:
@@ -212,14 +211,19 @@ def _trimmed(data: bytes, verdict: Verdict) -> bytes:
     fields = fields_of(data)
     for key in LABEL_KEYS:
         if key in fields and verdict.matched[0].key:
-            kept = [_label_in(fields[key], label) for label in verdict.matched if label.key == key]
+            labels = labels_in(fields[key])
+            kept = [labels[label.position] for label in verdict.matched if label.key == key]
             fields[key] = list_of(kept) if key != "latestLabel" else kept[0] if kept else b"null"
     return on_one_line(object_of(fields))
 
 
-def _with_asset(label: bytes, asset: dict[str, str | None]) -> bytes:
-    """The label as `kili.labels()` gives it: with its asset under `labelOf`, unless it tells already."""
+def _with_asset(label: bytes, ids: AssetIds) -> bytes:
+    """The label as `kili.labels()` gives it: with its asset under `labelOf`, unless it names that already."""
     fields = fields_of(label)
-    if "labelOf" not in fields:
-        fields = {"labelOf": encode_json(asset), **fields}
-    return on_one_line(object_of(fields))
+    owner = fields.pop("labelOf", b"null")
+    told = fields_of(owner) if owner.lstrip()[:1] == b"{" else {}
+    named = {key: decode_json(told[key]) for key in ("externalId", "id") if key in told}
+    if not any(owner_ids({"labelOf": named})):
+        external_id, asset_id = (json.dumps(name).encode() for name in ids)
+        owner = object_of({**told, "externalId": external_id, "id": asset_id})
+    return object_of({"labelOf": owner, **fields})

@@ -561,7 +561,7 @@ def test_equal_external_ids_and_names_beyond_ascii_are_all_given(run: Run, tmp_p
         lines(asset("é", 2), asset("é", 2), asset("é", 1), {"labels": [{"jsonResponse": response(2, "字")}]}),
     )
     assert run("filter", path, QUERY, "--ids", "-q").out == "é\né\n"
-    assert run("filter", path, 'J."字".count > 1', "--ids", "-q").out == f"{path}: line 4\n"
+    assert run("filter", path, 'J."字".count > 1', "--ids", "-q")[:2] == (3, "")
     assert run("filter", path, QUERY, "-o", tmp_path / "é.zip").code == 0
     assert [label.external_id for label in read_labels(tmp_path / "é.zip")] == ["é", "é"]
     assert "字" in run("stats", path).out
@@ -637,11 +637,6 @@ def test_an_output_that_cannot_be_written(run: Run, source: Path, tmp_path: Path
 def test_a_folder_without_right_to_write(run: Run, source: Path, tmp_path: Path) -> None:
     tmp_path.chmod(0o500)
     assert "Permission denied" in run("filter", source, QUERY, "-o", tmp_path / "x.json").err
-
-
-def test_the_input_can_be_the_output(run: Run, source: Path) -> None:
-    assert run("filter", source, QUERY, "-o", source).code == 0
-    assert run("filter", source, QUERY, "--ids", "-q").out == "b\nd\n"
 
 
 @pytest.mark.parametrize(

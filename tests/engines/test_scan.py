@@ -22,7 +22,7 @@ from kili_query.engines.scan import LabelKey, Scanner, Verdict
 from kili_query.lang.ast import Count, Node
 from kili_query.model.counts import count_label, is_empty
 from kili_query.model.decoding import decode_json
-from kili_query.model.labels import DEFAULT_LABEL_TYPES, LabelTypes, labels_of
+from kili_query.model.labels import DEFAULT_LABEL_TYPES, AssetIds, LabelTypes, asset_ids, is_bare, labels_of
 from tests.strategies import CATEGORIES, INPUT_TYPES, JOBS, json_interfaces, level_labels, responses, trees
 
 EXAMPLES = json.loads((Path(__file__).parents[1] / "model" / "data" / "spec-examples.json").read_text("utf-8"))
@@ -39,7 +39,9 @@ class Expected(NamedTuple):
     matched: list[LabelKey]
     problems: list[str]
     counts: list[dict[tuple[str, str], int]]
-    ids: set[tuple[str | None, str | None]]
+    ids: set[AssetIds]
+    owners: list[AssetIds]
+    """Whose the matching labels are."""
 
 
 Types = LabelTypes | None
@@ -50,6 +52,7 @@ def expected_of(data: bytes, query: Query, ontology: Ontology | None, types: Typ
     if not isinstance(record, Mapping):
         raise DataError("no object")
     empty, matched, counts, problems = 0, list[LabelKey](), list[dict[tuple[str, str], int]](), list[str]()
+    owners: list[AssetIds] = []
     labels = list(labels_of(record, types=types))
     for label in labels:
         try:
@@ -60,13 +63,14 @@ def expected_of(data: bytes, query: Query, ontology: Ontology | None, types: Typ
         empty += is_empty(label)
         if query.holds(counts[-1]):
             matched.append(LabelKey(label.key, label.position))
+            owners.append((label.external_id, label.asset_id))
     ids = {(label.external_id, label.asset_id) for label in labels}
-    return Expected(len(labels), empty, matched, problems, counts, ids)
+    return Expected(len(labels), empty, matched, problems, counts, ids, owners)
 
 
 def was_skipped(verdict: Verdict, expected: Expected) -> bool:
     """A record that was skipped has not been looked into: its ids are unknown."""
-    return verdict.external_id is None and ("known", None) in {(e and "known", None) for e, _ in expected.ids}
+    return not verdict.decoded
 
 
 def assert_agrees(data: bytes, query: Query, ontology: Ontology | None, types: Types, *, skip: bool) -> bool:
@@ -75,7 +79,11 @@ def assert_agrees(data: bytes, query: Query, ontology: Ontology | None, types: T
     exact = Scanner.of_query(query.tree, ontology, types, validate=True).scan(data)
     assert (exact.labels, exact.empty, exact.matched) == expected[:3]
     assert [str(problem) for problem in exact.problems] == expected.problems
-    assert {(exact.external_id, exact.asset_id)} >= expected.ids
+    named = exact.external_id, exact.asset_id
+    assert (exact.owners or [named] * len(exact.matched)) == expected.owners
+    assert named == asset_ids(decode_json(data))  # type: ignore[arg-type]
+    bare = is_bare(decode_json(data))  # type: ignore[arg-type]
+    assert exact.bare == (bare or any(any(ids) for ids in expected.ids - {named}))
     every = Scanner(ontology=ontology, types=types).scan(data)
     assert [dict(counts) for counts in every.counts] == expected.counts
     with always_skipping() if skip else nullcontext():
@@ -100,7 +108,18 @@ def always_skipping() -> AbstractContextManager[object]:
 _odd_responses: SearchStrategy[Any] = st.sampled_from(
     [None, "", " ", "null", "{}", {}, [], "[]", "no JSON", 'x"', 12, True, "https://x", {"J": {"text": 'say "A" "A"'}}]
 )
-_ids = st.sampled_from(["1", "2", "3", None, 4])
+_ids = st.sampled_from(["1", "2", "3", None, 1, 4, 2**70, "", True, 1.0])
+_asset_ids = st.sampled_from(["asset", "é字", 'a"b', "", None, 5, -5, 10**30, 5.0, True, ["x"]])
+_owned = st.fixed_dictionaries(
+    {},
+    optional={
+        "labelOf": st.sampled_from([None, {}, "x", {"content": "x"}])
+        | st.fixed_dictionaries({}, optional={"externalId": _asset_ids, "id": _asset_ids}),
+        "assetId": _asset_ids,
+        "externalId": _asset_ids,
+    },
+)
+"""How a label names its asset."""
 _types = st.sampled_from(["DEFAULT", "REVIEW", "PREDICTION", "INFERENCE", "AUTOSAVE", "NEW", "lower", None, 3])
 
 
@@ -120,6 +139,8 @@ def labels(draw: DrawFn, key: str) -> Any:
         label["labelType"] = draw(_types)
     if draw(st.integers(0, 9)) == 0:
         label["jsonResponseUrl"] = draw(st.sampled_from([None, "", "https://x"]))
+    if draw(st.integers(0, 3)) == 0:
+        label |= draw(_owned)
     if draw(st.integers(0, 9)) == 0:
         label["annotations"] = draw(st.sampled_from([None, [], [{"job": "J"}]]))
     return label
@@ -129,8 +150,10 @@ def labels(draw: DrawFn, key: str) -> Any:
 def records(draw: DrawFn) -> dict[str, Any]:
     """An asset with labels under any keys, a label by itself, a conversation, or something else."""
     key = draw(st.sampled_from(["jsonResponse", "jsonResponse", "jsonResponse", "json_response"]))
-    ids = st.sampled_from(["asset", "é字", 'a"b', None, 5])
-    record: dict[str, Any] = {"externalId": draw(ids), "id": draw(ids), "jsonMetadata": {"A": ["A", "J"]}}
+    named = {"externalId": _asset_ids, "id": _asset_ids, "assetId": _asset_ids}
+    record: dict[str, Any] = {"jsonMetadata": {"A": ["A", "J"]}}
+    if draw(st.booleans()):
+        record |= draw(st.fixed_dictionaries({}, optional=named))
     kind = draw(st.integers(0, 9))
     if kind < 6:
         some = st.lists(labels(key), max_size=3)
@@ -146,9 +169,7 @@ def records(draw: DrawFn) -> dict[str, Any]:
     elif kind < 8:
         label = draw(labels(key))
         record |= label if isinstance(label, dict) else {}
-        if draw(st.booleans()):
-            owners = [{"externalId": "owner", "id": "o"}, {}, None, "x", {"id": 3}]
-            record["labelOf"] = draw(st.sampled_from(owners))
+        record |= draw(_owned)
     elif kind == 8:
         record |= {"chatItems": ["A"], "label": draw(level_labels() | st.sampled_from([None, [], "x"]))}
     return record

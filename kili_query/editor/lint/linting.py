@@ -288,7 +288,7 @@ def lint_file(path: str, ontologies: Ontologies, *, fix: bool = False) -> FileRe
     if fix and document.exact:
         source, fixed, found = _fixed(path, source, found, ontologies, document.encoding)
         if fixed:
-            from kili_query.offline.write import whole_file
+            from kili_query.offline.files import whole_file
 
             if not os.access(path, os.W_OK):  # a rename would not mind
                 raise DataError("cannot be written: it is read-only", code="KQ503", where=path)

@@ -15,6 +15,7 @@ from kili_query import __version__
 from kili_query.editor.lint.linting import FileReport, Finding, Place
 from kili_query.editor.patterns import shown_path
 from kili_query.errors import CODES, DataError, Severity, Span
+from kili_query.errors import shown as escaped
 
 _SARIF_LEVELS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.HINT: "note"}
 _GITHUB_LEVELS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.HINT: "notice"}
@@ -30,7 +31,7 @@ def as_text(finding: Finding, *, color: bool = False) -> str:
     start = place.column - 1
     end = place.end_column - 1 if place.end_line == place.line else len(place.source_line)
     shown = replace(finding.diagnostic, span=Span(start, max(start, end)))
-    return f"{_where(finding.path, place)}: {shown.render(place.source_line, color=color)}"
+    return f"{escaped(_where(finding.path, place))}: {shown.render(place.source_line, color=color)}"
 
 
 def _where(path: str, place: Place) -> str:

@@ -128,10 +128,7 @@ def plan_zip(path: str, source: str, part_bytes: int) -> Iterator[ZipMembers]:
     size = 0
     for name, optional in chosen:
         info = infos[name]
-        member = Member(
-            name, info.header_offset, info.compress_size, info.file_size, info.CRC, info.compress_type,
-            bool(info.flag_bits & 1), optional, info.header_offset in shared,
-        )  # fmt: skip
+        member = _member(info, name, optional=optional, shared=info.header_offset in shared)
         alone = member.size > WHOLE
         if batch and (alone or size + member.size > part_bytes):
             yield ZipMembers(path, source, batch, size)
@@ -157,11 +154,30 @@ def overlapping(infos: Iterable[zipfile.ZipInfo]) -> set[int]:
     return found
 
 
+def member_chunks(path: str, info: zipfile.ZipInfo) -> Iterator[bytes]:
+    """The content of any member, a chunk at a time, its length and checksum compared.
+
+    Raises DataError (KQ503) if it cannot be read, is damaged, or inflates beyond reason.
+    """
+    member = _member(info, info.filename, optional=True)
+    reason = _refusal(member, "media file")
+    if reason:
+        raise DataError(reason, code="KQ503")
+    yield from _checked(_stream(path, member), member)
+
+
+def _member(info: zipfile.ZipInfo, name: str, *, optional: bool, shared: bool = False) -> Member:
+    return Member(
+        name, info.header_offset, info.compress_size, info.file_size, info.CRC, info.compress_type,
+        bool(info.flag_bits & 1), optional, shared,
+    )  # fmt: skip
+
+
 def _strays(name: str) -> bool:
     return name.startswith("/") or name[1:2] == ":" or ".." in name.split("/")
 
 
-def _refusal(member: Member) -> str | None:
+def _refusal(member: Member, kind: str = "label") -> str | None:
     """Why a member is not read at all."""
     if _strays(member.name):
         return "its name leads out of the archive"
