@@ -8,6 +8,7 @@ from typing import Literal, NamedTuple
 
 import msgspec
 
+from kili_query.engines.lookout import Key, Lookout
 from kili_query.engines.scan import LabelKey, Scanner, Verdict
 from kili_query.errors import DataError
 from kili_query.formats.kili import Place, Problem, Record, Source
@@ -57,6 +58,11 @@ class Summary:
     """Why, for the first of them."""
     skipped: list[DataError] = field(default_factory=list)
     """Files that an export holds beside labels."""
+    names: set[Key] = field(default_factory=set)
+    """(job, category) pairs that labels hold: those of the query that there are, and others (see `sampled`). For
+    `Query.unmet`, which tells what of the query no label holds."""
+    sampled: bool = False
+    """True if labels may hold other names than `names`. As soon as those of the query have been met, no more are noted."""
 
     def add(self, other: Summary) -> None:
         """Take in another summary."""
@@ -69,6 +75,8 @@ class Summary:
         self.unreadable += other.unreadable
         self.problems += other.problems[: MAX_KEPT - len(self.problems)]
         self.skipped += other.skipped[: MAX_KEPT - len(self.skipped)]
+        self.names |= other.names
+        self.sampled |= other.sampled
 
 
 class Selected(NamedTuple):
@@ -115,13 +123,14 @@ def select(
     """
     of_labels = unit == "labels" or trim
     asked = ~query if invert and of_labels else query
-    work = _Select(asked, unit, ontology, types, invert and not of_labels, trim, data, validate)
+    lookout = Lookout(query.operands)
+    work = _Select(asked, unit, ontology, types, invert and not of_labels, trim, data, validate, lookout)
     for done in run(work, sources, workers):
         (hits, tally), base = done.result, done.base
         if base:
             hits = [hit._replace(where=hit.where.moved(base)) for hit in hits]
         problems, skipped = tally.aside.errors(base)
-        summary = Summary(*tally[:6], tally.aside.unreadable, problems, skipped)
+        summary = Summary(*tally[:6], tally.aside.unreadable, problems, skipped, set(tally.names), tally.sampled)
         yield Selected(hits, summary, done.size)
 
 
@@ -135,6 +144,8 @@ class _Tally(NamedTuple):
     matched_labels: int
     empty: int
     aside: Aside
+    names: frozenset[Key]
+    sampled: bool
 
 
 @dataclass(frozen=True)
@@ -149,11 +160,14 @@ class _Select:
     trim: bool
     data: bool
     validate: bool
+    lookout: Lookout
+    """One for all parts that a process works on."""
 
     def __call__(self, records: Iterator[Record | Problem]) -> tuple[list[Hit], _Tally]:
         # what is given because it does not match must have been read as a whole
         validate = self.validate or self.invert
-        scanner = Scanner.of_query(self.query.tree, self.ontology, self.types, validate=validate)
+        self.lookout.begin()
+        scanner = Scanner.of_query(self.query.tree, self.ontology, self.types, validate=validate, lookout=self.lookout)
         hits: list[Hit] = []
         aside = Aside()
         count = labels = undecoded = matched_records = matched_labels = empty = 0
@@ -175,7 +189,17 @@ class _Select:
                 matched_records += 1
                 matched_labels += len(matched)
                 hits += [self._asset(record, verdict)] if self.unit == "assets" else self._labels(record, verdict)
-        return hits, _Tally(count, labels, undecoded, matched_records, matched_labels, empty, aside)
+        return hits, _Tally(
+            count,
+            labels,
+            undecoded,
+            matched_records,
+            matched_labels,
+            empty,
+            aside,
+            self.lookout.new,
+            self.lookout.sampled,
+        )
 
     def _asset(self, record: Record, verdict: Verdict) -> Hit:
         bare = verdict.matched[0] if verdict.matched and verdict.matched[0].key in _BY_THEMSELVES else None
