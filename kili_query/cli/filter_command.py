@@ -15,12 +15,13 @@ from kili_query.cli.options import (
     chosen_types,
     counted,
     exit_code,
-    load_ontology,
-    ontology_options,
+    found_ontology_options,
+    known_names,
     progress,
     ready_query,
     refuse_source,
     tell_problems,
+    tell_unmet,
     type_options,
     workers_option,
 )
@@ -42,7 +43,7 @@ if TYPE_CHECKING:
 @click.option("--count", is_flag=True, help="Print how many match, and nothing else.")
 @click.option("--ids", is_flag=True, help="Print the external ids of the assets that match.")
 @click.option("--invert", is_flag=True, help="Give what does not match.")
-@ontology_options
+@found_ontology_options
 @type_options
 @click.option("--validate", is_flag=True, help="Decode every label, also those that cannot match.")
 @workers_option
@@ -57,6 +58,7 @@ def command(
     invert: bool,
     ontology_file: str | None,
     input_type: str | None,
+    no_ontology: bool,
     label_types: tuple[str, ...],
     all_types: bool,
     validate: bool,
@@ -90,8 +92,9 @@ def command(
     kind = "ids" if ids else format_ or suffix or "ndjson"
     if kind == "zip" and (output is None or output == "-"):
         raise click.UsageError("an archive is written to a file: give --output FILE")
-    ontology = load_ontology(ontology_file, input_type)
-    query = ready_query(given_queries((query_text,))[0].text, ontology)
+    given = given_queries((query_text,))[0]
+    names = known_names(ontology_file, input_type, no_ontology, file=given.path, quiet=quiet)
+    query, ontology = ready_query(given.text, names), names.ontology
 
     started, summary, matches = time.perf_counter(), Summary(), 0
     seen: set[int] = set()
@@ -128,6 +131,8 @@ def command(
             click.echo(matches)
         sys.stdout.flush()
     tell_problems(summary.problems, [] if quiet else summary.skipped, summary.unreadable)
+    if summary.labels:
+        tell_unmet(query.unmet(summary.names, ontology, sampled=summary.sampled), query.source, quiet)
     if not quiet:
         click.echo(_told(summary, matches, "label" if labels else "asset", time.perf_counter() - started), err=True)
     return exit_code(summary.records, summary.problems)

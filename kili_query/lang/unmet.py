@@ -28,8 +28,11 @@ class Looked(NamedTuple):
     """True if the labels may hold other names than those that were noted."""
 
 
+ALL = Looked()
+
+
 def find_unmet(
-    root: Node, names: Iterable[tuple[str, str]], ontology: Ontology | None = None, looked: Looked = Looked()
+    root: Node, names: Iterable[tuple[str, str]], ontology: Ontology | None = None, looked: Looked = ALL
 ) -> list[Diagnostic]:
     """The operands of a query that are not among the names of labels, (job, category), in the order of its text.
 
@@ -47,7 +50,7 @@ def find_unmet(
             asked.setdefault(leaf.operand.key, leaf.operand)
     found: dict[str, Diagnostic] = {}
     for number, operand in enumerate(asked.values()):
-        near = jobs if number < _COMPARED else {job: () for job in jobs}
+        near = jobs if number < _COMPARED else dict.fromkeys(jobs, ())
         found |= {d.message: d for d in _unmet(operand, near, ontology, looked)}
     return sorted(found.values(), key=lambda d: d.span.start)
 
@@ -57,16 +60,16 @@ _Jobs = Mapping[str, Sequence[str]]
 
 
 def _unmet(operand: Count, jobs: _Jobs, ontology: Ontology | None, looked: Looked) -> Iterator[Diagnostic]:
-    nowhere = "no label" if looked.first is None else f"none of the first {looked.first:,} labels"
+    nowhere = "no label" if looked.first is None else f"no label of the first {looked.first:,}"
     job = operand.job if operand.job in jobs else written_alike(operand.job, jobs)
     there = jobs[job] if job is not None else ()
     alike = operand.category if operand.category in there else written_alike(operand.category, there)
-    if _declares(ontology, operand.job, operand.category):
-        if job is None or alike is None or _declares(ontology, job, alike):
-            written = shown(f"{name_to_text(operand.job)}.{name_to_text(operand.category)}", _SHOWN)
-            span = Span(operand.job_span.start, operand.category_span.end)
-            yield Diagnostic("KQ508", f"{nowhere} holds `{written}`, which the ontology has", span)
-            return
+    instead = job is not None and alike is not None and not _declares(ontology, job, alike)
+    if _declares(ontology, operand.job, operand.category) and not instead:
+        written = shown(f"{name_to_text(operand.job)}.{name_to_text(operand.category)}", _SHOWN)
+        span = Span(operand.job_span.start, operand.category_span.end)
+        yield Diagnostic("KQ508", f"{nowhere} holds `{written}`, which the ontology has", span)
+        return
     if job != operand.job:
         yield _unmet_job(operand, job, jobs, nowhere, looked)
     if job is not None and alike != operand.category:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from os.path import commonprefix
 
 from kili_query.lang.printer import name_to_text
 from kili_query.model.ontology import folded
@@ -48,10 +47,14 @@ def other_form(name: str, right: str) -> str:
     >>> other_form("cafe\u0301s", "caf\u00e9s")
     'with U+00E9 in place of U+0065 U+0301'
     """
-    begin = len(commonprefix([name, right]))
-    end = len(commonprefix([name[begin:][::-1], right[begin:][::-1]]))
+    begin = _alike_from_start(name, right)
+    end = _alike_from_start(name[begin:][::-1], right[begin:][::-1])
     old, new = (text[begin : len(text) - end] for text in (name, right))
     return f"with {_numbered(new)} in place of {_numbered(old)}"
+
+
+def _alike_from_start(one: str, other: str) -> int:
+    return next((at for at, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
 
 
 def _numbered(text: str) -> str:
