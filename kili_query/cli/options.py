@@ -46,9 +46,10 @@ def ontology_options(command: F) -> F:
 
 def found_ontology_options(command: F) -> F:
     """The same, for commands that use an ontology which they find; and `--no-ontology`."""
-    return click.option(
+    command = click.option(
         "--no-ontology", is_flag=True, help="Use no ontology, also none that is configured or lies near."
-    )(ontology_options(command))
+    )(command)
+    return ontology_options(command)
 
 
 def type_options(command: F) -> F:

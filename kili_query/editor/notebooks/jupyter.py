@@ -137,8 +137,12 @@ class QueryMagic:
                 self._find(found, options)
             except KeyboardInterrupt:
                 raise Interrupted(f"interrupted: {found}") from None
-        if unmet := found.unmet():
-            _display(Findings(query.source, unmet))
+        unmet = found.unmet()
+        if wrong := [d for d in unmet if d.severity is Severity.WARNING]:
+            _display(Findings(query.source, wrong))
+        for diagnostic in unmet:
+            if diagnostic not in wrong:
+                print(diagnostic.render(""))  # noqa: T201
         print(found)  # noqa: T201 - the notebook's output
         try:
             from pandas import DataFrame as Shown
