@@ -76,7 +76,7 @@ def command(
     kili-query filter labels.ndjson "WEATHER.RAIN.count == 0" --ids | head
     kili-query filter a.zip b.zip query.kq --ontology interface.json --labels --format csv
     """
-    from kili_query.offline.select import Summary, select
+    from kili_query.offline.select import Assets, Summary, select
 
     if len(arguments) < 2:
         raise click.UsageError("give at least one SOURCE, and the QUERY last")
@@ -97,7 +97,7 @@ def command(
     query, ontology = ready_query(given.text, names), names.ontology
 
     started, summary, matches = time.perf_counter(), Summary(), 0
-    seen: set[int] = set()
+    assets = Assets()
     with ExitStack() as stack:
         advance = stack.enter_context(progress(tuple(sources), quiet))
         target = None
@@ -114,13 +114,9 @@ def command(
         ):  # fmt: skip
             summary.add(part.summary)
             for hit in part.hits:
-                bare = hit.label and not hit.label.key and (hit.external_id or hit.asset_id)
-                asset = hash((hit.external_id, hit.asset_id)) if bare else None
-                known = asset in seen and not labels
-                matches += not known
-                if asset is not None and not labels:
-                    seen.add(asset)  # labels that stand by themselves: their asset counts once
-                if target and not (known and kind in ("ids", "csv")):
+                new = labels or assets.is_new(hit)
+                matches += new
+                if target and (new or kind not in ("ids", "csv")):
                     target.write(hit)
             advance(part.size)
         if exit_code(summary.records, summary.problems) == BAD_INPUT:  # nothing was read: no empty file for it

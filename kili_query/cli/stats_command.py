@@ -63,7 +63,7 @@ def command(
     kili-query stats export.zip
     kili-query stats export.zip --ontology interface.json --json
     """
-    from kili_query.offline.statistics import Statistics, measure, merge
+    from kili_query.offline.statistics import Statistics, measure
 
     if as_json and as_csv:
         raise click.UsageError("--json and --csv exclude each other")
@@ -73,7 +73,7 @@ def command(
         for part, size in measure(
             *sources, ontology=ontology, types=chosen_types(label_types, all_types), workers=workers
         ):
-            merge(total, part)
+            total.add(part)
             advance(size)
     if as_json:
         click.echo(json.dumps(_as_json(total, ontology), indent=2))

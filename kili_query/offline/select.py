@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, Self
 
 import msgspec
 
@@ -15,7 +15,7 @@ from kili_query.formats.kili import Place, Problem, Record, Source
 from kili_query.model.labels import DEFAULT_LABEL_TYPES, LABEL_KEYS, LabelTypes
 from kili_query.model.ontology import Ontology
 from kili_query.offline.run import run
-from kili_query.offline.verdicts import MAX_KEPT, Aside, verdicts
+from kili_query.offline.tally import Tally
 from kili_query.query import Query
 
 Unit = Literal["assets", "labels"]
@@ -40,43 +40,42 @@ class Hit(NamedTuple):
 
 
 @dataclass(slots=True)
-class Summary:
-    """What has been read."""
+class Summary(Tally):
+    """What has been read, and what of it matches."""
 
-    records: int = 0
-    """Assets; and labels and conversations that stand by themselves."""
-    labels: int = 0
     undecoded: int = 0
     """Those records whose bytes rule a match out: looked at no further, each taken for one label that is readable."""
     matched_records: int = 0
     matched_labels: int = 0
-    empty: int = 0
-    """Labels without any answer."""
-    unreadable: int = 0
-    """Labels and records that could not be read."""
-    problems: list[DataError] = field(default_factory=list)
-    """Why, for the first of them."""
-    skipped: list[DataError] = field(default_factory=list)
-    """Files that an export holds beside labels."""
     names: set[Key] = field(default_factory=set)
     """(job, category) pairs that labels hold: those of the query that there are, and others (see `sampled`). For
     `Query.unmet`, which tells what of the query no label holds."""
     sampled: bool = False
     """True if labels may hold other names than `names`. As soon as those of the query have been met, no more are noted."""
 
-    def add(self, other: Summary) -> None:
+    def add(self, other: Self) -> None:
         """Take in another summary."""
-        self.records += other.records
-        self.labels += other.labels
+        Tally.add(self, other)
         self.undecoded += other.undecoded
         self.matched_records += other.matched_records
         self.matched_labels += other.matched_labels
-        self.empty += other.empty
-        self.unreadable += other.unreadable
-        self.problems += other.problems[: MAX_KEPT - len(self.problems)]
-        self.skipped += other.skipped[: MAX_KEPT - len(self.skipped)]
         self.names |= other.names
         self.sampled |= other.sampled
+
+
+class Assets:
+    """The assets of hits, each once: labels that stand by themselves (in a dump of labels) are hits of their asset."""
+
+    def __init__(self) -> None:
+        self._seen: set[int] = set()
+
+    def is_new(self, hit: Hit) -> bool:
+        """True for the first hit of its asset."""
+        if hit.label is None or hit.label.key or not (hit.external_id or hit.asset_id):
+            return True
+        asset, known = hash((hit.external_id, hit.asset_id)), len(self._seen)
+        self._seen.add(asset)
+        return len(self._seen) > known
 
 
 class Selected(NamedTuple):
@@ -126,26 +125,10 @@ def select(
     lookout = Lookout(query.operands)
     work = _Select(asked, unit, ontology, types, invert and not of_labels, trim, data, validate, lookout)
     for done in run(work, sources, workers):
-        (hits, tally), base = done.result, done.base
+        (hits, summary), base = done.result, done.base
         if base:
             hits = [hit._replace(where=hit.where.moved(base)) for hit in hits]
-        problems, skipped = tally.aside.errors(base)
-        summary = Summary(*tally[:6], tally.aside.unreadable, problems, skipped, set(tally.names), tally.sampled)
-        yield Selected(hits, summary, done.size)
-
-
-class _Tally(NamedTuple):
-    """A summary whose problems do not yet know the line on which their part begins."""
-
-    records: int
-    labels: int
-    undecoded: int
-    matched_records: int
-    matched_labels: int
-    empty: int
-    aside: Aside
-    names: frozenset[Key]
-    sampled: bool
+        yield Selected(hits, summary.placed(base), done.size)
 
 
 @dataclass(frozen=True)
@@ -163,43 +146,29 @@ class _Select:
     lookout: Lookout
     """One for all parts that a process works on."""
 
-    def __call__(self, records: Iterator[Record | Problem]) -> tuple[list[Hit], _Tally]:
+    def __call__(self, records: Iterator[Record | Problem]) -> tuple[list[Hit], Summary]:
         # what is given because it does not match must have been read as a whole
-        validate = self.validate or self.invert
-        self.lookout.begin()
-        scanner = Scanner.of_query(self.query.tree, self.ontology, self.types, validate=validate, lookout=self.lookout)
-        hits: list[Hit] = []
-        aside = Aside()
-        count = labels = undecoded = matched_records = matched_labels = empty = 0
-        for record, verdict in verdicts(records, scanner, aside):
-            count += 1
-            labels += verdict.labels
-            undecoded += not verdict.decoded
-            empty += verdict.empty
+        validate, lookout = self.validate or self.invert, self.lookout
+        lookout.begin()
+        scanner = Scanner.of_query(self.query.tree, self.ontology, self.types, validate=validate, lookout=lookout)
+        hits, summary = list[Hit](), Summary()
+        for record, verdict in summary.read(records, scanner):
+            summary.undecoded += not verdict.decoded
             matched = verdict.matched
             if self.invert and verdict.bare:
                 message = "single labels do not tell which assets do not match; ask for labels (`--labels`)"
                 raise DataError(message, code="KQ503", where=str(record.where))
             if self.invert:
-                matched_records += not matched and not verdict.problems
-                matched_labels += verdict.labels - len(matched) - len(verdict.problems)
+                summary.matched_records += not matched and not verdict.problems
+                summary.matched_labels += verdict.labels - len(matched) - len(verdict.problems)
                 if not matched and not verdict.problems:
                     hits.append(self._asset(record, verdict))
             elif matched:
-                matched_records += 1
-                matched_labels += len(matched)
+                summary.matched_records += 1
+                summary.matched_labels += len(matched)
                 hits += [self._asset(record, verdict)] if self.unit == "assets" else self._labels(record, verdict)
-        return hits, _Tally(
-            count,
-            labels,
-            undecoded,
-            matched_records,
-            matched_labels,
-            empty,
-            aside,
-            self.lookout.new,
-            self.lookout.sampled,
-        )
+        summary.names, summary.sampled = set(lookout.new), lookout.sampled
+        return hits, summary
 
     def _asset(self, record: Record, verdict: Verdict) -> Hit:
         bare = verdict.matched[0] if verdict.matched and verdict.matched[0].key in _BY_THEMSELVES else None

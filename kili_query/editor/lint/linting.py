@@ -9,7 +9,7 @@ import re
 import stat
 import tokenize
 from bisect import bisect, insort
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, groupby, islice
 from pathlib import Path, PurePath
@@ -210,11 +210,13 @@ def _there(
         return
     rest = [*some, *files]  # a process that is forked while folders are gone through would inherit them open
     chunks = [rest[at : at + _CHUNK] for at in range(0, len(rest), _CHUNK)]
-    for _, linted in work_through(_LintChunk(ontologies, fix), chunks, workers):
-        yield from linted
+    work: Callable[[list[str | DataError]], list[Linted]] = _LintChunk(ontologies, fix)
+    for _, done in work_through(work, chunks, workers):
+        yield from done
 
 
-class _LintChunk(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class _LintChunk:
     """The work of another process: some files."""
 
     ontologies: Ontologies
