@@ -21,6 +21,7 @@ import pytest
 from kili_query import DataError, Ontology, check, count, parse, read_labels
 from kili_query.cli import app
 from kili_query.editor.lint.linting import lint_file
+from kili_query.editor.lsp.counts import LabelCounts, Question
 from kili_query.editor.notebooks.matches import Matches
 from kili_query.editor.ontologies import Ontologies, find_ontology
 from kili_query.engines import lookout
@@ -130,12 +131,19 @@ def by_notebook_of_labels(_: Callable[..., Ended], query: str) -> str:
     return "\n".join(f"{d.message}\n{d.hint}" for d in found.unmet())
 
 
+def by_editor(_: Callable[..., Ended], query: str) -> str:
+    counts, question = LabelCounts(lambda: None), Question("labels.ndjson", query)
+    counts._waiting[question] = None
+    counted = counts._count(question, None)
+    return f"{counted}\n{HINTS.get(query, '')}"  # above a query stands what is wrong, and its fixes are elsewhere
+
+
 @pytest.mark.parametrize("query", WRONG)
 @pytest.mark.parametrize(
     "way",
     [
         by_filter, by_filter_of_a_stream, by_filter_of_an_archive, by_explain, by_explain_in_json, by_notebook,
-        by_notebook_of_labels,
+        by_notebook_of_labels, by_editor,
     ],
 )  # fmt: skip
 def test_a_name_that_no_label_holds_is_told_with_what_is_near(
@@ -381,6 +389,18 @@ def test_a_query_file_has_the_ontology_that_lies_near_it_as_for_lint(command: Ca
     assert [line for line in ended.out.splitlines() if line.endswith("ok")] == ["one/query.kq: ok", "<query>: ok"]
     assert ended.err == "using one/kili-ontology.json\nusing two/kili-ontology.json\n"
     assert [bool(lint_file(f"{at}/query.kq", Ontologies()).findings) for at in ("one", "two")] == [False, True]
+
+
+def test_the_input_type_of_the_project_can_be_given_for_a_found_ontology(
+    command: Callable[..., Ended], found: str
+) -> None:
+    ontology = find_ontology("query.kq", "VIDEO")
+    assert ontology is not None
+    assert (ontology.ontology.input_type, ontology.path) == ("VIDEO", found)
+    assert command("check", "J.DOG.count > 0", "--input-type", "VIDEO").code == 0
+    Path(found).unlink()
+    Path("pyproject.toml").unlink(missing_ok=True)
+    assert "--input-type goes with" in command("check", "J.DOG.count > 0", "--input-type", "VIDEO").err
 
 
 def test_broken_configuration_is_an_error_that_names_it(command: Callable[..., Ended]) -> None:
