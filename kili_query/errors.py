@@ -103,6 +103,7 @@ CODES: dict[str, Code] = {
     "KQ206": Code("name in the wrong letter case", _ERROR),
     "KQ207": Code("job without categories", _ERROR),
     "KQ208": Code("job that labels normally leave empty", _WARNING),
+    "KQ209": Code("name in another Unicode form", _ERROR),
     # sense
     "KQ301": Code("always true", _WARNING),
     "KQ302": Code("never true", _WARNING),
@@ -119,7 +120,9 @@ CODES: dict[str, Code] = {
     "KQ504": Code("name that Kili's own language cannot express", _WARNING),
     "KQ505": Code("questionable ontology", _WARNING),
     "KQ506": Code("malformed JSON form of a query", _ERROR),
-    "KQ507": Code("label that does not fit the ontology", _ERROR),
+    "KQ507": Code("name that no label holds", _WARNING),
+    "KQ508": Code("name of the ontology that no label holds", _HINT),
+    "KQ509": Code("label that does not fit the ontology", _ERROR),
 }
 
 

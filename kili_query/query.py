@@ -165,6 +165,31 @@ class Query:
             raise QueryCheckError(self.source, errors)
         return self
 
+    def unmet(
+        self,
+        names: Iterable[tuple[str, str]],
+        ontology: Ontology | None = None,
+        *,
+        first: int | None = None,
+        sampled: bool = False,
+    ) -> list[Diagnostic]:
+        """The operands that labels hold nowhere (KQ507; KQ508 if the ontology has them), and what is near: a name that
+        is wrong counts 0 in each label, and no label by itself can tell.
+
+        Parameters
+        ----------
+        names: the (job, category) pairs that the labels hold: the keys of their counts, or the `names` of a `Summary`.
+        first: the number of labels that were looked at, if there are more.
+        sampled: not all names of the labels are among `names`; those of the query are if they are there.
+
+        >>> [d.message for d in parse("CARS.bus.count > 0").unmet([("CARS", "BUS")])]
+        ['`bus` occurs in no label; `BUS` does']
+        """
+        from kili_query.lang.unmet import Looked, find_unmet
+        from kili_query.model.ontology import as_ontology
+
+        return find_unmet(self._located, names, as_ontology(ontology), Looked(first, sampled))
+
     def simplify(self) -> Query:
         """The query without parts that are always true, never true or redundant; NOT is pushed inwards."""
         from kili_query.lang.simplifier import simplify
@@ -251,7 +276,7 @@ class Query:
         return self._predicate(count_categories(json_response, ontology))
 
     def matches_label(self, label: Label, ontology: Ontology | None = None) -> bool:
-        """The truth for a label of `read_labels`.
+        """The truth for a label of `read_labels`. One label does not tell that a name is wrong: `unmet` does, for all.
 
         Raises
         ------

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import sys
+from typing import TYPE_CHECKING
 
 import click
 
 from kili_query.cli import FINE, QUERY_ERROR, colored
-from kili_query.cli.options import load_ontology, ontology_options
+from kili_query.cli.options import found_ontology_options, known_names
 from kili_query.cli.queries import given_queries
 from kili_query.cli.terminal import echo
 from kili_query.errors import shown
 
+if TYPE_CHECKING:
+    from kili_query.model.ontology import Ontology
+
 
 @click.command("check")
 @click.argument("queries", metavar="QUERY|FILE|-...", nargs=-1)
-@ontology_options
+@found_ontology_options
 @click.option("--json", "as_json", is_flag=True, help="Print the diagnostics as a JSON list.")
 @click.option("--strict", is_flag=True, help="Warnings count as errors.")
 @click.option("--lint", is_flag=True, help="Say also what is questionable in the ontology itself.")
@@ -23,11 +27,12 @@ def command(
     queries: tuple[str, ...],
     ontology_file: str | None,
     input_type: str | None,
+    no_ontology: bool,
     as_json: bool,
     strict: bool,
     lint: bool,
 ) -> int:
-    """Check queries: syntax, sense, and with --ontology also names.
+    """Check queries: syntax, sense, and with an ontology also names.
 
     A QUERY is a text, the name of a file that holds one, or - for standard input.
 
@@ -39,8 +44,9 @@ def command(
     from kili_query.errors import Severity, render_all
     from kili_query.query import check
 
-    ontology = load_ontology(ontology_file, input_type)
+    known: dict[str | None, Ontology | None] = {}  # each query file may have one of its own
     if lint:
+        ontology = known[None] = known_names(ontology_file, input_type, no_ontology).ontology
         if ontology is None:
             raise click.UsageError("--lint needs --ontology")
         from kili_query.model.lint import lint as lint_ontology
@@ -52,8 +58,11 @@ def command(
     given = given_queries(queries)
     rows: list[dict[str, object]] = []
     failed = False
-    for text, source, _ in given:
-        diagnostics = check(text, ontology)
+    for text, source, path in given:
+        place = path if ontology_file is None else None
+        if place not in known:
+            known[place] = known_names(ontology_file, input_type, no_ontology, file=place).ontology
+        diagnostics = check(text, known[place])
         failed |= any(d.severity is Severity.ERROR or (strict and d.severity is Severity.WARNING) for d in diagnostics)
         rows += ({"source": source, **d.to_dict(text)} for d in diagnostics)
         if as_json:

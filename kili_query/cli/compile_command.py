@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from kili_query.cli import FINE
-from kili_query.cli.options import load_ontology, ontology_options, ready_query
+from kili_query.cli.options import Names, load_ontology, ontology_options, ready_query
 from kili_query.cli.queries import given_queries
 from kili_query.cli.terminal import echo
 
@@ -25,6 +25,6 @@ def command(query: str | None, target: str, ontology_file: str | None, input_typ
     kili-query compile --to json "JOB.CATEGORY.count > 2"
     """
     text = given_queries(() if query is None else (query,))[0].text
-    compiled = ready_query(text, load_ontology(ontology_file, input_type))
+    compiled = ready_query(text, Names(load_ontology(ontology_file, input_type)))
     echo(compiled.to_server() if target == "kili" else compiled.to_json())
     return FINE

@@ -16,13 +16,14 @@ from kili_query.cli.options import (
     counted,
     csv_safe_option,
     exit_code,
-    load_ontology,
-    ontology_options,
+    found_ontology_options,
+    known_names,
     progress,
     ready_query,
     refuse_source,
     tell_left_out,
     tell_problems,
+    tell_unmet,
     type_options,
     workers_option,
 )
@@ -48,7 +49,7 @@ if TYPE_CHECKING:
 @click.option("--ids", is_flag=True, help="Print the external ids of the assets that match.")
 @csv_safe_option
 @click.option("--invert", is_flag=True, help="Give what does not match.")
-@ontology_options
+@found_ontology_options
 @type_options
 @click.option("--validate", is_flag=True, help="Decode every label, also those that cannot match.")
 @workers_option
@@ -64,6 +65,7 @@ def command(
     invert: bool,
     ontology_file: str | None,
     input_type: str | None,
+    no_ontology: bool,
     label_types: tuple[str, ...],
     all_types: bool,
     validate: bool,
@@ -81,7 +83,7 @@ def command(
     kili-query filter labels.ndjson "WEATHER.RAIN.count == 0" --ids | head
     kili-query filter a.zip b.zip query.kq --ontology interface.json --labels --format csv
     """
-    from kili_query.offline.select import Summary, select
+    from kili_query.offline.select import Assets, Summary, select
 
     if len(arguments) < 2:
         raise click.UsageError("give at least one SOURCE, and the QUERY last")
@@ -100,14 +102,15 @@ def command(
     if csv_safe and kind != "csv":
         raise click.UsageError("--csv-safe goes with CSV: give --format csv")
     to_file = None if output == "-" else output
+    given = given_queries((query_text,))[0]
+    names = known_names(ontology_file, input_type, no_ontology, file=given.path, quiet=quiet)
     if not count:
-        refuse_inputs(to_file, [*sources, query_text, *([ontology_file] if ontology_file else [])])
+        refuse_inputs(to_file, [*sources, query_text, *filter(None, (ontology_file, names.found))])
     replaces = to_file is not None and os.path.isfile(to_file)
-    ontology = load_ontology(ontology_file, input_type)
-    query = ready_query(given_queries((query_text,))[0].text, ontology)
+    query, ontology = ready_query(given.text, names), names.ontology
 
     started, summary, matches = time.perf_counter(), Summary(), 0
-    seen: set[int] = set()
+    assets = Assets()
     with ExitStack() as stack:
         advance = stack.enter_context(progress(tuple(sources), quiet))
         target = None
@@ -123,13 +126,9 @@ def command(
         ):  # fmt: skip
             summary.add(part.summary)
             for hit in part.hits:
-                bare = hit.label and not hit.label.key and (hit.external_id or hit.asset_id)
-                asset = hash((hit.external_id, hit.asset_id)) if bare else None
-                known = asset in seen and not labels
-                matches += not known
-                if asset is not None and not labels:
-                    seen.add(asset)  # labels that stand by themselves: their asset counts once
-                if target and not (known and kind in ("ids", "csv")):
+                new = labels or assets.is_new(hit)
+                matches += new
+                if target and (new or kind not in ("ids", "csv")):
                     target.write(hit)
             advance(part.size)
         if exit_code(summary.records, summary.problems) == BAD_INPUT:  # nothing was read: no empty file for it
@@ -144,6 +143,8 @@ def command(
     unnamed = target.unnamed if target else 0
     if unnamed:
         echo(f"left out: {counted(unnamed, unit)} without an id (`externalId`, `id`; `labelOf`, `assetId`)", err=True)
+    if summary.labels:
+        tell_unmet(query.unmet(summary.names, ontology, sampled=summary.sampled), query.source, quiet)
     if not quiet:
         tell_left_out(target.reasons if target else [])
         told = _told(summary, matches, unit, time.perf_counter() - started)

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import click
 
@@ -16,7 +16,7 @@ from kili_query.cli.terminal import echo
 from kili_query.formats import READ_SUFFIXES
 
 if TYPE_CHECKING:
-    from kili_query.errors import DataError
+    from kili_query.errors import DataError, Diagnostic
     from kili_query.model.labels import LabelTypes
     from kili_query.model.ontology import Ontology
     from kili_query.query import Query
@@ -41,6 +41,14 @@ def ontology_options(command: F) -> F:
     return click.option(
         "--ontology", "ontology_file", metavar="FILE", type=click.Path(), help="The project's jsonInterface: names are checked."
     )(command)  # fmt: skip
+
+
+def found_ontology_options(command: F) -> F:
+    """The same, for commands that use an ontology which they find; and `--no-ontology`."""
+    command = click.option(
+        "--no-ontology", is_flag=True, help="Use no ontology, also none that is configured or lies near."
+    )(command)
+    return ontology_options(command)
 
 
 def type_options(command: F) -> F:
@@ -80,6 +88,39 @@ def load_ontology(path: str | None, input_type: str | None) -> Ontology | None:
     return Ontology.load(path, input_type)
 
 
+class Names(NamedTuple):
+    """What names are checked against: an ontology, and its file if it was found and not given."""
+
+    ontology: Ontology | None
+    found: str | None = None
+
+
+def known_names(
+    path: str | None, input_type: str | None, none: bool, *, file: str | None = None, quiet: bool = False
+) -> Names:
+    """The ontology of `--ontology`; else the one that `lint` would find for the query's file, or in the working folder.
+
+    That it is used is told on standard error, once.
+
+    Raises
+    ------
+    DataError: it cannot be used.
+    """
+    if none and path is not None:
+        raise click.UsageError("--ontology and --no-ontology exclude each other")
+    if path is None and not none:
+        from kili_query.editor.ontologies import find_ontology
+
+        found = find_ontology(file or os.path.join(os.getcwd(), "query.kq"), input_type)
+        if found is not None:
+            told: set[str] = click.get_current_context().meta.setdefault("kili_query.ontologies", set())
+            if not quiet and found.path not in told:
+                click.echo(f"using {found.path}", err=True)
+            told.add(found.path)
+            return Names(found.ontology, found.path)
+    return Names(load_ontology(path, input_type))
+
+
 def chosen_types(label_types: tuple[str, ...], all_types: bool) -> LabelTypes | None:
     """The label types of `--type` and `--all-types`; None for all."""
     from kili_query.model.kili import LABEL_TYPES
@@ -114,7 +155,7 @@ def read_text(source: str) -> str:
         raise DataError(f"is not UTF-8 text (byte {error.start})", code="KQ503", where=where) from None
 
 
-def ready_query(text: str, ontology: Ontology | None) -> Query:
+def ready_query(text: str, names: Names) -> Query:
     """The query of a text, checked; what is not an error is told on standard error.
 
     Raises
@@ -123,17 +164,37 @@ def ready_query(text: str, ontology: Ontology | None) -> Query:
     QueryCheckError: it has names that the ontology lacks.
     """
     from kili_query.cli import colored
-    from kili_query.errors import Severity
+    from kili_query.errors import QueryCheckError, Severity
     from kili_query.query import parse
 
     query = parse(text)
-    if ontology is not None:
-        query.require(ontology)
-    for diagnostic in query.check(ontology):
+    if names.ontology is not None:
+        try:
+            query.require(names.ontology)
+        except QueryCheckError:
+            if names.found:
+                message = f"names are checked against {names.found}, which was found; --no-ontology checks none"
+                click.echo(message, err=True)
+            raise
+    for diagnostic in query.check(names.ontology):
         if diagnostic.severity is Severity.WARNING:
             color = colored(sys.stderr)
             echo(diagnostic.render(text, color=color), err=True, color=color)
     return query
+
+
+def tell_unmet(found: list[Diagnostic], text: str, quiet: bool = False) -> None:
+    """Tell of operands that no label holds, on standard error; quiet: not of those that the ontology has."""
+    from kili_query.cli import colored
+    from kili_query.errors import Severity
+
+    color = colored(sys.stderr)
+    told = [d for d in found if d.severity is Severity.WARNING or not quiet]
+    for diagnostic in told[:MAX_SHOWN]:
+        source = text if diagnostic.severity is Severity.WARNING else ""  # a calm line
+        click.echo(diagnostic.render(source, color=color), err=True, color=color)
+    if len(told) > MAX_SHOWN:
+        click.echo(f"… and {len(told) - MAX_SHOWN:,} more that no label holds", err=True)
 
 
 def tell_problems(problems: list[DataError], skipped: list[DataError], unreadable: int) -> None:

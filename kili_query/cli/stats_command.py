@@ -16,8 +16,8 @@ from kili_query.cli.options import (
     counted,
     csv_safe_option,
     exit_code,
-    load_ontology,
-    ontology_options,
+    found_ontology_options,
+    known_names,
     progress,
     tell_problems,
     type_options,
@@ -37,7 +37,7 @@ _CLASSES = ((1, 1), (2, 2), (3, 3), (4, 5), (6, 10), (11, None))
 
 @click.command("stats")
 @click.argument("sources", metavar="SOURCE...", nargs=-1, required=True)
-@ontology_options
+@found_ontology_options
 @type_options
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, with the whole distribution.")
 @click.option("--csv", "as_csv", is_flag=True, help="Print CSV.")
@@ -48,6 +48,7 @@ def command(
     sources: tuple[str, ...],
     ontology_file: str | None,
     input_type: str | None,
+    no_ontology: bool,
     label_types: tuple[str, ...],
     all_types: bool,
     as_json: bool,
@@ -58,26 +59,26 @@ def command(
 ) -> int:
     """Count objects per job and category: labels that have any, objects, how many per label.
 
-    A SOURCE is what `filter` reads: an export archive, a folder, a file of labels, or - for standard input. With
-    --ontology also the categories that no label uses, and the names in labels that the ontology lacks.
+    A SOURCE is what `filter` reads: an export archive, a folder, a file of labels, or - for standard input. With an
+    ontology also the categories that no label uses, and the names in labels that the ontology lacks.
 
     \b
     kili-query stats export.zip
     kili-query stats export.zip --ontology interface.json --json
     """
-    from kili_query.offline.statistics import Statistics, measure, merge
+    from kili_query.offline.statistics import Statistics, measure
 
     if as_json and as_csv:
         raise click.UsageError("--json and --csv exclude each other")
     if csv_safe and not as_csv:
         raise click.UsageError("--csv-safe goes with --csv")
-    ontology = load_ontology(ontology_file, input_type)
+    ontology = known_names(ontology_file, input_type, no_ontology, quiet=quiet).ontology
     total = Statistics()
     with progress(sources, quiet) as advance:
         for part, size in measure(
             *sources, ontology=ontology, types=chosen_types(label_types, all_types), workers=workers
         ):
-            merge(total, part)
+            total.add(part)
             advance(size)
     if as_json:
         echo(json.dumps(_as_json(total, ontology), indent=2))

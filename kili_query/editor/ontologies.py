@@ -131,9 +131,7 @@ class Ontologies:
 
     def _load(self, path: str, input_type: str | None) -> Ontology | None:
         try:
-            if self._option is None and os.path.exists(path) and not os.path.isfile(path) and not os.path.isdir(path):
-                raise DataError("is no regular file", code="KQ503", where=path)  # a pipe would be waited for
-            found = Ontology.load(path, input_type)
+            found = _loaded(path, input_type) if self._option is None else Ontology.load(path, input_type)
         except DataError as error:
             where = error.where.replace(path, shown_path(path), 1)
             self._note(path, DataError(f"{error.message}; names are not checked", code=error.code, where=where))
@@ -155,6 +153,42 @@ class Ontologies:
         if problem is not None:
             self._problems[path] = problem
             self._untold.append(problem)
+
+
+class FoundOntology(NamedTuple):
+    """An ontology that nobody has named: it lies near, or is configured."""
+
+    ontology: Ontology
+    path: str
+    """Its file, from the working folder if it lies below."""
+
+
+def find_ontology(file: str | Path, input_type: str | None = None) -> FoundOntology | None:
+    """The ontology that `Ontologies` takes for the queries of a file, if there is one.
+
+    Parameters
+    ----------
+    file: need not be there: for what stands in no file, any name in the folder that counts.
+    input_type: the type of the project's assets, whatever the configuration says.
+
+    Raises
+    ------
+    DataError: it cannot be used, or the configuration cannot.
+    """
+    ontologies = Ontologies()
+    entry, problem = ontologies.entry(file), ontologies.problem(file)
+    if problem is not None:
+        raise problem
+    if entry is None:
+        return None
+    path = shown_path(entry.file)
+    return FoundOntology(_loaded(path, input_type or entry.input_type), path)
+
+
+def _loaded(path: str, input_type: str | None) -> Ontology:
+    if os.path.exists(path) and not os.path.isfile(path) and not os.path.isdir(path):
+        raise DataError("is no regular file", code="KQ503", where=path)  # a pipe would be waited for
+    return Ontology.load(path, input_type)
 
 
 def _read_table(path: Path) -> _Table:

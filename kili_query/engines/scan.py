@@ -11,12 +11,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Container, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
+from kili_query.engines.lookout import Lookout
 from kili_query.engines.memory import compile_predicate
 from kili_query.errors import DataError
 from kili_query.lang.ast import And, Comparison, Count, Group, Leaf, Node, conjunction, disjunction, fold, leaves
@@ -82,6 +84,7 @@ class Scanner:
     can_match: a weaker test of how often categories are written in a record; None: records are never skipped.
     ontology: tells frames of a video from jobs whose keys are digits; None: keys of digits are frames.
     types: the label types that take part (None: all).
+    lookout: is told the names that labels count, wanted or not, until it has met all that it looks for.
     """
 
     def __init__(
@@ -91,9 +94,12 @@ class Scanner:
         can_match: Predicate | None = None,
         ontology: Ontology | None = None,
         types: LabelTypes | None = DEFAULT_LABEL_TYPES,
+        lookout: Lookout | None = None,
     ) -> None:
         self._test = test
+        self._lookout = lookout if lookout is not None and lookout.unmet else None
         self._wanted = wanted
+        self._counted = wanted if self._lookout is None else None  # all, as long as names are looked for
         self._can_match = can_match if types == DEFAULT_LABEL_TYPES else None
         self._ontology = ontology
         self._types = chosen_types(types)
@@ -107,6 +113,7 @@ class Scanner:
         types: LabelTypes | None = DEFAULT_LABEL_TYPES,
         *,
         validate: bool = False,
+        lookout: Lookout | None = None,
     ) -> Scanner:
         """The scanner that a query needs. `validate`: decode also what cannot match, so that no broken record is missed.
 
@@ -118,7 +125,7 @@ class Scanner:
         wanted: dict[str, set[str]] = {}
         for leaf in leaves(tree):
             wanted.setdefault(leaf.operand.job, set()).add(leaf.operand.category)
-        return cls(compile_predicate(tree), wanted, None if validate else _necessary(tree), ontology, types)
+        return cls(compile_predicate(tree), wanted, None if validate else _necessary(tree), ontology, types, lookout)
 
     def scan(self, buffer: bytes, start: int = 0, end: int | None = None) -> Verdict:
         """The verdict on one record: the JSON text in `buffer`, from `start` to `end`.
@@ -130,8 +137,13 @@ class Scanner:
         """
         end = len(buffer) if end is None else end
         if self._can_match is not None and end - start >= MIN_SKIPPED and self._is_skipped(buffer, start, end):
+            if self._lookout is not None and self._lookout.is_curious(buffer, start, end):
+                with suppress(DataError):
+                    self._scan_decoded(buffer[start:end])
             return Verdict(labels=1, decoded=False)
-        data = buffer[start:end]
+        return self._scan_decoded(buffer[start:end])
+
+    def _scan_decoded(self, data: bytes) -> Verdict:
         if not data.isascii() and not _is_utf8(data):
             return self._scan_general(data)
         for decoder in self._decoders:
@@ -222,6 +234,10 @@ class Scanner:
         return True
 
     def _note(self, counts: Mapping[Key, int], key: LabelKey, verdict: Verdict, owner: AssetIds | None) -> None:
+        if self._lookout is not None:
+            self._lookout.note(counts)
+            if not self._lookout.unmet:
+                self._lookout, self._counted = None, self._wanted
         if self._test is None:
             verdict.counts.append(counts)
         elif self._test(counts):
@@ -234,7 +250,7 @@ class Scanner:
         for job, answer in answers.items():
             if answer is None or job in PSEUDO_JOBS:
                 continue
-            wanted = _ALL if self._wanted is None else self._wanted.get(job, ())
+            wanted = _ALL if self._counted is None else self._counted.get(job, ())
             if answer.categories:
                 earlier: dict[str, int] = {}
                 for entry in answer.categories:

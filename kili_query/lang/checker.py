@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from kili_query.errors import Diagnostic, Fix, Span
 from kili_query.lang.ast import And, Count, InRange, Leaf, Node, Or, leaves, walk
@@ -11,8 +11,8 @@ from kili_query.lang.intervals import ALL, Counts, between
 from kili_query.lang.printer import name_to_text, to_text
 from kili_query.lang.rewrites import push_not
 from kili_query.lang.simplifier import Finding, verdict_or_rest
-from kili_query.lang.wording import listed, nearest, shown
-from kili_query.model.ontology import Job, Ontology
+from kili_query.lang.wording import listed, nearest, other_form, shown
+from kili_query.model.ontology import Job, Ontology, folded, one_form
 
 _SHOWN = 60
 """Characters of a part of a query that are shown in a message."""
@@ -67,12 +67,11 @@ def _check_names(operand: Count, ontology: Ontology) -> Iterator[Diagnostic]:
 
 def _unknown_job(operand: Count, ontology: Ontology) -> Diagnostic:
     name, span = operand.job, operand.job_span
-    folded = name.casefold()
-    for key in ontology.jobs:
-        if key.casefold() == folded:
-            return _renamed("KQ206", f"job `{name}` is written `{key}`", span, key)
+    alike = written_alike(name, ontology.jobs)
+    if alike is not None:
+        return _written(f"job `{name}`", name, alike, span)
     for key, job in ontology.jobs.items():
-        if job.title and job.title.casefold() == folded:
+        if job.title and folded(job.title) == folded(name):
             return _renamed("KQ205", f"`{name}` is the title of a job; its key is `{key}`", span, key)
     near = nearest(name, _searchable(ontology)) or nearest(name, ontology.jobs)
     # of jobs that are equally alike, the one that has the category is meant
@@ -96,11 +95,10 @@ def _unknown_job(operand: Count, ontology: Ontology) -> Diagnostic:
 
 def _unknown_category(operand: Count, job: Job, ontology: Ontology) -> Diagnostic:
     name, span = operand.category, operand.category_span
-    folded = name.casefold()
-    for key in job.categories:
-        if key.casefold() == folded:
-            return _renamed("KQ206", f"category `{name}` of job `{job.key}` is written `{key}`", span, key)
-    named = [key for key, category in job.categories.items() if category.name.casefold() == folded]
+    alike = written_alike(name, job.categories)
+    if alike is not None:
+        return _written(f"category `{name}` of job `{job.key}`", name, alike, span)
+    named = [key for key, category in job.categories.items() if folded(category.name) == folded(name)]
     if named:
         message = f"`{name}` is the name shown for a category of job `{job.key}`; its key is {listed(named)}"
         return _renamed("KQ205", message, span, named[0], sure=len(named) == 1)
@@ -117,6 +115,21 @@ def _unknown_category(operand: Count, job: Job, ontology: Ontology) -> Diagnosti
     if keys:
         return _suggested("KQ202", message, span, keys)
     return Diagnostic("KQ202", message, span, f"its categories are {listed(job.categories)}")
+
+
+def written_alike(name: str, keys: Iterable[str]) -> str | None:
+    """The key that differs from a name in its Unicode form only; else the first that differs in letter case, too."""
+    alike = [key for key in keys if folded(key) == folded(name)]
+    return next((key for key in alike if one_form(key) == one_form(name)), alike[0] if alike else None)
+
+
+def _written(what: str, name: str, key: str, span: Span) -> Diagnostic:
+    if one_form(key) != one_form(name):
+        return _renamed("KQ206", f"{what} is written `{key}`", span, key)
+    hint = f"write `{name_to_text(key)}`, {other_form(name, key)}"
+    return Diagnostic(
+        "KQ209", f"{what} differs from the key only in its Unicode form", span, hint, Fix(span, name_to_text(key))
+    )
 
 
 def near_categories(name: str, job: Job) -> list[str]:

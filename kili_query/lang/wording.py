@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from kili_query.lang.printer import name_to_text
+from kili_query.model.ontology import folded
 
 LIKENESS = 0.6
 """The least likeness (0 to 1, as difflib has it) at which a name is worth suggesting, if it begins alike."""
@@ -14,7 +15,7 @@ LIKENESS_ELSE = 0.75
 
 
 def nearest(name: str, candidates: Iterable[str], limit: int = 3) -> list[str]:
-    """The candidates most like a name, the best first; letter case and separators weigh little.
+    """The candidates most like a name, the best first; letter case, Unicode form and separators do not count.
 
     >>> nearest("CARR", ["BUS", "CAR", "CARGO"])
     ['CAR', 'CARGO']
@@ -22,12 +23,12 @@ def nearest(name: str, candidates: Iterable[str], limit: int = 3) -> list[str]:
     from difflib import SequenceMatcher
 
     matcher = SequenceMatcher(autojunk=False)
-    folded = _folded(name)
-    matcher.set_seq2(folded)
+    asked = _plain(name)
+    matcher.set_seq2(asked)
     ranked: list[tuple[float, int, str]] = []
     for order, candidate in enumerate(dict.fromkeys(candidates)):
-        other = _folded(candidate)
-        least = LIKENESS if other[:1] == folded[:1] else LIKENESS_ELSE
+        other = _plain(candidate)
+        least = LIKENESS if other[:1] == asked[:1] else LIKENESS_ELSE
         matcher.set_seq1(other)
         if matcher.real_quick_ratio() >= least and matcher.quick_ratio() >= least:
             likeness = matcher.ratio()
@@ -36,8 +37,29 @@ def nearest(name: str, candidates: Iterable[str], limit: int = 3) -> list[str]:
     return [candidate for _, _, candidate in sorted(ranked)[:limit]]
 
 
-def _folded(name: str) -> str:
-    return name.casefold().replace("-", "_").replace(" ", "_")
+def _plain(name: str) -> str:
+    return folded(name).replace("-", "_").replace(" ", "_")
+
+
+def other_form(name: str, right: str) -> str:
+    """How two names differ that look the same: their characters by number.
+
+    >>> other_form("cafe\u0301s", "caf\u00e9s")
+    'with U+00E9 in place of U+0065 U+0301'
+    """
+    begin = _alike_from_start(name, right)
+    end = _alike_from_start(name[begin:][::-1], right[begin:][::-1])
+    old, new = (text[begin : len(text) - end] for text in (name, right))
+    return f"with {_numbered(new)} in place of {_numbered(old)}"
+
+
+def _alike_from_start(one: str, other: str) -> int:
+    return next((at for at, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
+
+
+def _numbered(text: str) -> str:
+    numbers = [f"U+{ord(c):04X}" for c in text]
+    return " ".join(numbers[:6]) + (" …" if len(numbers) > 6 else "")
 
 
 def shown(text: str, limit: int = 40) -> str:

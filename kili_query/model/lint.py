@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from kili_query.model.kili import PSEUDO_JOBS
-from kili_query.model.ontology import Job, Ontology, is_plain_name, json_path
+from kili_query.model.ontology import Job, Ontology, folded, is_plain_name, json_path, one_form
 
 
 class Lint(NamedTuple):
@@ -28,7 +28,8 @@ def lint(ontology: Ontology) -> list[Lint]:
     >>> [str(found) for found in lint(Ontology.from_json_interface({"jobs": {"0": {"mlTask": "TRANSCRIPTION"}}}))]
     ['KQ505 $.jobs["0"]: a job key of digits looks like a frame of a video (rename the job)']
     """
-    return [finding for job in ontology.jobs.values() for finding in _lint_job(job, ontology)]
+    findings = [finding for job in ontology.jobs.values() for finding in _lint_job(job, ontology)]
+    return [*findings, *_lint_alike(ontology.jobs, "$.jobs")]
 
 
 _NOT_PORTABLE = "Kili's own language cannot express the key"
@@ -66,8 +67,14 @@ def _lint_categories(job: Job, path: str, ontology: Ontology) -> Iterator[Lint]:
                 yield Lint("KQ505", here, f"`{category.key}` opens job `{child}`, which is not marked `isChild`")
     for name, keys in _shared((category.name, category.key) for category in job.categories.values()):
         yield Lint("KQ505", path, f"{_listed(keys)} are all shown as `{name}`", "give each its own name")
-    for _, keys in _shared((key.casefold(), key) for key in job.categories):
-        yield Lint("KQ505", path, f"{_listed(keys)} differ only by letter case")
+    yield from _lint_alike(job.categories, path)
+
+
+def _lint_alike(names: Iterable[str], path: str) -> Iterator[Lint]:
+    for _, keys in _shared((folded(key), key) for key in names):
+        case, form = len({key.casefold() for key in keys}) == 1, len({one_form(key) for key in keys}) == 1
+        how = "their Unicode form" if form else "letter case" if case else "letter case and Unicode form"
+        yield Lint("KQ505", path, f"{_listed(keys)} differ only by {how}")
 
 
 def _shared(pairs: Iterable[tuple[str, str]]) -> Iterator[tuple[str, list[str]]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -243,6 +244,20 @@ def only_project(value: object) -> object:
 def is_plain_name(key: str) -> bool:
     """True if Kili's own language can express the key."""
     return PLAIN_NAME.fullmatch(key) is not None
+
+
+def one_form(name: str) -> str:
+    """A name in one Unicode form: names that look the same and are written with other characters become equal.
+
+    >>> one_form("cafe\u0301") == one_form("caf\u00e9")
+    True
+    """
+    return name if name.isascii() else unicodedata.normalize("NFKC", name)
+
+
+def folded(name: str) -> str:
+    """A name without what is overlooked when it is typed: its letter case and its Unicode form."""
+    return one_form(one_form(name).casefold())
 
 
 def _decoded(value: object) -> object:

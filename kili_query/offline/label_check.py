@@ -18,7 +18,7 @@ from kili_query.model.kili import LEVELS, PSEUDO_JOBS
 from kili_query.model.labels import Label
 from kili_query.model.ontology import Job, Ontology, json_path
 
-CODE = "KQ507"
+CODE = "KQ509"
 """The code of a label that does not fit its ontology."""
 
 _SINGLE = ("radio", "singleDropdown")

@@ -2,20 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import sys
-import threading
-from collections import deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from itertools import chain
-from multiprocessing import get_context
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar
 
-from kili_query.errors import DataError
 from kili_query.formats.kili import FileStream, LineRange, Part, Place, Problem, Record, Source, plan
+from kili_query.offline.pool import default_workers, work_through
 
 R = TypeVar("R")
 R_co = TypeVar("R_co", covariant=True)
@@ -25,8 +17,6 @@ BATCH = 4 << 20
 
 MIN_FOR_WORKERS = 16 << 20
 """Inputs below this size, in bytes, are worked on by one process: starting others would take longer."""
-
-MAX_DEFAULT_WORKERS = 8
 
 
 class Work(Protocol[R_co]):
@@ -45,12 +35,6 @@ class Done(Generic[R]):
         self.result = result
         self.base = base
         self.size = size
-
-
-def default_workers() -> int:
-    """As many as this process may use cores, up to 8."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return min(cores, MAX_DEFAULT_WORKERS)
 
 
 def run(work: Work[R], sources: Sequence[Source], workers: int | None = None) -> Iterator[Done[R]]:
@@ -78,8 +62,7 @@ def run(work: Work[R], sources: Sequence[Source], workers: int | None = None) ->
             else:
                 workers = 1
         parts = chain(first, parts)
-    results = _run_here(work, parts) if workers <= 1 else _run_in_pool(work, parts, workers)
-    return _with_bases(results)
+    return _with_bases(_run_here(work, parts) if workers <= 1 else _run_in_pool(work, parts, workers))
 
 
 _Result = tuple[Part, R, int]
@@ -172,40 +155,16 @@ def _run_here(work: Work[R], parts: Iterator[Part]) -> Iterator[_Result[R]]:
 
 
 def _run_in_pool(work: Work[R], parts: Iterator[Part], workers: int) -> Iterator[_Result[R]]:
-    # Forking is fast, and safe as long as there is no other thread, whose locks a child would inherit.
-    fork = sys.platform == "linux" and threading.active_count() == 1
-    pool = ProcessPoolExecutor(workers, get_context("fork" if fork else "spawn"), _start_worker, (work,))
-    waiting: deque[tuple[Part, Future[tuple[R, int]]]] = deque()
-    try:
-        for part in _divided(parts, here=False):
-            waiting.append((part, pool.submit(_work_on, part)))
-            if len(waiting) > 2 * workers:
-                yield _finished(*waiting.popleft())
-        while waiting:
-            yield _finished(*waiting.popleft())
-    except BrokenProcessPool:
-        raise DataError(
-            "a worker process was killed, perhaps for lack of memory; `--workers 1` needs less", code="KQ503"
-        ) from None
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
+    for part, (result, lines) in work_through(_OnPart(work), _divided(parts, here=False), workers):
+        yield part, result, lines
 
 
-def _finished(part: Part, future: Future[tuple[R, int]]) -> _Result[R]:
-    result, lines = future.result()
-    return part, result, lines
+class _OnPart(Generic[R]):
+    """The work, on a part as a process gets it."""
 
+    def __init__(self, work: Work[R]) -> None:
+        self._work = work
 
-_work: Work[Any] | None = None
-
-
-def _start_worker(work: Work[Any]) -> None:
-    global _work
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent ends the pool
-    _work = work
-
-
-def _work_on(part: Part) -> tuple[Any, int]:
-    assert _work is not None
-    result = _work(part.records())
-    return result, part.lines if isinstance(part, LineRange) else 0
+    def __call__(self, part: Part) -> tuple[R, int]:
+        result = self._work(part.records())
+        return result, part.lines if isinstance(part, LineRange) else 0

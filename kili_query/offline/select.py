@@ -6,8 +6,9 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import repeat
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, Self
 
+from kili_query.engines.lookout import Key, Lookout
 from kili_query.engines.scan import LabelKey, Scanner, Verdict
 from kili_query.errors import DataError
 from kili_query.formats.kili import Place, Problem, Record, Source
@@ -17,7 +18,7 @@ from kili_query.model.labels import DEFAULT_LABEL_TYPES, AssetIds, LabelTypes, o
 from kili_query.model.ontology import Ontology
 from kili_query.model.pieces import fields_of, labels_in, list_of, object_of, on_one_line
 from kili_query.offline.run import run
-from kili_query.offline.verdicts import MAX_KEPT, Aside, verdicts
+from kili_query.offline.tally import Tally
 from kili_query.query import Query
 
 Unit = Literal["assets", "labels"]
@@ -42,36 +43,42 @@ class Hit(NamedTuple):
 
 
 @dataclass(slots=True)
-class Summary:
-    """What has been read."""
+class Summary(Tally):
+    """What has been read, and what of it matches."""
 
-    records: int = 0
-    """Assets; and labels and conversations that stand by themselves."""
-    labels: int = 0
     undecoded: int = 0
     """Those records whose bytes rule a match out: looked at no further, each taken for one label that is readable."""
     matched_records: int = 0
     matched_labels: int = 0
-    empty: int = 0
-    """Labels without any answer."""
-    unreadable: int = 0
-    """Labels and records that could not be read."""
-    problems: list[DataError] = field(default_factory=list)
-    """Why, for the first of them."""
-    skipped: list[DataError] = field(default_factory=list)
-    """Files that an export holds beside labels."""
+    names: set[Key] = field(default_factory=set)
+    """(job, category) pairs that labels hold: those of the query that there are, and others (see `sampled`). For
+    `Query.unmet`, which tells what of the query no label holds."""
+    sampled: bool = False
+    """True if labels may hold other names than `names`. As soon as those of the query have been met, no more are noted."""
 
-    def add(self, other: Summary) -> None:
+    def add(self, other: Self) -> None:
         """Take in another summary."""
-        self.records += other.records
-        self.labels += other.labels
+        Tally.add(self, other)
         self.undecoded += other.undecoded
         self.matched_records += other.matched_records
         self.matched_labels += other.matched_labels
-        self.empty += other.empty
-        self.unreadable += other.unreadable
-        self.problems += other.problems[: MAX_KEPT - len(self.problems)]
-        self.skipped += other.skipped[: MAX_KEPT - len(self.skipped)]
+        self.names |= other.names
+        self.sampled |= other.sampled
+
+
+class Assets:
+    """The assets of hits, each once: labels that stand by themselves (in a dump of labels) are hits of their asset."""
+
+    def __init__(self) -> None:
+        self._seen: set[int] = set()
+
+    def is_new(self, hit: Hit) -> bool:
+        """True for the first hit of its asset."""
+        if hit.label is None or hit.label.key or not (hit.external_id or hit.asset_id):
+            return True
+        asset, known = hash((hit.external_id, hit.asset_id)), len(self._seen)
+        self._seen.add(asset)
+        return len(self._seen) > known
 
 
 class Selected(NamedTuple):
@@ -118,26 +125,13 @@ def select(
     """
     of_labels = unit == "labels" or trim
     asked = ~query if invert and of_labels else query
-    work = _Select(asked, unit, ontology, types, invert and not of_labels, trim, data, validate)
+    lookout = Lookout(query.operands)
+    work = _Select(asked, unit, ontology, types, invert and not of_labels, trim, data, validate, lookout)
     for done in run(work, sources, workers):
-        (hits, tally), base = done.result, done.base
+        (hits, summary), base = done.result, done.base
         if base:
             hits = [hit._replace(where=hit.where.moved(base)) for hit in hits]
-        problems, skipped = tally.aside.errors(base)
-        summary = Summary(*tally[:6], tally.aside.unreadable, problems, skipped)
-        yield Selected(hits, summary, done.size)
-
-
-class _Tally(NamedTuple):
-    """A summary whose problems do not yet know the line on which their part begins."""
-
-    records: int
-    labels: int
-    undecoded: int
-    matched_records: int
-    matched_labels: int
-    empty: int
-    aside: Aside
+        yield Selected(hits, summary.placed(base), done.size)
 
 
 @dataclass(frozen=True)
@@ -152,26 +146,24 @@ class _Select:
     trim: bool
     data: bool
     validate: bool
+    lookout: Lookout
+    """One for all parts that a process works on."""
 
-    def __call__(self, records: Iterator[Record | Problem]) -> tuple[list[Hit], _Tally]:
+    def __call__(self, records: Iterator[Record | Problem]) -> tuple[list[Hit], Summary]:
         # what is given because it does not match must have been read as a whole
-        validate = self.validate or self.invert
-        scanner = Scanner.of_query(self.query.tree, self.ontology, self.types, validate=validate)
-        hits: list[Hit] = []
-        aside = Aside()
-        count = labels = undecoded = matched_records = matched_labels = empty = 0
-        for record, verdict in verdicts(records, scanner, aside):
-            count += 1
-            labels += verdict.labels
-            undecoded += not verdict.decoded
-            empty += verdict.empty
+        validate, lookout = self.validate or self.invert, self.lookout
+        lookout.begin()
+        scanner = Scanner.of_query(self.query.tree, self.ontology, self.types, validate=validate, lookout=lookout)
+        hits, summary = list[Hit](), Summary()
+        for record, verdict in summary.read(records, scanner):
+            summary.undecoded += not verdict.decoded
             matched = verdict.matched
             if self.invert and verdict.bare:
                 message = "single labels do not tell which assets do not match; ask for labels (`--labels`)"
                 raise DataError(message, code="KQ503", where=str(record.where))
             if self.invert:
-                matched_records += not matched and not verdict.problems
-                matched_labels += verdict.labels - len(matched) - len(verdict.problems)
+                summary.matched_records += not matched and not verdict.problems
+                summary.matched_labels += verdict.labels - len(matched) - len(verdict.problems)
                 if not matched and not verdict.problems:
                     hits.append(self._asset(record, verdict))
             elif matched:
@@ -179,12 +171,13 @@ class _Select:
                     whole = self.unit == "assets" and not verdict.owners
                     found = [self._asset(record, verdict)] if whole else list(self._labels(record, verdict))
                 except DataError as error:  # so deep that it was just read, and cannot be taken apart
-                    aside.add(Problem(error.message, record.where))
+                    summary.set_aside(Problem(error.message, record.where))
                     continue
-                matched_records += 1
-                matched_labels += len(matched)
+                summary.matched_records += 1
+                summary.matched_labels += len(matched)
                 hits += found
-        return hits, _Tally(count, labels, undecoded, matched_records, matched_labels, empty, aside)
+        summary.names, summary.sampled = set(lookout.new), lookout.sampled
+        return hits, summary
 
     def _asset(self, record: Record, verdict: Verdict) -> Hit:
         bare = verdict.matched[0] if verdict.matched and verdict.matched[0].key in _BY_THEMSELVES else None

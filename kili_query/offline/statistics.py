@@ -5,29 +5,29 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Self
 
 from kili_query.engines.scan import Scanner
-from kili_query.errors import DataError
 from kili_query.formats.kili import Problem, Record, Source
 from kili_query.model.labels import DEFAULT_LABEL_TYPES, LabelTypes
 from kili_query.model.ontology import Ontology
 from kili_query.offline.run import run
-from kili_query.offline.verdicts import MAX_KEPT, Aside, verdicts
+from kili_query.offline.tally import Tally
 
 Key = tuple[str, str]
 
 
 @dataclass(slots=True)
-class Statistics:
+class Statistics(Tally):
     """What labels hold. `spread[job, category]` maps a count to the number of labels with that count; zeros left out."""
 
-    records: int = 0
-    labels: int = 0
-    empty: int = 0
-    unreadable: int = 0
     spread: dict[Key, Counter[int]] = field(default_factory=dict)
-    problems: list[DataError] = field(default_factory=list)
-    skipped: list[DataError] = field(default_factory=list)
+
+    def add(self, other: Self) -> None:
+        """Take in other statistics."""
+        Tally.add(self, other)
+        for key, counter in other.spread.items():
+            self.spread.setdefault(key, Counter()).update(counter)
 
     def labels_with(self, key: Key) -> int:
         """In how many labels the category occurs."""
@@ -63,39 +63,14 @@ def measure(
     types: LabelTypes | None = DEFAULT_LABEL_TYPES,
     workers: int | None = None,
 ) -> Iterator[tuple[Statistics, int]]:
-    """The statistics of each part of the sources, with its size in bytes; `merge` adds them up.
+    """The statistics of each part of the sources, with its size in bytes; `add` adds them up.
 
     Raises
     ------
     DataError: a source cannot be read (KQ503).
     """
     for done in run(_Measure(ontology, types), sources, workers):
-        found, base = done.result, done.base
-        counts = (found.records, found.labels, found.empty, found.aside.unreadable)
-        yield Statistics(*counts, found.spread, *found.aside.errors(base)), done.size
-
-
-def merge(total: Statistics, part: Statistics) -> None:
-    """Add the statistics of a part to a total."""
-    total.records += part.records
-    total.labels += part.labels
-    total.empty += part.empty
-    total.unreadable += part.unreadable
-    total.problems += part.problems[: MAX_KEPT - len(total.problems)]
-    total.skipped += part.skipped[: MAX_KEPT - len(total.skipped)]
-    for key, counter in part.spread.items():
-        total.spread.setdefault(key, Counter()).update(counter)
-
-
-@dataclass
-class _Found:
-    """Statistics whose problems do not yet know the line on which their part begins."""
-
-    records: int = 0
-    labels: int = 0
-    empty: int = 0
-    spread: dict[Key, Counter[int]] = field(default_factory=dict)
-    aside: Aside = field(default_factory=Aside)
+        yield done.result.placed(done.base), done.size
 
 
 @dataclass(frozen=True)
@@ -103,13 +78,9 @@ class _Measure:
     ontology: Ontology | None
     types: LabelTypes | None
 
-    def __call__(self, records: Iterator[Record | Problem]) -> _Found:
-        found = _Found()
-        scanner = Scanner(ontology=self.ontology, types=self.types)
-        for _, verdict in verdicts(records, scanner, found.aside):
-            found.records += 1
-            found.labels += verdict.labels
-            found.empty += verdict.empty
+    def __call__(self, records: Iterator[Record | Problem]) -> Statistics:
+        found = Statistics()
+        for _, verdict in found.read(records, Scanner(ontology=self.ontology, types=self.types)):
             for counts in verdict.counts:
                 for key, count in counts.items():
                     found.spread.setdefault(key, Counter())[count] += 1

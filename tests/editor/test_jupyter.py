@@ -306,7 +306,10 @@ def test_an_ontology_beside_the_notebook_is_taken(
 ) -> None:
     (tmp_path / "kili-ontology.json").write_text(Path(INTERFACE).read_text(encoding="utf-8"), encoding="utf-8")
     monkeypatch.chdir(tmp_path)
-    assert _stopped(shell, "%kili_query A.B.count > 0") == "the query has an error, and was not run"
+    for told in ("using kili-ontology.json\n", ""):  # it is said once, and again when it was another one
+        assert _stopped(shell, "%kili_query A.B.count > 0") == "the query has an error, and was not run"
+        assert capsys.readouterr().err == told
+    assert str(shell.run_cell("%kili_query --no-ontology A.B.count > 0").result) == "A.B.count > 0"
     (tmp_path / "kili-ontology.json").write_text("{", encoding="utf-8")
     assert str(shell.run_cell("%kili_query A.B.count > 0").result) == "A.B.count > 0"
     assert "KQ502: " in capsys.readouterr().err

@@ -156,11 +156,11 @@ def _check(*arguments: object) -> tuple[int, str, str]:
 def test_the_command_names_label_and_place(boats: Path) -> None:
     code, out, err = _check(boats)
     assert code == 1
-    assert out.splitlines()[0].startswith(f"error[KQ507]: {boats}: ")
+    assert out.splitlines()[0].startswith(f"error[KQ509]: {boats}: ")
     assert "bad: $.BOATS.annotations[0].categories[0].name: job `BOATS` has no category `FERY`" in out
     assert err == "2 labels checked: 1 error in 1 label\n"
     code, out, _ = _check(boats, "--json")
-    assert [row["code"] for row in json.loads(out)] == ["KQ507"]
+    assert [row["code"] for row in json.loads(out)] == ["KQ509"]
 
 
 def test_labels_that_cannot_be_read_are_told(boats: Path, tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ from kili_query.formats.containers import sources
 from kili_query.formats.containers.archive import JSON_SUFFIXES
 from kili_query.offline import run
 from kili_query.offline.select import Hit, Summary, select
-from kili_query.offline.statistics import Statistics, measure, merge
+from kili_query.offline.statistics import Statistics, measure
 from kili_query.offline.write import whole_file, writer
 from tests import naive
 from tests.strategies import responses, small_trees
@@ -295,7 +295,7 @@ def test_records_are_given_on_one_line(tmp_path: Path) -> None:
 def measured(*where: str | Path, **options: Any) -> tuple[int, int, int, dict[Any, Any], list[str]]:
     total = Statistics()
     for part, _ in measure(*where, **options):
-        merge(total, part)
+        total.add(part)
     return total.records, total.labels, total.empty, total.spread, [str(problem) for problem in total.problems]
 
 
@@ -319,7 +319,7 @@ def test_statistics_know_what_an_ontology_lacks(tmp_path: Path) -> None:
     path = write(tmp_path / "x.json", [asset("a", 2, 2, 1), {"labels": [{"jsonResponse": response(1, "C")}]}])
     total = Statistics()
     for part, _ in measure(path, ontology=ontology):
-        merge(total, part)
+        total.add(part)
     assert total.keys(ontology) == [("J", "A"), ("J", "B"), ("J", "C")]
     assert (total.unused(ontology), total.unknown(ontology)) == ([("J", "B")], [("J", "C")])
     assert (total.labels_with(("J", "A")), total.objects(("J", "A")), total.objects(("J", "B"))) == (3, 5, 0)

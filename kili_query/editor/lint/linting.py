@@ -6,11 +6,10 @@ import gc
 import io
 import os
 import re
-import signal
 import stat
 import tokenize
 from bisect import bisect, insort
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, groupby, islice
 from pathlib import Path, PurePath
@@ -201,46 +200,31 @@ def _there(
     files: Iterator[str | DataError], ontologies: Ontologies, fix: bool, workers: int | None
 ) -> Iterator[Linted]:
     """The other files, on several processes if they are many."""
+    from kili_query.offline.pool import default_workers, work_through
+
     some = list(islice(files, _FEW))
     if workers is None:
-        from kili_query.offline.run import default_workers
-
         workers = default_workers() if len(some) == _FEW else 1
     if workers == 1:
         yield from (_linted(file, ontologies, fix) for file in chain(some, files))
         return
-    import sys
-    import threading
-    from concurrent.futures import ProcessPoolExecutor
-    from concurrent.futures.process import BrokenProcessPool
-    from multiprocessing import get_context
-
-    # Forking is fast, and safe as long as there is no other thread, whose locks a child would inherit.
-    fork = sys.platform == "linux" and threading.active_count() == 1
-    rest = [*some, *files]
+    rest = [*some, *files]  # a process that is forked while folders are gone through would inherit them open
     chunks = [rest[at : at + _CHUNK] for at in range(0, len(rest), _CHUNK)]
-    try:
-        with ProcessPoolExecutor(
-            workers, get_context("fork" if fork else "spawn"), _start_worker, (ontologies, fix)
-        ) as pool:
-            yield from chain.from_iterable(pool.map(_linted_there, chunks))
-    except BrokenProcessPool:
-        raise DataError("a worker process was killed, perhaps for lack of memory", code="KQ503") from None
+    work: Callable[[list[str | DataError]], list[Linted]] = _LintChunk(ontologies, fix)
+    for _, done in work_through(work, chunks, workers):
+        yield from done
 
 
-_work: tuple[Ontologies, bool] | None = None
+@dataclass(frozen=True, slots=True)
+class _LintChunk:
+    """The work of another process: some files."""
 
+    ontologies: Ontologies
+    fix: bool
 
-def _start_worker(ontologies: Ontologies, fix: bool) -> None:
-    global _work
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent ends the pool
-    few_collections()
-    _work = ontologies, fix
-
-
-def _linted_there(files: list[str | DataError]) -> list[Linted]:
-    assert _work is not None
-    return [_linted(file, *_work) for file in files]
+    def __call__(self, files: list[str | DataError]) -> list[Linted]:
+        few_collections()
+        return [_linted(file, self.ontologies, self.fix) for file in files]
 
 
 def few_collections() -> None:

@@ -28,13 +28,14 @@ class Count(NamedTuple):
     matching: int
     labels: int
     problem: str = ""
+    unmet: tuple[str, ...] = ()
+    """What of the query no label holds, in words."""
 
     def __str__(self) -> str:
         if self.problem:
             return self.problem
-        return (
-            f"{self.matching:,} of {self.labels:,} label{'s' * (self.labels != 1)} match{'es' * (self.matching == 1)}"
-        )
+        plural, verb = "s" * (self.labels != 1), "es" * (self.matching == 1)
+        return "; ".join([f"{self.matching:,} of {self.labels:,} label{plural} match{verb}", *self.unmet[:1]])
 
 
 class LabelCounts:
@@ -93,17 +94,17 @@ class LabelCounts:
             self._tell()
 
     def _count(self, question: Question, ontology: Ontology | None) -> Count | None:
-        from kili_query.offline.select import select
+        from kili_query.offline.select import Summary, select
         from kili_query.query import parse
 
-        matching = labels = 0
+        total = Summary()
         try:
             query = parse(question.query)
             for part in select(query, question.export, unit="labels", ontology=ontology, data=False, workers=1):
                 if question not in self._waiting:
                     return None
-                matching += part.summary.matched_labels
-                labels += part.summary.labels
+                total.add(part.summary)
         except (KiliQueryError, OSError) as error:
             return Count(0, 0, str(error))
-        return Count(matching, labels)
+        unmet = query.unmet(total.names, ontology, sampled=total.sampled) if total.labels else ()
+        return Count(total.matched_labels, total.labels, unmet=tuple(diagnostic.message for diagnostic in unmet))

@@ -356,7 +356,7 @@ class KiliQueryServer(LanguageServer):
 
     def _rename_everywhere(self, checked: Checked, action: Action, fix: assist.QuickFix) -> Iterator[types.CodeAction]:
         """A name that the ontology has no more may stand in many places."""
-        if not fix.preferred or fix.diagnostic.code not in ("KQ201", "KQ202", "KQ205", "KQ206"):
+        if not fix.preferred or fix.diagnostic.code not in ("KQ201", "KQ202", "KQ205", "KQ206", "KQ209"):
             return
         name = assist.name_at(checked.query.text, fix.fix.span.start)
         if name is None or name.span != fix.fix.span:

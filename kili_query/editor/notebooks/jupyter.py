@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from kili_query.editor.ontologies import Ontologies
+from kili_query.editor.patterns import shown_path
 from kili_query.errors import (
     KiliQueryError,
     QueryCheckError,
@@ -67,6 +68,7 @@ class QueryMagic:
         self._shell = shell
         self._defaults: list[str] = []
         self._ontologies = Ontologies()
+        self._used: str | None = None
 
     def run(self, line: str, cell: str | None = None) -> object:
         """Check a category query, and run it on labels.
@@ -80,7 +82,7 @@ class QueryMagic:
         --project   the id of the project, where the source is a client
         --ontology  a file with the project's jsonInterface, or a variable that holds it: names are checked; without
                     it, that of the client's project, or the one that is configured for the folder, as for
-                    `kili-query lint`
+                    `kili-query lint`; --no-ontology for none
         --limit     how many of the matching labels the table holds (20); --all for each of them
         --into      a variable for the table; without it, it is the value of the cell, and `_`
 
@@ -135,6 +137,12 @@ class QueryMagic:
                 self._find(found, options)
             except KeyboardInterrupt:
                 raise Interrupted(f"interrupted: {found}") from None
+        unmet = found.unmet()
+        if wrong := [d for d in unmet if d.severity is Severity.WARNING]:
+            _display(Findings(query.source, wrong))
+        for diagnostic in unmet:
+            if diagnostic not in wrong:
+                print(diagnostic.render(""))  # noqa: T201
         print(found)  # noqa: T201 - the notebook's output
         try:
             from pandas import DataFrame as Shown
@@ -174,6 +182,8 @@ class QueryMagic:
         from kili_query.model.ontology import Ontology, as_ontology
 
         name, project = options.ontology, options.project
+        if options.no_ontology:
+            return None
         if name is None:
             if options.source is not None and project is not None:
                 from kili_query.client import Kili
@@ -183,6 +193,7 @@ class QueryMagic:
             configured = self._ontologies.get("notebook.ipynb", project)
             for problem in self._ontologies.problems():
                 print(f"{problem.code}: {problem}", file=sys.stderr)  # noqa: T201
+            self._tell_used(configured)
             return configured
         value = self._value(name)
         if isinstance(value, (str, os.PathLike)):
@@ -191,6 +202,13 @@ class QueryMagic:
             return as_ontology(value)
         except TypeError as error:
             raise Stopped(f"`--ontology {name}`: {error}") from None
+
+    def _tell_used(self, found: Ontology | None) -> None:
+        """Say that an ontology is used which no cell has named, when another was used before, or none."""
+        used = shown_path(found.source) if found is not None else None
+        if used != self._used and used is not None:
+            print(f"using {used}", file=sys.stderr)  # noqa: T201
+        self._used = used
 
     def _value(self, name: str) -> Any:
         """The variable of that name; else the file."""
@@ -225,6 +243,7 @@ for _option in ("--source", "--project", "--ontology"):
 _OPTIONS.add_argument("--into", type=_name)
 _OPTIONS.add_argument("--limit", type=_number, default=LIMIT)
 _OPTIONS.add_argument("--all", action="store_true")
+_OPTIONS.add_argument("--no-ontology", action="store_true")
 
 _WORD = re.compile(r"""\s*((?:"[^"]*"|'[^']*'|[^\s"'])+)""")
 
@@ -240,7 +259,7 @@ def _divided(line: str) -> tuple[list[str], str]:
         is_option = word[1].startswith("--")
         if not (is_option or takes_value):
             break
-        takes_value = is_option and word[1] != "--all" and "=" not in word[1]
+        takes_value = is_option and word[1] not in ("--all", "--no-ontology") and "=" not in word[1]
         head += shlex.split(word[1])
         position = word.end()
     return head, line[position:].strip()

@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from kili_query.errors import DataError
+from kili_query.engines.lookout import Key, Lookout
+from kili_query.errors import DataError, Diagnostic
 from kili_query.model.counts import count_label
 from kili_query.model.labels import Label, labels_of
 from kili_query.model.ontology import Ontology
@@ -38,6 +39,10 @@ class Matches:
     unreadable: int = 0
     problems: list[DataError] = field(default_factory=list)
     """Why, for the first of them."""
+    names: set[Key] = field(default_factory=set)
+    """(job, category) pairs that the labels hold, as `Query.unmet` takes them."""
+    sampled: bool = False
+    """True if they may hold others, too."""
 
     def __str__(self) -> str:
         """How many match, how many are shown, how many could not be read."""
@@ -48,6 +53,10 @@ class Matches:
         if self.unreadable:
             text += f"; {self.unreadable:,} could not be read, the first: {self.problems[0]}"
         return text
+
+    def unmet(self) -> list[Diagnostic]:
+        """What of the query no label holds. Nothing of a client, which does not tell what other labels hold."""
+        return self.query.unmet(self.names, self.ontology, sampled=self.sampled) if self.labels else []
 
     def from_export(self, source: str | os.PathLike[str]) -> Matches:
         """Those of a file, folder or archive.
@@ -69,6 +78,8 @@ class Matches:
             self.total += part.summary.matched_labels
             self.labels += part.summary.labels
             self.unreadable += part.summary.unreadable
+            self.names |= part.summary.names
+            self.sampled |= part.summary.sampled
             self.problems += part.summary.problems[: 1 - len(self.problems)]
             self.tell(self)
         return self
@@ -76,12 +87,16 @@ class Matches:
     def from_labels(self, items: Iterable[object]) -> Matches:
         """Those of labels in memory: of `read_labels`, or the objects of assets and labels that Kili gives."""
         self.labels = 0
+        lookout = Lookout(self.query.operands)
         for label in _labels(items):
             self.labels += 1
             try:
                 if isinstance(label, DataError):
                     raise label
-                if self.query.matches_label(label, self.ontology):
+                counts = count_label(label, self.ontology)
+                if lookout.unmet:
+                    lookout.note(counts)
+                if self.query.holds(counts):
                     self.total += 1
                     if self._wanted:
                         self._add(label)
@@ -90,6 +105,7 @@ class Matches:
                 self.problems += [error][len(self.problems) :]
             if self.labels % 1_000 == 0:
                 self.tell(self)
+        self.names, self.sampled = set(lookout.new), lookout.sampled
         return self
 
     def from_client(self, client: Any, project: str) -> Matches:

@@ -1,0 +1,118 @@
+"""Which names of a query labels hold, and which others: noted while a scan goes on, until each of the query was met.
+
+A name is met when a label counts it. Records that are passed over undecoded may hold what was not met yet, so their
+bytes are searched for it; where a name stands, the record is decoded after all, for its names only. To tell what is
+there instead of a wrong name, records are searched for it in other letter cases and Unicode forms too, and of each part
+of the input the first ones are decoded. All this ends with the last name that is met.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable, Iterator
+
+from kili_query.model.ontology import folded
+
+Key = tuple[str, str]
+
+FIRST, LATER = 4 << 20, 128 << 10
+"""Bytes that are decoded for the names in them, as long as one of the query was not met: of the first part of the input,
+and of each later one."""
+
+MAX_NAMES = 10_000
+"""How many names are kept: enough to find a near one."""
+
+_SEARCHED = 20
+"""For how many names the bytes of records are searched; for more, to decode them costs less."""
+
+
+class Lookout:
+    """What of a query was met so far. It goes from part to part with the work that a process does.
+
+    Parameters
+    ----------
+    keys: the (job, category) pairs that a query asks for.
+    """
+
+    def __init__(self, keys: Iterable[Key]) -> None:
+        self.unmet = set(keys)
+        """What was not met yet."""
+        self.sampled = False
+        """True if the records of this part hold names that were not noted, or may hold some."""
+        self._asked = {mark for key in self.unmet for mark in _marks(key)}
+        self._marks: set[tuple[str, ...]] = set()
+        self._names: set[Key] = set()
+        self._new: set[Key] = set()
+        self._left, self._next = 0, FIRST
+        self._needles: tuple[bytes, ...] = ()
+        self._escaped = self._anything = False
+        self._prepare()
+
+    def begin(self) -> None:
+        """A new part of the input begins."""
+        self._new = set()
+        self._left, self._next = self._next, LATER
+        self.sampled = False
+
+    @property
+    def new(self) -> frozenset[Key]:
+        """The names that were noted in this part, and not before."""
+        return frozenset(self._new)
+
+    def note(self, keys: Iterable[Key]) -> None:
+        """Note the names that a label counts."""
+        new = set(keys) - self._names
+        if not new:
+            return
+        met = new & self.unmet
+        marks = {mark for key in new for mark in _marks(key)} & self._asked - self._marks
+        if len(self._names) >= MAX_NAMES:
+            kept = {key for key in new if marks.intersection(_marks(key))}
+            self.sampled |= kept != new
+            new = kept
+        self._names |= new
+        self._new |= new
+        if met or marks:
+            self.unmet -= met
+            self._marks |= marks
+            self._prepare()
+
+    def is_curious(self, buffer: bytes, start: int, end: int) -> bool:
+        """True if a record that cannot match is to be decoded for the names in it."""
+        if self._left > 0:
+            self._left -= end - start
+            return True
+        if self._anything or (self._escaped and buffer.find(b"\\u", start, end) >= 0):
+            return True
+        if any(buffer.find(needle, start, end) >= 0 for needle in self._needles):
+            return True
+        self.sampled = True
+        return False
+
+    def _prepare(self) -> None:
+        if len(self.unmet) > _SEARCHED:
+            self._anything = True
+            return
+        forms = set[str]()
+        for key in self.unmet:
+            job, job_alike, alike = _marks(key)
+            forms.update([key[1]] if alike in self._marks else _forms(key[1]))
+            if job not in self._marks:
+                forms.update([key[0]] if job_alike in self._marks else _forms(key[0]))
+        self._anything = any(not form.isprintable() or set(form) & set('"\\/') for form in forms)
+        self._escaped = any(not form.isascii() for form in forms)
+        self._needles = tuple(f'"{form}"'.encode(errors="replace") for form in sorted(forms))
+
+
+def _marks(key: Key) -> tuple[tuple[str, ...], ...]:
+    """What it settles to have met a pair: its job, a job that is written alike, a pair that is written alike."""
+    job, category = folded(key[0]), folded(key[1])
+    return ("job", key[0]), ("job alike", job), ("alike", job, category)
+
+
+def _forms(name: str) -> Iterator[str]:
+    """A name as it may be written: itself, in other letter cases, in other Unicode forms."""
+    for case in (name, name.upper(), name.lower(), name.title(), name.capitalize()):
+        yield case
+        if not case.isascii():
+            yield from (unicodedata.normalize(form, case) for form in ("NFC", "NFD", "NFKC", "NFKD"))

@@ -1,0 +1,83 @@
+"""What has been read, added up over the parts of an input: how much, and what could not be read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Self
+
+from kili_query.engines.scan import Scanner, Verdict
+from kili_query.errors import DataError
+from kili_query.formats.containers.records import asset_hint
+from kili_query.formats.kili import Problem, Record, decode_record
+
+MAX_KEPT = 1_000
+"""How many problems are kept: of a file full of them the first say enough."""
+
+
+@dataclass(slots=True)
+class Tally:
+    """What has been read. One is made of each part, where it is worked on; they are added up in the order of the input."""
+
+    records: int = 0
+    """Assets; and labels and conversations that stand by themselves."""
+    labels: int = 0
+    empty: int = 0
+    """Labels without any answer."""
+    unreadable: int = 0
+    """Labels and records that could not be read."""
+    problems: list[DataError] = field(default_factory=list)
+    """Why, for the first of them."""
+    skipped: list[DataError] = field(default_factory=list)
+    """Files that an export holds beside labels."""
+    _unread: list[Problem] = field(default_factory=list, repr=False, compare=False)
+    _left_out: list[Problem] = field(default_factory=list, repr=False, compare=False)
+    """`problems` and `skipped`, as long as it is not known on which line the part begins."""
+
+    def read(self, records: Iterator[Record | Problem], scanner: Scanner) -> Iterator[tuple[Record, Verdict]]:
+        """The verdict on each record that can be read; all are counted, and what cannot be read is set aside."""
+        scan = scanner.scan
+        for record in records:
+            if isinstance(record, Problem):
+                self.set_aside(record)
+                continue
+            try:
+                verdict = scan(record.buffer, record.start, record.end)
+            except DataError as error:
+                # once more, by the reader: it knows where in the file the fault is
+                decoded = decode_record(record)
+                self.set_aside(decoded if isinstance(decoded, Problem) else Problem(str(error), record.where))
+                continue
+            except (RecursionError, MemoryError) as error:  # of this record alone: the others are read
+                reason = "is nested too deep" if isinstance(error, RecursionError) else "does not fit into memory"
+                self.set_aside(Problem(f"the record {reason}" + asset_hint(record.data), record.where))
+                continue
+            for unreadable in verdict.problems:
+                self.set_aside(Problem(str(unreadable), record.where))
+            self.records += 1
+            self.labels += verdict.labels
+            self.empty += verdict.empty
+            yield record, verdict
+
+    def set_aside(self, problem: Problem) -> None:
+        """Note what cannot be read, or is left out."""
+        kept = self._left_out if problem.skipped else self._unread
+        self.unreadable += not problem.skipped
+        if len(kept) < MAX_KEPT:
+            kept.append(problem)
+
+    def placed(self, base: int) -> Self:
+        """The same, for a part that begins after so many lines: problems tell where they are."""
+        self.problems += (problem.error(base) for problem in self._unread)
+        self.skipped += (problem.error(base) for problem in self._left_out)
+        self._unread, self._left_out = [], []
+        return self
+
+    def add(self, other: Self) -> None:
+        """Take in what was read of another part."""
+        self.records += other.records
+        self.labels += other.labels
+        self.empty += other.empty
+        self.unreadable += other.unreadable
+        self.problems += other.problems[: MAX_KEPT - len(self.problems)]
+        self.skipped += other.skipped[: MAX_KEPT - len(self.skipped)]
