@@ -406,8 +406,8 @@ class _Decoder:
             ("jsonResponse", response | None | UnsetType, UNSET),
             ("labelType", str | None, None),
             ("id", str | None, None),
-            ("jsonResponseUrl", msgspec.Raw | None, None),
-            ("annotations", msgspec.Raw | None, None),
+            ("jsonResponseUrl", str | None, None),
+            ("annotations", list[msgspec.Raw] | None, None),
         ]
         label = msgspec.defstruct("_Label", label_fields, gc=False)
         record_fields: list[Any] = [

@@ -39,6 +39,7 @@ class Expected(NamedTuple):
     matched: list[LabelKey]
     problems: list[str]
     counts: list[dict[tuple[str, str], int]]
+    bare: bool
     ids: set[tuple[str | None, str | None]]
 
 
@@ -61,7 +62,8 @@ def expected_of(data: bytes, query: Query, ontology: Ontology | None, types: Typ
         if query.holds(counts[-1]):
             matched.append(LabelKey(label.key, label.position))
     ids = {(label.external_id, label.asset_id) for label in labels}
-    return Expected(len(labels), empty, matched, problems, counts, ids)
+    bare = any(label.key == "" for label in labels)
+    return Expected(len(labels), empty, matched, problems, counts, bare, ids)
 
 
 def was_skipped(verdict: Verdict, expected: Expected) -> bool:
@@ -76,6 +78,7 @@ def assert_agrees(data: bytes, query: Query, ontology: Ontology | None, types: T
     assert (exact.labels, exact.empty, exact.matched) == expected[:3]
     assert [str(problem) for problem in exact.problems] == expected.problems
     assert {(exact.external_id, exact.asset_id)} >= expected.ids
+    assert exact.bare is expected.bare or not expected.labels
     every = Scanner(ontology=ontology, types=types).scan(data)
     assert [dict(counts) for counts in every.counts] == expected.counts
     with always_skipping() if skip else nullcontext():
@@ -146,12 +149,19 @@ def records(draw: DrawFn) -> dict[str, Any]:
     elif kind < 8:
         label = draw(labels(key))
         record |= label if isinstance(label, dict) else {}
+        if draw(st.integers(0, 9)) == 0:
+            record["label"] = draw(level_labels() | st.none())
         if draw(st.booleans()):
             owners = [{"externalId": "owner", "id": "o"}, {}, None, "x", {"id": 3}]
             record["labelOf"] = draw(st.sampled_from(owners))
     elif kind == 8:
         record |= {"chatItems": ["A"], "label": draw(level_labels() | st.sampled_from([None, [], "x"]))}
     return record
+
+
+def escaped(name: str, at: int, digits: str = "04x") -> str:
+    """The JSON text of a name with one of its letters as a number."""
+    return f'"{name[:at]}\\u{ord(name[at]):{digits}}{name[at + 1 :]}"'
 
 
 _HIDDEN = ('"A"', '"J"', '"jsonResponse"', '"labels"', '"traffic light"', '"name"', '"AUTOSAVE"')
@@ -171,7 +181,9 @@ def written(draw: DrawFn, records: SearchStrategy[Any] = records()) -> bytes:  #
         sort_keys=draw(st.booleans()),
     )
     for name in draw(st.sets(st.sampled_from(_HIDDEN), max_size=2)) if draw(st.booleans()) else ():
-        text = text.replace(name, f'"\\u{ord(name[1]):04{draw(st.sampled_from("xX"))}}{name[2:]}')
+        plain = name.strip('"')
+        at = draw(st.integers(0, len(plain) - 1))
+        text = text.replace(name, escaped(plain, at, draw(st.sampled_from(["04x", "04X"]))))
     return (draw(st.sampled_from(["", "", " \n"])) + text + draw(st.sampled_from(["", "", "\r", " \t"]))).encode()
 
 
@@ -303,6 +315,25 @@ def test_what_the_bytes_do_not_tell_is_decoded(data: bytes) -> None:
         assert not is_skipped(data, "J.A.count > 0")
 
 
+@pytest.mark.parametrize("letter", [chr(i) for i in range(0x20, 0x7F) if chr(i) not in '"\\'])
+def test_no_letter_of_a_name_hides_behind_an_escape(letter: str) -> None:
+    name = f"x{letter}y"
+    for hidden in (escaped(name, 1), escaped(name, 1, "04X")):
+        data = padded(boxes(name)).replace(json.dumps(name).encode(), hidden.encode())
+        assert hidden.encode() in data
+        assert not is_skipped(data, f'J."{name}".count > 0')
+        assert Scanner.of_query(parse(f'J."{name}".count > 0').tree).scan(data).matched
+
+
+@pytest.mark.parametrize("letter", ["/", "\u00e9", "\u5b57", "\U0001f600"])
+def test_a_name_that_is_often_escaped_is_found_however_it_is_written(letter: str) -> None:
+    name = f"x{letter}y"
+    ways = [json.dumps(name), json.dumps(name, ensure_ascii=False), json.dumps(name).replace("/", "\\/")]
+    for way in ways:
+        data = padded(boxes(name)).replace(json.dumps(name).encode(), way.encode())
+        assert Scanner.of_query(parse(f'J."{name}".count > 0').tree).scan(data).matched
+
+
 def test_only_the_default_types_are_skipped() -> None:
     data = padded(boxes("B"), labelType="AUTOSAVE")
     assert not is_skipped(data, "J.A.count > 0", None)
@@ -324,6 +355,55 @@ def test_damage_in_a_skipped_record_is_noticed_with_validate() -> None:
 
 
 # -- shapes that the typed way must leave to the general one ------------------------------------------------------------
+
+
+LABEL: dict[str, Any] = {"id": "own", "jsonResponse": boxes("A")}
+TYPED: dict[str, tuple[dict[str, Any], bool, str | None, str | None]] = {
+    "an asset": ({"externalId": "a", "id": "x", "labels": [LABEL]}, False, "a", "x"),
+    "a label by itself": (LABEL, True, None, None),
+    "a label that names its asset": ({**LABEL, "labelOf": {"externalId": "a", "id": "x"}}, True, "a", "x"),
+    "a label of an asset without names": ({**LABEL, "labelOf": {}}, True, None, None),
+    "a label of no asset": ({**LABEL, "labelOf": None}, True, None, None),
+    "a response, and its address": ({**LABEL, "jsonResponseUrl": "https://x"}, True, None, None),
+    "a response, and annotations": ({**LABEL, "annotations": [{"job": "J"}, 1]}, True, None, None),
+}
+"""What is decoded in part: a record, whether it is a label by itself, the names of its asset."""
+
+GENERAL: dict[str, dict[str, Any]] = {
+    "a label, and a conversation": {**LABEL, "label": {"conversation": boxes("A", "B")}},
+    "a label, and a conversation of nothing": {**LABEL, "label": None},
+    "an address without a response": {"jsonResponse": None, "jsonResponseUrl": "https://x"},
+    "annotations and an empty response": {"jsonResponse": {}, "annotations": [{}]},
+    "annotations that are no list": {**LABEL, "annotations": {"job": "J"}},
+    "an address that is a number": {**LABEL, "jsonResponseUrl": 5},
+    "a response that is text": {"jsonResponse": json.dumps(boxes("A"))},
+    "an older key": {"json_response": boxes("A")},
+}
+"""What is decoded in full."""
+
+
+def goes_the_general_way(record: object) -> bool:
+    data = json.dumps(record).encode()
+    with patch.object(Scanner, "_scan_general", autospec=True, side_effect=Scanner._scan_general) as general:
+        Scanner(types=None).scan(data)
+    return bool(general.call_count)
+
+
+@pytest.mark.parametrize("what", TYPED)
+def test_records_that_are_decoded_in_part(what: str) -> None:
+    record, *expected = TYPED[what]
+    assert not goes_the_general_way(record)
+    verdict = Scanner().scan(json.dumps(record).encode())
+    assert [verdict.bare, verdict.external_id, verdict.asset_id] == expected
+    assert verdict.counts == [{("J", "A"): 1}]
+    assert_agrees(json.dumps(record).encode(), parse("J.A.count > 0"), None, None, skip=True)
+
+
+@pytest.mark.parametrize("what", GENERAL)
+def test_records_that_are_decoded_in_full(what: str) -> None:
+    assert goes_the_general_way(GENERAL[what])
+    for text in ("J.A.count > 0", "J.B.count > 0"):
+        assert_agrees(json.dumps(GENERAL[what]).encode(), parse(text), None, None, skip=True)
 
 
 _MIDS: list[list[object]] = [
