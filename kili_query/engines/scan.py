@@ -252,11 +252,10 @@ class Scanner:
         record = decode_json(data)
         if not isinstance(record, Mapping):
             raise DataError(f"a record is an object, and this is {kind_of(record)}")
-        verdict = Verdict()
+        verdict = Verdict(bare=_is_bare(record))
         verdict.external_id, verdict.asset_id = _asset_ids(record)
         for label in labels_of(record, types=self._types):
             verdict.labels += 1
-            verdict.bare = label.key == ""
             try:
                 counts = count_label(label, self._ontology)
             except DataError as error:
@@ -272,10 +271,15 @@ def _object_at(place: object, job: str, mid: str | int | float | None) -> tuple[
     return (place, job, object() if mid is None or mid == "" else mid)
 
 
+def _is_bare(record: Mapping[str, object]) -> bool:
+    """True for a label by itself, whether it takes part or not."""
+    return not any(key in record for key in (*LABEL_KEYS, "label"))
+
+
 def _asset_ids(record: Mapping[str, object]) -> tuple[str | None, str | None]:
     """The ids that `labels_of` gives with each label, also for a record without labels."""
     owner: object = record
-    bare = not any(key in record for key in (*LABEL_KEYS, "label"))
+    bare = _is_bare(record)
     if bare and isinstance(record.get("labelOf"), Mapping):
         owner, bare = record["labelOf"], False
     assert isinstance(owner, Mapping)

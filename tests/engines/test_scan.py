@@ -62,7 +62,7 @@ def expected_of(data: bytes, query: Query, ontology: Ontology | None, types: Typ
         if query.holds(counts[-1]):
             matched.append(LabelKey(label.key, label.position))
     ids = {(label.external_id, label.asset_id) for label in labels}
-    bare = any(label.key == "" for label in labels)
+    bare = any(label.key == "" for label in labels_of(record, types=None))
     return Expected(len(labels), empty, matched, problems, counts, bare, ids)
 
 
@@ -78,7 +78,7 @@ def assert_agrees(data: bytes, query: Query, ontology: Ontology | None, types: T
     assert (exact.labels, exact.empty, exact.matched) == expected[:3]
     assert [str(problem) for problem in exact.problems] == expected.problems
     assert {(exact.external_id, exact.asset_id)} >= expected.ids
-    assert exact.bare is expected.bare or not expected.labels
+    assert exact.bare is expected.bare
     every = Scanner(ontology=ontology, types=types).scan(data)
     assert [dict(counts) for counts in every.counts] == expected.counts
     with always_skipping() if skip else nullcontext():
@@ -397,6 +397,12 @@ def test_records_that_are_decoded_in_part(what: str) -> None:
     assert [verdict.bare, verdict.external_id, verdict.asset_id] == expected
     assert verdict.counts == [{("J", "A"): 1}]
     assert_agrees(json.dumps(record).encode(), parse("J.A.count > 0"), None, None, skip=True)
+
+
+@pytest.mark.parametrize("response", [boxes("A"), json.dumps(boxes("A")), None])
+def test_a_label_by_itself_is_one_whether_it_takes_part_or_not(response: object) -> None:
+    verdict = Scanner().scan(json.dumps({"jsonResponse": response, "labelType": "AUTOSAVE"}).encode())
+    assert (verdict.labels, verdict.bare) == (0, True)
 
 
 @pytest.mark.parametrize("what", GENERAL)
