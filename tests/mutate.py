@@ -379,7 +379,7 @@ def record(room: Room, sources: Mapping[str, Source]) -> dict[str, Reached]:
                 finder.add(module, _marked(source.tree, "_reached_"), _reached_=lines.add)
             sys.meta_path.insert(0, finder)
             status = _pytest([test for test in room.tests if (ROOT / test.split("::")[0]).exists()], recorder)
-            ours = ("kili_query", "tests", "__main__")
+            ours = ("kili_query", "tests", "__main__", "_hypothesis_pytestplugin")
             foreign = [name for name in sys.modules if name.split(".")[0] not in ours]
             result.write_text(json.dumps([recorder.tests, foreign]))
             return status
