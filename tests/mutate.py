@@ -97,7 +97,7 @@ class Change(NamedTuple):
     """One node of a module's tree, and what stands in its place."""
 
     module: str
-    old: ast.AST
+    old: ast.expr
     new: ast.expr
     statement: int | None
     """The line of the statement that must be reached; None: it runs when the module is imported."""
@@ -210,9 +210,7 @@ def changes(module: str, source: str, tree: ast.AST) -> list[Change]:
     return found
 
 
-class _Replaced(ast.NodeTransformer):
-    """The tree with a change made."""
-
+class _Replacing(ast.NodeTransformer):
     def __init__(self, change: Change) -> None:
         self._change = change
 
@@ -222,8 +220,13 @@ class _Replaced(ast.NodeTransformer):
         return self.generic_visit(node)
 
 
-def _marked(tree: ast.AST, reached: str) -> ast.AST:
-    """The tree with a call `reached(line)` before each statement of its functions."""
+def _replace(tree: ast.Module, change: Change) -> None:
+    """Make a change in the tree."""
+    _Replacing(change).visit(tree)
+
+
+def _mark(tree: ast.Module, reached: str) -> None:
+    """Put a call `reached(line)` before each statement of the functions in the tree."""
     rows: dict[int, list[ast.stmt]] = {}
     for function in ast.walk(tree):
         if isinstance(function, (ast.FunctionDef, ast.AsyncFunctionDef)):
@@ -239,7 +242,6 @@ def _marked(tree: ast.AST, reached: str) -> ast.AST:
             ast.increment_lineno(mark, statement.lineno - 1)
             if not (documented and statement is row[0]):
                 row.insert(row.index(statement), mark)
-    return tree
 
 
 class _Loader(importlib.machinery.SourceFileLoader):
@@ -263,13 +265,14 @@ class _Finder(importlib.abc.MetaPathFinder):
     def __init__(self) -> None:
         self.loaders: dict[str, _Loader] = {}
 
-    def add(self, module: str, tree: ast.AST, **names: object) -> None:
+    def add(self, module: str, tree: ast.Module, **names: object) -> None:
         name, path = "kili_query." + module.replace("/", "."), str(_path(module))
         self.loaders[name] = _Loader(name, path, compile(tree, path, "exec"), names)
 
     def find_spec(self, fullname: str, path: object, target: object = None) -> importlib.machinery.ModuleSpec | None:
-        loader = self.loaders.get(fullname)
-        return loader and importlib.util.spec_from_file_location(fullname, loader.path, loader=loader)
+        if loader := self.loaders.get(fullname):
+            return importlib.util.spec_from_file_location(fullname, loader.path, loader=loader)
+        return None
 
 
 def _path(module: str) -> Path:
@@ -300,8 +303,8 @@ class _Recorder:
             lines.clear()
         began = time.perf_counter()
         result = yield
-        lines = {module: sorted(lines) for module, lines in self.lines.items() if lines}
-        self.tests[item.nodeid] = Reached(time.perf_counter() - began, lines)
+        reached = {module: sorted(lines) for module, lines in self.lines.items() if lines}
+        self.tests[item.nodeid] = Reached(time.perf_counter() - began, reached)
         return result
 
 
@@ -375,8 +378,9 @@ def record(room: Room, sources: Mapping[str, Source]) -> dict[str, Reached]:
         def work() -> int:
             finder, recorder = _Finder(), _Recorder()
             for module, source in sources.items():
-                lines = recorder.lines[module] = set()
-                finder.add(module, _marked(source.tree, "_reached_"), _reached_=lines.add)
+                recorder.lines[module] = set()
+                _mark(source.tree, "_reached_")
+                finder.add(module, source.tree, _reached_=recorder.lines[module].add)
             sys.meta_path.insert(0, finder)
             status = _pytest([test for test in room.tests if (ROOT / test.split("::")[0]).exists()], recorder)
             ours = ("kili_query", "tests", "__main__", "_hypothesis_pytestplugin")
@@ -427,7 +431,8 @@ def _tests_of(change: Change, tests: Mapping[str, Reached], patience: float) -> 
 def _start(change: Change, source: Source, tests: Mapping[str, float]) -> int:
     def work() -> int:
         finder = _Finder()
-        finder.add(change.module, _Replaced(change).visit(source.tree))
+        _replace(source.tree, change)
+        finder.add(change.module, source.tree)
         sys.meta_path.insert(0, finder)
         return _pytest(sorted({test.split("::")[0] for test in tests}), _Chosen(tests))
 
@@ -436,35 +441,49 @@ def _start(change: Change, source: Source, tests: Mapping[str, float]) -> int:
 
 def missed(
     tried: Iterable[Change], sources: Mapping[str, Source], tests: Mapping[str, Reached], jobs: int, patience: float
-) -> Iterator[tuple[Change, bool]]:
-    """Each change with whether all its tests stay green; in the order in which that is known."""
+) -> Iterator[Change]:
+    """The changes with which all tests stay green."""
     running: dict[int, Change] = {}
 
-    def wait() -> tuple[Change, bool]:
+    def wait() -> Iterator[Change]:
         number, status = os.wait()
         _end(number)
-        return running.pop(number), status == 0
+        change = running.pop(number)
+        if status == 0:
+            yield change
 
     for change in tried:
         chosen = _tests_of(change, tests, patience)
         if not chosen:
-            yield change, True
+            yield change
             continue
         if len(running) == jobs:
-            yield wait()
+            yield from wait()
         running[_start(change, sources[change.module], chosen)] = change
     while running:
-        yield wait()
+        yield from wait()
 
 
 def _equal() -> dict[tuple[str, str, str], str]:
-    rows = tomllib.loads(EQUAL.read_text("utf-8"))
-    return {
-        (module, row["line"], change): row["why"]
-        for module, listed in rows.items()
-        for row in listed
-        for change in row["changes"]
-    }
+    rows = tomllib.loads(EQUAL.read_text("utf-8")).get("equal", ())
+    return {(row["module"], row["line"], change): row["why"] for row in rows for change in row["changes"]}
+
+
+class Tally(NamedTuple):
+    """A row of the table."""
+
+    tried: int = 0
+    equal: int = 0
+    missed: int = 0
+
+    def __str__(self) -> str:
+        asked = self.tried - self.equal
+        return f"{self.tried:7}{asked - self.missed:8}{self.equal:7}{self.missed:8}{self.share:9.1%}"
+
+    @property
+    def share(self) -> float:
+        """How many of the changes that mean something else were noticed."""
+        return 1 - self.missed / max(self.tried - self.equal, 1)
 
 
 def main() -> int:
@@ -478,36 +497,27 @@ def main() -> int:
     asked = options.parse_args()
     if unknown := set(asked.modules) - set(known):
         options.error(f"{', '.join(sorted(unknown))}: not in the table of tests/mutate.py")
-    equal, all_sources = _equal(), {module: Source.of(module) for module in known}
-    total: list[int] = [0, 0, 0]
+    equal, sources = _equal(), {module: Source.of(module) for module in known}
+    tallies: list[Tally] = []
     unnoticed: list[Change] = []
     print(f"{'module':32}{'tried':>7}{'caught':>8}{'equal':>7}{'missed':>8}{'share':>9}")
-
-    def row(name: str, tried: int, same: int, green: int) -> None:
-        share = (tried - same - green) / max(tried - same, 1)
-        print(f"{name:32}{tried:7}{tried - same - green:8}{same:7}{green:8}{share:9.1%}", flush=True)
-
     for room in CORE:
-        sources = {m: all_sources[m] for m in room.modules if m in asked.modules or not asked.modules}
-        tests = record(room, sources) if sources else {}
-        for module, source in sources.items():
+        here = {module: sources[module] for module in room.modules if module in (asked.modules or known)}
+        tests = record(room, here) if here else {}
+        for module, source in here.items():
             sample = sorted(source.changes, key=lambda change: change.order(asked.seed))[: asked.size]
             different = [change for change in sample if change.key not in equal]
-            green = [
-                change for change, is_green in missed(different, sources, tests, asked.jobs, asked.patience) if is_green
-            ]
-            numbers = len(sample), len(sample) - len(different), len(green)
-            total = [a + b for a, b in zip(total, numbers, strict=True)]
+            green = list(missed(different, here, tests, asked.jobs, asked.patience))
             unnoticed += green
-            row(module, *numbers)
-    row("all", *total)
+            tallies.append(Tally(len(sample), len(sample) - len(different), len(green)))
+            print(f"{module:32}{tallies[-1]}", flush=True)
+    total = Tally(*map(sum, zip(*tallies, strict=True)))
+    print(f"{'all':32}{total}")
     for change in unnoticed:
-        print(f"\nkili_query/{change.module}.py:{change.old.lineno}: {change.line}\n    {change.text}")  # type: ignore[attr-defined]
-    there = {change.key for source in all_sources.values() for change in source.changes}
-    for gone in sorted(equal.keys() - there):
+        print(f"\nkili_query/{change.module}.py:{change.old.lineno}: {change.line}\n    {change.text}")
+    for gone in sorted(equal.keys() - {change.key for source in sources.values() for change in source.changes}):
         print(f"\nno such change any more, in {EQUAL.name}: {gone}")
-    tried, same, green = total
-    return int(green > (1 - WANTED) * (tried - same))
+    return int(total.share < WANTED)
 
 
 if __name__ == "__main__":
