@@ -274,11 +274,26 @@ def test_what_sqlite_cannot_take_is_refused(kind: str) -> None:
     assert found.code == "KQ402"
 
 
+def test_a_refusal_holds_the_whole_query_and_says_what_would_work() -> None:
+    tree = parse("  " + TOO_LARGE["lists"]).tree
+    with pytest.raises(UnsupportedQueryError) as caught:
+        compile_condition(tree)
+    (found,) = caught.value.diagnostics
+    text = caught.value.source
+    assert parse(text).tree == tree
+    assert (found.span.start, found.span.end) == (0, len(text))
+    assert found.message == "the query holds long lists of numbers for more than 100 counts"
+    assert found.hint == "the query can be answered in memory; `simplify` may make it smaller"
+
+
 def test_half_a_character_cannot_be_stored() -> None:
     with pytest.raises(UnsupportedQueryError) as caught:
         compile_condition(Comparison(Count("A", "\ud800"), Operator.GT, 1))
     (found,) = caught.value.diagnostics
-    assert found.code == "KQ401"
+    assert (found.code, found.message) == (
+        "KQ401",
+        r"SQLite cannot store the name '\ud800', which holds half a character",
+    )
     assert str(caught.value).encode()
 
 
