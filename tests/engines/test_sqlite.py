@@ -265,13 +265,31 @@ TOO_LARGE = {
 }
 
 
+WORDS = {
+    "levels": "AND and OR are nested so deep that SQLite would need more than 1500 steps in a row",
+    "names": "the query holds more than 10,000 different names and numbers",
+    "steps": "AND and OR are mixed so often that SQLite would need more than 4,000 steps",
+    "lists": "the query holds long lists of numbers for more than 100 counts",
+}
+
+
 @pytest.mark.parametrize("kind", TOO_LARGE)
 def test_what_sqlite_cannot_take_is_refused(kind: str) -> None:
     query = parse(TOO_LARGE[kind])
     with pytest.raises(UnsupportedQueryError, match="query can be answered in memory") as caught:
         compile_condition(query.tree)
     (found,) = caught.value.diagnostics
-    assert found.code == "KQ402"
+    assert (found.code, found.message) == ("KQ402", WORDS[kind])
+
+
+def test_ten_thousand_names_and_numbers_are_taken_and_not_one_more() -> None:
+    def tree(operands: int) -> Node:
+        return Or(tuple(Comparison(Count("J", f"C{i}"), Operator.GT, 1) for i in range(operands)))
+
+    _, values = compile_condition(tree(9_997))  # and the job, and the lowest and the highest count
+    assert len(values) == 10_000
+    with pytest.raises(UnsupportedQueryError):
+        compile_condition(tree(9_998))
 
 
 def test_a_refusal_holds_the_whole_query_and_says_what_would_work() -> None:
