@@ -447,6 +447,28 @@ def test_odd_identities_are_the_same_in_both_ways(response: object) -> None:
                     assert_agrees(data, parse(text), ontology, DEFAULT_LABEL_TYPES, skip=True)
 
 
+def test_an_object_is_the_same_one_whichever_of_its_categories_is_asked_for() -> None:
+    """What it is called is made when it is first needed: for its category, for what is below that, or below itself."""
+    below = {"K": {"categories": [{"name": "X"}]}}
+    more = {"L": {"categories": [{"name": "X"}]}}
+    entries = [{"name": "A"}, {"name": "B", "children": below}]
+    points = [{"code": "NOSE", "children": {"M": {"categories": [{"name": "X"}]}}}]
+    whole = {"mid": "m", "categories": entries, "children": more, "points": points}
+    objects = [
+        whole,
+        {**whole, "categories": entries[1:]},
+        {"mid": "m", "children": more},
+        {"mid": "m", "points": points},
+    ]
+    video = {str(frame): {"J": {"annotations": [item]}} for frame, item in enumerate(objects)}
+    for response in (video, {"J": {"annotations": objects}}):
+        data = json.dumps({"labels": [{"jsonResponse": response}]}).encode()
+        for asked in ("J.A", "J.B"):
+            query = parse(" AND ".join(f"{name}.count == 1" for name in (asked, "K.X", "L.X", "M.X")))
+            assert Scanner.of_query(query.tree).scan(data).matched
+            assert_agrees(data, query, None, DEFAULT_LABEL_TYPES, skip=True)
+
+
 @pytest.mark.parametrize("depth", [100, 2000, 200_000])
 @pytest.mark.parametrize("place", ["jsonResponse", "unknown", "children"])
 def test_deep_json_is_counted_or_refused_in_both_ways(depth: int, place: str) -> None:

@@ -265,6 +265,28 @@ TOO_LARGE = {
 }
 
 
+@pytest.mark.parametrize("many", [1, 2, 4, 5, 6, 99, 100, 101, 201])
+def test_the_sizes_at_which_the_text_takes_another_form(many: int) -> None:
+    pairs = [(f"{_key(2 * i)} > 0", f"{_key(2 * i + 1)} > 1") for i in range(many)]
+    texts = [
+        " OR ".join(f"{a} AND {b}" for a, b in pairs),
+        " AND ".join(f"({a} OR {b})" for a, b in pairs),
+        " AND ".join(a for a, _ in pairs),
+        " OR ".join(b for _, b in pairs),
+        f"{_key(0)} IN ({', '.join(str(2 * i + 1) for i in range(many))})",
+        f"{_key(0)} NOT IN ({', '.join(str(2 * i) for i in range(many))})",
+    ]
+    ones: Counts = {("J", f"C{i}"): 1 for i in range(2 * many)}
+    twos: Counts = dict.fromkeys(ones, 2)
+    last = ("J", f"C{2 * many - 1}")
+    labels: list[Counts] = [{}, ones, twos, {**twos, last: 0}, {**ones, last: 2}, {("J", "C0"): 2 * many - 1}]
+    with storing(("p", counts) for counts in labels) as store:
+        for text in texts:
+            tree = parse(text).tree
+            holds = compile_predicate(tree)
+            assert store.find(tree) == [i for i, counts in enumerate(labels, 1) if holds(counts)], text[:60]
+
+
 WORDS = {
     "levels": "AND and OR are nested so deep that SQLite would need more than 1500 steps in a row",
     "names": "the query holds more than 10,000 different names and numbers",
