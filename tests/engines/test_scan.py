@@ -447,6 +447,16 @@ def test_odd_identities_are_the_same_in_both_ways(response: object) -> None:
                     assert_agrees(data, parse(text), ontology, DEFAULT_LABEL_TYPES, skip=True)
 
 
+def test_copies_of_a_label_are_judged_once_and_labels_without_an_id_each() -> None:
+    one, two, none = ({"id": label_id, "jsonResponse": boxes("A")} for label_id in ("1", "2", None))
+    record = {"latestLabel": one, "latestLabels": [None, one, two], "labels": [none, one, two, none, {**none}]}
+    assert not goes_the_general_way(record)
+    data = json.dumps(record).encode()
+    found = Scanner.of_query(parse("J.A.count > 0").tree).scan(data).matched
+    assert found == [("latestLabel", 0), ("latestLabels", 2), ("labels", 0), ("labels", 3), ("labels", 4)]
+    assert_agrees(data, parse("J.A.count > 0"), None, DEFAULT_LABEL_TYPES, skip=True)
+
+
 def test_an_object_is_the_same_one_whichever_of_its_categories_is_asked_for() -> None:
     """What it is called is made when it is first needed: for its category, for what is below that, or below itself."""
     below = {"K": {"categories": [{"name": "X"}]}}
