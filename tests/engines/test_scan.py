@@ -334,6 +334,26 @@ def test_a_name_that_is_often_escaped_is_found_however_it_is_written(letter: str
         assert Scanner.of_query(parse(f'J."{name}".count > 0').tree).scan(data).matched
 
 
+def test_a_type_near_an_end_is_enough_and_one_far_from_both_is_not() -> None:
+    label, far = {"jsonResponse": boxes("B")}, "x" * scan.MIN_SKIPPED
+    first, last = {"labelType": "DEFAULT", **label}, {**label, "labelType": "DEFAULT"}
+    assert is_skipped(json.dumps({"externalId": "a", "labels": [first], "padding": far}).encode(), "J.A.count > 0")
+    assert is_skipped(json.dumps({"externalId": "a", "padding": far, "labels": [last]}).encode(), "J.A.count > 0")
+    assert not is_skipped(
+        json.dumps({"externalId": "a", "padding": far, "labels": [last], "more": far}).encode(), "J.A.count > 0"
+    )
+    assert is_skipped(
+        json.dumps({"externalId": "a", "padding": far, "labels": [label], "more": far}).encode(), "J.A.count > 0"
+    )
+
+
+def test_responses_are_counted_where_their_letter_is_not_rare() -> None:
+    one = {"externalId": "a", "padding": "R" * scan.MIN_SKIPPED, "labels": [{"jsonResponse": boxes("B")}]}
+    two = {**one, "labels": [{"jsonResponse": boxes("B")}, {"jsonResponse": {}}]}
+    assert is_skipped(json.dumps(one).encode(), "J.A.count > 0")
+    assert not is_skipped(json.dumps(two).encode(), "J.A.count > 0")
+
+
 def test_only_the_default_types_are_skipped() -> None:
     data = padded(boxes("B"), labelType="AUTOSAVE")
     assert not is_skipped(data, "J.A.count > 0", None)
