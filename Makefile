@@ -1,6 +1,6 @@
 python = .venv/bin/python
 
-.PHONY: setup quick check fix docs bench
+.PHONY: setup quick check fix docs bench mutate
 
 setup:  ## a virtual environment with everything that tests and docs need
 	python3 -m venv .venv
@@ -23,3 +23,6 @@ docs:  ## the site, in site/
 bench:  ## speed beside named peers
 	.venv/bin/pip install --quiet -e ".[test,bench]"
 	$(python) -m tests.bench.run
+
+mutate:  ## small changes to the core: do its tests notice?
+	$(python) -m tests.mutate

@@ -451,8 +451,8 @@ class _Decoder:
             ("assetId", _Id, None),
             ("externalId", _Id, None),
             ("labelOf", _Owner | None, None),
-            ("jsonResponseUrl", msgspec.Raw | None, None),
-            ("annotations", msgspec.Raw | None, None),
+            ("jsonResponseUrl", str | None, None),
+            ("annotations", list[msgspec.Raw] | None, None),
         ]
         label = msgspec.defstruct("_Label", label_fields, gc=False)
         record_fields: list[Any] = [

@@ -169,10 +169,17 @@ def records(draw: DrawFn) -> dict[str, Any]:
     elif kind < 8:
         label = draw(labels(key))
         record |= label if isinstance(label, dict) else {}
+        if draw(st.integers(0, 9)) == 0:
+            record["label"] = draw(level_labels() | st.none())
         record |= draw(_owned)
     elif kind == 8:
         record |= {"chatItems": ["A"], "label": draw(level_labels() | st.sampled_from([None, [], "x"]))}
     return record
+
+
+def escaped(name: str, at: int, digits: str = "04x") -> str:
+    """The JSON text of a name with one of its letters as a number."""
+    return f'"{name[:at]}\\u{ord(name[at]):{digits}}{name[at + 1 :]}"'
 
 
 _HIDDEN = ('"A"', '"J"', '"jsonResponse"', '"labels"', '"traffic light"', '"name"', '"AUTOSAVE"')
@@ -192,7 +199,9 @@ def written(draw: DrawFn, records: SearchStrategy[Any] = records()) -> bytes:  #
         sort_keys=draw(st.booleans()),
     )
     for name in draw(st.sets(st.sampled_from(_HIDDEN), max_size=2)) if draw(st.booleans()) else ():
-        text = text.replace(name, f'"\\u{ord(name[1]):04{draw(st.sampled_from("xX"))}}{name[2:]}')
+        plain = name.strip('"')
+        at = draw(st.integers(0, len(plain) - 1))
+        text = text.replace(name, escaped(plain, at, draw(st.sampled_from(["04x", "04X"]))))
     return (draw(st.sampled_from(["", "", " \n"])) + text + draw(st.sampled_from(["", "", "\r", " \t"]))).encode()
 
 
@@ -324,6 +333,45 @@ def test_what_the_bytes_do_not_tell_is_decoded(data: bytes) -> None:
         assert not is_skipped(data, "J.A.count > 0")
 
 
+@pytest.mark.parametrize("letter", [chr(i) for i in range(0x20, 0x7F) if chr(i) not in '"\\'])
+def test_no_letter_of_a_name_hides_behind_an_escape(letter: str) -> None:
+    name = f"x{letter}y"
+    for hidden in (escaped(name, 1), escaped(name, 1, "04X")):
+        data = padded(boxes(name)).replace(json.dumps(name).encode(), hidden.encode())
+        assert hidden.encode() in data
+        assert not is_skipped(data, f'J."{name}".count > 0')
+        assert Scanner.of_query(parse(f'J."{name}".count > 0').tree).scan(data).matched
+
+
+@pytest.mark.parametrize("letter", ["/", "\u00e9", "\u5b57", "\U0001f600"])
+def test_a_name_that_is_often_escaped_is_found_however_it_is_written(letter: str) -> None:
+    name = f"x{letter}y"
+    ways = [json.dumps(name), json.dumps(name, ensure_ascii=False), json.dumps(name).replace("/", "\\/")]
+    for way in ways:
+        data = padded(boxes(name)).replace(json.dumps(name).encode(), way.encode())
+        assert Scanner.of_query(parse(f'J."{name}".count > 0').tree).scan(data).matched
+
+
+def test_a_type_near_an_end_is_enough_and_one_far_from_both_is_not() -> None:
+    label, far = {"jsonResponse": boxes("B")}, "x" * scan.MIN_SKIPPED
+    first, last = {"labelType": "DEFAULT", **label}, {**label, "labelType": "DEFAULT"}
+    assert is_skipped(json.dumps({"externalId": "a", "labels": [first], "padding": far}).encode(), "J.A.count > 0")
+    assert is_skipped(json.dumps({"externalId": "a", "padding": far, "labels": [last]}).encode(), "J.A.count > 0")
+    assert not is_skipped(
+        json.dumps({"externalId": "a", "padding": far, "labels": [last], "more": far}).encode(), "J.A.count > 0"
+    )
+    assert is_skipped(
+        json.dumps({"externalId": "a", "padding": far, "labels": [label], "more": far}).encode(), "J.A.count > 0"
+    )
+
+
+def test_responses_are_counted_where_their_letter_is_not_rare() -> None:
+    one = {"externalId": "a", "padding": "R" * scan.MIN_SKIPPED, "labels": [{"jsonResponse": boxes("B")}]}
+    two = {**one, "labels": [{"jsonResponse": boxes("B")}, {"jsonResponse": {}}]}
+    assert is_skipped(json.dumps(one).encode(), "J.A.count > 0")
+    assert not is_skipped(json.dumps(two).encode(), "J.A.count > 0")
+
+
 def test_only_the_default_types_are_skipped() -> None:
     data = padded(boxes("B"), labelType="AUTOSAVE")
     assert not is_skipped(data, "J.A.count > 0", None)
@@ -345,6 +393,61 @@ def test_damage_in_a_skipped_record_is_noticed_with_validate() -> None:
 
 
 # -- shapes that the typed way must leave to the general one ------------------------------------------------------------
+
+
+LABEL: dict[str, Any] = {"id": "own", "jsonResponse": boxes("A")}
+TYPED: dict[str, tuple[dict[str, Any], bool, str | None, str | None]] = {
+    "an asset": ({"externalId": "a", "id": "x", "labels": [LABEL]}, False, "a", "x"),
+    "a label by itself": (LABEL, True, None, None),
+    "a label that names its asset": ({**LABEL, "labelOf": {"externalId": "a", "id": "x"}}, True, "a", "x"),
+    "a label of an asset without names": ({**LABEL, "labelOf": {}}, True, None, None),
+    "a label of no asset": ({**LABEL, "labelOf": None}, True, None, None),
+    "a response, and its address": ({**LABEL, "jsonResponseUrl": "https://x"}, True, None, None),
+    "a response, and annotations": ({**LABEL, "annotations": [{"job": "J"}, 1]}, True, None, None),
+}
+"""What is decoded in part: a record, whether it is a label by itself, the names of its asset."""
+
+GENERAL: dict[str, dict[str, Any]] = {
+    "a label, and a conversation": {**LABEL, "label": {"conversation": boxes("A", "B")}},
+    "a label, and a conversation of nothing": {**LABEL, "label": None},
+    "an address without a response": {"jsonResponse": None, "jsonResponseUrl": "https://x"},
+    "annotations and an empty response": {"jsonResponse": {}, "annotations": [{}]},
+    "annotations that are no list": {**LABEL, "annotations": {"job": "J"}},
+    "an address that is a number": {**LABEL, "jsonResponseUrl": 5},
+    "a response that is text": {"jsonResponse": json.dumps(boxes("A"))},
+    "an older key": {"json_response": boxes("A")},
+}
+"""What is decoded in full."""
+
+
+def goes_the_general_way(record: object) -> bool:
+    data = json.dumps(record).encode()
+    with patch.object(Scanner, "_scan_general", autospec=True, side_effect=Scanner._scan_general) as general:
+        Scanner(types=None).scan(data)
+    return bool(general.call_count)
+
+
+@pytest.mark.parametrize("what", TYPED)
+def test_records_that_are_decoded_in_part(what: str) -> None:
+    record, *expected = TYPED[what]
+    assert not goes_the_general_way(record)
+    verdict = Scanner().scan(json.dumps(record).encode())
+    assert [verdict.bare, verdict.external_id, verdict.asset_id] == expected
+    assert verdict.counts == [{("J", "A"): 1}]
+    assert_agrees(json.dumps(record).encode(), parse("J.A.count > 0"), None, None, skip=True)
+
+
+@pytest.mark.parametrize("response", [boxes("A"), json.dumps(boxes("A")), None])
+def test_a_label_by_itself_is_one_whether_it_takes_part_or_not(response: object) -> None:
+    verdict = Scanner().scan(json.dumps({"jsonResponse": response, "labelType": "AUTOSAVE"}).encode())
+    assert (verdict.labels, verdict.bare) == (0, True)
+
+
+@pytest.mark.parametrize("what", GENERAL)
+def test_records_that_are_decoded_in_full(what: str) -> None:
+    assert goes_the_general_way(GENERAL[what])
+    for text in ("J.A.count > 0", "J.B.count > 0"):
+        assert_agrees(json.dumps(GENERAL[what]).encode(), parse(text), None, None, skip=True)
 
 
 _MIDS: list[list[object]] = [
@@ -380,6 +483,38 @@ def test_odd_identities_are_the_same_in_both_ways(response: object) -> None:
             for ontology in (None, Ontology.from_json_interface(interface, input_type)):
                 for text in ("J.A.count > 1", "J.A.count == 1", "J.A.count > 99"):
                     assert_agrees(data, parse(text), ontology, DEFAULT_LABEL_TYPES, skip=True)
+
+
+def test_copies_of_a_label_are_judged_once_and_labels_without_an_id_each() -> None:
+    one, two, none = ({"id": label_id, "jsonResponse": boxes("A")} for label_id in ("1", "2", None))
+    record = {"latestLabel": one, "latestLabels": [None, one, two], "labels": [none, one, two, none, {**none}]}
+    assert not goes_the_general_way(record)
+    data = json.dumps(record).encode()
+    found = Scanner.of_query(parse("J.A.count > 0").tree).scan(data).matched
+    assert found == [("latestLabel", 0), ("latestLabels", 2), ("labels", 0), ("labels", 3), ("labels", 4)]
+    assert_agrees(data, parse("J.A.count > 0"), None, DEFAULT_LABEL_TYPES, skip=True)
+
+
+def test_an_object_is_the_same_one_whichever_of_its_categories_is_asked_for() -> None:
+    """What it is called is made when it is first needed: for its category, for what is below that, or below itself."""
+    below = {"K": {"categories": [{"name": "X"}]}}
+    more = {"L": {"categories": [{"name": "X"}]}}
+    entries = [{"name": "A"}, {"name": "B", "children": below}]
+    points = [{"code": "NOSE", "children": {"M": {"categories": [{"name": "X"}]}}}]
+    whole = {"mid": "m", "categories": entries, "children": more, "points": points}
+    objects = [
+        whole,
+        {**whole, "categories": entries[1:]},
+        {"mid": "m", "children": more},
+        {"mid": "m", "points": points},
+    ]
+    video = {str(frame): {"J": {"annotations": [item]}} for frame, item in enumerate(objects)}
+    for response in (video, {"J": {"annotations": objects}}):
+        data = json.dumps({"labels": [{"jsonResponse": response}]}).encode()
+        for asked in ("J.A", "J.B"):
+            query = parse(" AND ".join(f"{name}.count == 1" for name in (asked, "K.X", "L.X", "M.X")))
+            assert Scanner.of_query(query.tree).scan(data).matched
+            assert_agrees(data, query, None, DEFAULT_LABEL_TYPES, skip=True)
 
 
 @pytest.mark.parametrize("depth", [100, 2000, 200_000])

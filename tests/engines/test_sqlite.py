@@ -265,20 +265,75 @@ TOO_LARGE = {
 }
 
 
+@pytest.mark.parametrize("many", [1, 2, 4, 5, 6, 99, 100, 101, 201])
+def test_the_sizes_at_which_the_text_takes_another_form(many: int) -> None:
+    pairs = [(f"{_key(2 * i)} > 0", f"{_key(2 * i + 1)} > 1") for i in range(many)]
+    texts = [
+        " OR ".join(f"{a} AND {b}" for a, b in pairs),
+        " AND ".join(f"({a} OR {b})" for a, b in pairs),
+        " AND ".join(a for a, _ in pairs),
+        " OR ".join(b for _, b in pairs),
+        f"{_key(0)} IN ({', '.join(str(2 * i + 1) for i in range(many))})",
+        f"{_key(0)} NOT IN ({', '.join(str(2 * i) for i in range(many))})",
+    ]
+    ones: Counts = {("J", f"C{i}"): 1 for i in range(2 * many)}
+    twos: Counts = dict.fromkeys(ones, 2)
+    last = ("J", f"C{2 * many - 1}")
+    labels: list[Counts] = [{}, ones, twos, {**twos, last: 0}, {**ones, last: 2}, {("J", "C0"): 2 * many - 1}]
+    with storing(("p", counts) for counts in labels) as store:
+        for text in texts:
+            tree = parse(text).tree
+            holds = compile_predicate(tree)
+            assert store.find(tree) == [i for i, counts in enumerate(labels, 1) if holds(counts)], text[:60]
+
+
+WORDS = {
+    "levels": "AND and OR are nested so deep that SQLite would need more than 1500 steps in a row",
+    "names": "the query holds more than 10,000 different names and numbers",
+    "steps": "AND and OR are mixed so often that SQLite would need more than 4,000 steps",
+    "lists": "the query holds long lists of numbers for more than 100 counts",
+}
+
+
 @pytest.mark.parametrize("kind", TOO_LARGE)
 def test_what_sqlite_cannot_take_is_refused(kind: str) -> None:
     query = parse(TOO_LARGE[kind])
     with pytest.raises(UnsupportedQueryError, match="query can be answered in memory") as caught:
         compile_condition(query.tree)
     (found,) = caught.value.diagnostics
-    assert found.code == "KQ402"
+    assert (found.code, found.message) == ("KQ402", WORDS[kind])
+
+
+def test_ten_thousand_names_and_numbers_are_taken_and_not_one_more() -> None:
+    def tree(operands: int) -> Node:
+        return Or(tuple(Comparison(Count("J", f"C{i}"), Operator.GT, 1) for i in range(operands)))
+
+    _, values = compile_condition(tree(9_997))  # and the job, and the lowest and the highest count
+    assert len(values) == 10_000
+    with pytest.raises(UnsupportedQueryError):
+        compile_condition(tree(9_998))
+
+
+def test_a_refusal_holds_the_whole_query_and_says_what_would_work() -> None:
+    tree = parse("  " + TOO_LARGE["lists"]).tree
+    with pytest.raises(UnsupportedQueryError) as caught:
+        compile_condition(tree)
+    (found,) = caught.value.diagnostics
+    text = caught.value.source
+    assert parse(text).tree == tree
+    assert (found.span.start, found.span.end) == (0, len(text))
+    assert found.message == "the query holds long lists of numbers for more than 100 counts"
+    assert found.hint == "the query can be answered in memory; `simplify` may make it smaller"
 
 
 def test_half_a_character_cannot_be_stored() -> None:
     with pytest.raises(UnsupportedQueryError) as caught:
         compile_condition(Comparison(Count("A", "\ud800"), Operator.GT, 1))
     (found,) = caught.value.diagnostics
-    assert found.code == "KQ401"
+    assert (found.code, found.message) == (
+        "KQ401",
+        r"SQLite cannot store the name '\ud800', which holds half a character",
+    )
     assert str(caught.value).encode()
 
 

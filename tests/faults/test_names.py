@@ -26,6 +26,7 @@ from kili_query.editor.notebooks.matches import Matches
 from kili_query.editor.ontologies import Ontologies, find_ontology
 from kili_query.engines import lookout
 from kili_query.engines.scan import Scanner, Verdict
+from kili_query.model.lint import lint
 from kili_query.offline.select import Summary, select
 
 COMPOSED, DECOMPOSED = "caf\u00e9", "cafe\u0301"

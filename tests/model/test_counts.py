@@ -241,34 +241,60 @@ def test_pseudo_jobs_count_nothing_at_any_depth(name: str) -> None:
     assert count_categories({"0": answer}) == {}
 
 
-def test_an_object_and_a_round_of_a_conversation_are_different_places() -> None:
-    child = {"J": {"categories": ["B"]}}
-    levels = {
-        "conversation": {"round": {"annotations": [{"mid": "0", "categories": ["A"], "children": child}]}},
-        "round": {"J": {"0": {"categories": ["B"]}}},
+@pytest.mark.parametrize("mid", [True, False, None, "", [], {}, ["m"]])
+def test_a_mid_that_is_no_text_and_no_number_names_nothing(mid: object) -> None:
+    twice = {"J": {"annotations": [_object(mid=mid), _object(mid=mid)]}}
+    with_numbers = {"J": {"annotations": [_object(mid=mid), _object(mid=0), _object(mid=1)]}}
+    assert count_categories(twice) == {("J", "A"): 2}
+    assert count_categories(with_numbers) == {("J", "A"): 3}
+
+
+@pytest.mark.parametrize("mid", ["0", "m", 0, -1, 1.5])
+def test_a_mid_names_an_object_in_all_frames(mid: object) -> None:
+    frame = {"J": {"annotations": [_object(mid=mid)]}}
+    assert count_categories({"0": frame, "1": frame, "2": frame}) == {("J", "A"): 1}
+
+
+CHILD = {"K": {"categories": ["X"]}}
+TEXTS: list[tuple[Any, list[str]]] = [
+    ({"K": {"categories": ["X"]}}, ["K:X"]),
+    ({"K": {"categories": ["X", "X", "Y", "X"]}}, ["K:X", "K:X[1]", "K:X[2]"]),
+    ({"K": {"annotations": [{"mid": "m", "categories": ["X"]}]}}, ["K:m"]),
+    ({"K": {"annotations": [{"mid": mid, "categories": ["X"]} for mid in ("0", 0, 1.5)]}}, ["K:0", "K:0[number]", "K:1.5[number]"]),
+    ({"K": {"annotations": [{"categories": ["X"]}, {"mid": True, "categories": ["X"]}]}}, ["K:1[unnamed]", "K:2[unnamed]"]),
+    ({"J": {"children": CHILD}}, ["J / K:X"]),
+    ({"J": {"categories": [{"name": "A", "children": CHILD}]}}, ["J:A / K:X"]),
+    ({"J": {"categories": [{"name": "A"}, {"name": "A", "children": CHILD}]}}, ["J:A[1] / K:X"]),
+    ({"J": {"annotations": [{"mid": "m", "children": CHILD}]}}, ["J:m / K:X"]),
+    ({"J": {"annotations": [{"mid": "m", "categories": [{"name": "A", "children": CHILD}]}]}}, ["J:m / J:A[category] / K:X"]),
+    ({"J": {"annotations": [{"mid": "m", "points": [{"code": "NOSE", "children": CHILD}]}]}}, ["J:m / J:NOSE[point] / K:X"]),
+    ({"J": {"annotations": [{"mid": "m", "points": [{"code": ["?"], "children": CHILD}]}]}}, ["J:m / J[point] / K:X"]),
+    ({"7": {"J": {"children": CHILD}}, "8": {"J": {"children": CHILD}}, "assetLevel": CHILD}, ["J / K:X", "K:X"]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("response", "texts"), TEXTS, ids=[texts[-1] for _, texts in TEXTS])
+def test_the_text_of_an_identity_says_the_way_to_it(response: Any, texts: list[str]) -> None:
+    found = find_objects(response)["K", "X"]
+    assert [" / ".join(map(str, identity)) for identity in found] == texts
+
+
+def test_levels_of_a_conversation_are_places_of_their_own() -> None:
+    """A job may be called `round`, and an object of it may be called like a round."""
+    labels = {
+        "conversation": {"round": {"annotations": [{"mid": "0", "children": CHILD}]}, **CHILD},
+        "round": {"K": {"0": CHILD["K"], "1": CHILD["K"]}},
+        "completion": {"K": {"0": CHILD["K"]}},
+        "other": {"K": {"0": CHILD["K"]}},
     }
-    label = Label(levels, by_level=True)
-    assert count_label(label) == {("round", "A"): 1, ("J", "B"): 2}
-    assert [str(identity[0]) for identity in find_objects_of(label)["J", "B"]] == ["round:0", "round:0[level]"]
+    label = Label(labels, by_level=True)
+    found = find_objects_of(label)["K", "X"]
+    assert [" / ".join(map(str, identity)) for identity in found] == [
+        "K:X", "round:0 / K:X", "round:0[level] / K:X", "round:1[level] / K:X", "completion:0[level] / K:X"
+    ]  # fmt: skip
+    assert count_label(label) == {("K", "X"): 5}
 
 
-@pytest.mark.parametrize(
-    ("mids", "texts"),
-    [
-        ([None, None, ""], ["J:1[unnamed]", "J:2[unnamed]", "J:3[unnamed]"]),
-        ([True, False, True], ["J:1[unnamed]", "J:2[unnamed]", "J:3[unnamed]"]),  # no names, and not 1 and 0
-        ([1, "1", 1.0, "a"], ["J:1[number]", "J:1", "J:a"]),
-        ([[1], {}, "x"], ["J:1[unnamed]", "J:2[unnamed]", "J:x"]),
-    ],
-)
-def test_the_text_of_an_identity_tells_what_names_it(mids: list[object], texts: list[str]) -> None:
-    response = {"J": {"annotations": [{"mid": mid, "categories": ["A"]} for mid in mids]}}
-    assert [".".join(map(str, identity)) for identity in find_objects(response)["J", "A"]] == texts
-    assert count_categories(response) == {("J", "A"): len(texts)}
-
-
-def test_the_text_of_a_choice_tells_which_of_several_it_is() -> None:
-    response = {"J": {"categories": ["A", "A", {"name": "A", "children": {"K": {"categories": ["B"]}}}]}}
-    found = find_objects(response)
-    assert [str(step) for identity in found["J", "A"] for step in identity] == ["J:A", "J:A[1]", "J:A[2]"]
-    assert [str(step) for step in found["K", "B"][0]] == ["J:A[2]", "K:B"]
+@pytest.mark.parametrize("odd", [None, [], "text", 5, {"K": None}, {"K": []}, {"K": {"0": None}}, {"K": {"0": "X"}}])
+def test_a_level_of_another_shape_counts_nothing(odd: object) -> None:
+    assert count_label(Label(dict.fromkeys(("conversation", "round", "completion"), odd), by_level=True)) == {}

@@ -9,7 +9,7 @@ import pytest
 
 from kili_query import DataError
 from kili_query.model.kili import LABEL_TYPES
-from kili_query.model.labels import DEFAULT_LABEL_TYPES, is_record, labels_of
+from kili_query.model.labels import DEFAULT_LABEL_TYPES, AllBut, Label, chosen_types, is_record, labels_of
 
 
 def _label(**more: Any) -> dict[str, Any]:
@@ -114,3 +114,76 @@ def test_the_place_and_the_record_take_no_part_in_equality() -> None:
     assert here == there
     assert pickle.loads(pickle.dumps(here)) == here
     assert here.record is record["labels"][0]
+
+
+def _fields(label: Label) -> dict[str, Any]:
+    return {name: getattr(label, name) for name in Label.__slots__}
+
+
+ASSET = {"externalId": "a.jpg", "id": "x"}
+LEVELS: dict[str, Any] = {"round": {}}
+NAMES = {"external_id": "a.jpg", "asset_id": "x", "where": "file.json"}
+WHOLE: list[tuple[dict[str, Any], dict[str, Any]]] = [
+    ({**ASSET, "labels": [None, _label(labelType="REVIEW")]},
+     {"key": "labels", "position": 1, "label_type": "REVIEW", "record": _label(labelType="REVIEW")}),
+    ({**ASSET, "latestLabels": ["text"]},
+     {"response": None, "key": "latestLabels", "problem": "the label is not an object", "record": "text"}),
+    ({**ASSET, "latestLabel": {"jsonResponse": None}},
+     {"response": None, "key": "latestLabel", "record": {"jsonResponse": None}}),
+    ({**ASSET, "label": LEVELS},
+     {"response": LEVELS, "key": "label", "by_level": True, "record": {**ASSET, "label": LEVELS}}),
+    ({"jsonResponse": {}, "labelOf": ASSET}, {"record": {"jsonResponse": {}, "labelOf": ASSET}}),
+    ({"json_response": {}, "externalId": "a.jpg", "id": "own"},
+     {"asset_id": None, "record": {"json_response": {}, "externalId": "a.jpg", "id": "own"}}),
+    ({"jsonResponse": {}, "labelOf": {"id": 5}},
+     {"asset_id": None, "external_id": None, "record": {"jsonResponse": {}, "labelOf": {"id": 5}}}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("record", "expected"), WHOLE)
+def test_a_label_has_all_that_is_known_of_it(record: dict[str, Any], expected: dict[str, Any]) -> None:
+    (label,) = labels_of(record, where="file.json")
+    plain = {"response": {}, "key": "", "position": 0, "label_type": None, "by_level": False, "problem": None}
+    assert _fields(label) == {**plain, **NAMES, **expected}
+
+
+@pytest.mark.parametrize(
+    ("value", "problem"),
+    [
+        ({}, "the label has no `jsonResponse`"),
+        ({"jsonResponseUrl": ""}, "the label has no `jsonResponse`"),
+        ({"jsonResponse": {}, "jsonResponseUrl": "https://x"}, None),
+        ({"json_response": {}, "annotations": [{}]}, "the label holds `annotations` objects and an empty `jsonResponse`; export it with `jsonResponse`"),
+        ({"jsonResponse": None, "annotations": [{}]}, "the label holds `annotations` objects and an empty `jsonResponse`; export it with `jsonResponse`"),
+    ],
+)  # fmt: skip
+def test_problems_are_told_in_these_words(value: object, problem: str | None) -> None:
+    (label,) = labels_of({"id": "x", "labels": [value]})
+    assert label.problem == problem
+
+
+def test_choices_of_types_are_equal_when_they_leave_out_the_same() -> None:
+    assert AllBut("A", "B") == AllBut("B", "A")
+    assert hash(AllBut("A", "B")) == hash(AllBut("B", "A"))
+    assert AllBut("A") != AllBut("B")
+    assert AllBut("A") != frozenset({"A"})
+    assert repr(AllBut("B", "A")) == "AllBut('A', 'B')"
+    assert AllBut("AUTOSAVE") == DEFAULT_LABEL_TYPES
+
+
+@pytest.mark.parametrize("types", ["REVIEW", b"REVIEW"])
+def test_one_text_is_no_choice_of_types(types: Any) -> None:
+    with pytest.raises(TypeError, match=r"such as \{b?'REVIEW'\}, and this is one text"):
+        chosen_types(types)
+
+
+@pytest.mark.parametrize("types", [None, frozenset({"REVIEW"}), ["REVIEW"], DEFAULT_LABEL_TYPES])
+def test_a_choice_of_types_is_taken_as_it_is(types: Any) -> None:
+    assert chosen_types(types) is types
+
+
+@pytest.mark.parametrize(
+    "key", ["latestLabel", "latestLabels", "labels", "jsonResponse", "json_response", "jsonResponseUrl", "label"]
+)
+def test_each_key_of_labels_makes_a_record(key: str) -> None:
+    assert is_record({key: None})
