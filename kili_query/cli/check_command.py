@@ -41,7 +41,9 @@ def command(
     if lint:
         if ontology is None:
             raise click.UsageError("--lint needs --ontology")
-        for finding in ontology.lint():
+        from kili_query.model.lint import lint as model_lint
+
+        for finding in model_lint(ontology):
             click.echo(str(finding), err=as_json)
         if not queries:
             return FINE

@@ -7,13 +7,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from kili_query.errors import DataError
 from kili_query.model.decoding import decode_json, kind_of
-
-if TYPE_CHECKING:
-    from kili_query.model.lint import Lint
 
 PLAIN_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_*-]*")
 """A key that Kili's own language can express (json-formats 4.1)."""
@@ -148,12 +144,6 @@ class Ontology:
                     for child in children:
                         found.setdefault(child, []).append((job, category, True))
         return {child: tuple(places) for child, places in found.items()}
-
-    def lint(self) -> list[Lint]:
-        """What is questionable in the ontology itself (`kili_query.model.lint`)."""
-        from kili_query.model.lint import lint
-
-        return lint(self)
 
     def nested_below(self, key: str) -> list[Job]:
         """The jobs nested below a job, at any depth, nearest first."""

@@ -10,29 +10,30 @@ from kili_query.lang.mistakes.place import AN_OPERATOR, At, foreign_character, l
 from kili_query.lang.operators import BY_SYMBOL, Operator
 from kili_query.lang.wording import shown
 
-_RUN = re.compile(r":?[<>=!~≤≥≠＜＞＝！](?:[ \t]*[<>=!~≤≥≠＜＞＝！])*|:")
+_RUN = re.compile(r":?[<>=!~≤≥≠＜＞＝！](?:[ \t]*+[<>=!~≤≥≠＜＞＝！])*+|:")
 _SYMBOLS = {
     "=": "==", "=>": ">=", "=<": "<=", "<>": "!=", "><": "!=", "===": "==", "!==": "!=", ">==": ">=", "<==": "<=",
     "=!": "!=", "~=": "!=", "!": "!=", "!>": "<=", "!<": ">=", "≥": ">=", "≤": "<=", "≠": "!=",
 }  # fmt: skip
 """Operators that people write from habit, and what they mean here; a colon before them means nothing."""
 _WORDS = (
-    ("!=", r"(?:is\s+)?not\s+equal(?:s|\s+to)?|is\s+not|isn't|neq?|differs\s+from"),
-    (">=", r"(?:is\s+)?(?:greater|more)\s+than\s+or\s+equals?(?:\s+to)?|(?:is\s+)?at\s+least|gte|ge"),
-    ("<=", r"(?:is\s+)?(?:less|fewer)\s+than\s+or\s+equals?(?:\s+to)?|(?:is\s+)?at\s+most|lte|le"),
-    (">", r"(?:is\s+)?(?:(?:greater|more|larger|bigger)\s+than|over|above)|exceeds|gt"),
-    ("<", r"(?:is\s+)?(?:(?:less|fewer|smaller|lower)\s+than|under|below)|lt"),
-    ("==", r"(?:is\s+)?equals?(?:\s+to)?|eq|is"),
+    ("!=", r"(?:is\s++)?not\s++equal(?:s|\s++to)?|is\s++not|isn't|neq?|differs\s++from"),
+    (">=", r"(?:is\s++)?(?:greater|more)\s++than\s++or\s++equals?(?:\s++to)?|(?:is\s++)?at\s++least|gte|ge"),
+    ("<=", r"(?:is\s++)?(?:less|fewer)\s++than\s++or\s++equals?(?:\s++to)?|(?:is\s++)?at\s++most|lte|le"),
+    (">", r"(?:is\s++)?(?:(?:greater|more|larger|bigger)\s++than|over|above)|exceeds|gt"),
+    ("<", r"(?:is\s++)?(?:(?:less|fewer|smaller|lower)\s++than|under|below)|lt"),
+    ("==", r"(?:is\s++)?equals?(?:\s++to)?|eq|is"),
 )
 """The same in words, longer phrases before shorter ones that they begin with; as `-gt` and `.gt.` too."""
 _PHRASES = [(symbol, re.compile(rf"[-.$]?(?:{words})\b\.?", re.IGNORECASE)) for symbol, words in _WORDS]
 _BETWEEN = re.compile(
-    r"\.?(?:is\s+)?(not\s+)?(?:between|from)\s*\(?\s*(\d+)\s*(?:and|to|,|-|\.\.)\s*(\d+)(?:\s*\))?", re.IGNORECASE
+    r"\.?(?:is\s++)?(not\s++)?(?:between|from)\s*+\(?\s*+(\d++)\s*+(?:and|to|,|-|\.\.)\s*+(\d++)(?:\s*+\))?",
+    re.IGNORECASE,
 )
-_ODD = re.compile(r"(?:\.\s*count\b)+|[.\\]+(?![\w.])")
-_IS_IN = re.compile(r"(?:is\s+(not\s+)?in|\.isin)\b", re.IGNORECASE)
+_ODD = re.compile(r"(?:\.\s*+count\b)++|[.\\]++(?![\w.])")
+_IS_IN = re.compile(r"(?:is\s++(not\s++)?in|\.isin)\b", re.IGNORECASE)
 _NOT = re.compile(r"not\s*+([<>=!]{0,2})\s*+(?=[+-]?\d)", re.IGNORECASE)
-_NOT_IN = re.compile(r"not\s+in\b", re.IGNORECASE)
+_NOT_IN = re.compile(r"not\s++in\b", re.IGNORECASE)
 
 
 def written(at: At) -> tuple[Span, str] | None:
@@ -59,7 +60,7 @@ def instead_of_in(at: At) -> Diagnostic:
     """What stands where IN should: behind a count and NOT."""
     if at.word.upper() == "IN":
         return wrong_case(at, "IN")
-    return _words(at, at.tokens[-1].start_pos or 0) or unexpected(at, "`IN`", "after a count, `NOT` goes with `IN`")
+    return _words(at, at.open[-1].start) or unexpected(at, "`IN`", "after a count, `NOT` goes with `IN`")
 
 
 def wrong_case(at: At, keyword: str) -> Diagnostic:
@@ -85,7 +86,7 @@ def _signs(at: At) -> Diagnostic | None:
     span, meant = Span(*run.span()), written(at)
     message = f"`{shown(run[0])}` is not an operator"
     if meant:
-        return Diagnostic("KQ105", message, span, f"`{run[0]}` is written `{meant[1]}`", Fix(span, meant[1]))
+        return Diagnostic("KQ105", message, span, f"`{shown(run[0])}` is written `{meant[1]}`", Fix(span, meant[1]))
     return Diagnostic("KQ105", message, span, f"the operators are {_operators()}")
 
 
@@ -114,12 +115,10 @@ def _else(at: At) -> Diagnostic:
     word = at.word
     fix: Fix | None = None
     if word.upper() in ("AND", "OR") or word == ")" or at.at_end:
-        opened = at.tokens[-2:-1]
-        if (
-            word == ")" and opened and opened[0].type == "LPAR" and not at.moved(at.position + 1).at_end
-        ):  # (J.C.count) > 1
-            span = Span(opened[0].start_pos or 0, at.position + 1)
-            fix = Fix(span, str(at.tokens[-1]))
+        opened = at.open[-2:-1]
+        if word == ")" and opened and opened[0].kind == "LPAR" and not at.moved(at.position + 1).at_end:
+            span = Span(opened[0].start, at.position + 1)  # (J.C.count) > 1
+            fix = Fix(span, at.open[-1].text)
             return Diagnostic("KQ101", "a count stands without parentheses", span, "remove them", fix)
         hint = "each count is compared; to ask whether there is any, write `> 0`"
     elif word in ("+", "-", "*", "/", "%"):
