@@ -126,7 +126,7 @@ class _Drafts:
 
     def in_list(self, tokens: list[Token]) -> InList:
         operand, negated, _, *numbers, close = tokens
-        values = tuple(map(number_from_text, numbers))
+        values = tuple(number_from_text(piece[0]) for token in numbers for piece in _pieces(token))
         return InList(_operand(operand), values, negated is not None, _across(operand, close))
 
     def in_range(self, tokens: list[Token]) -> InRange:
@@ -156,8 +156,10 @@ def _of(kind: type[And] | type[Or]) -> Callable[[_Drafts, list[Any]], _Draft]:
 
 
 def _not(_: _Drafts, items: list[Any]) -> _Draft:
-    word, item = items[0], _leaf(items[1])
-    return _Draft(Not, [item], word.start_pos, _end(item))
+    words, item = items[0], _leaf(items[1])
+    for start in range(words.end_pos - len("NOT"), words.start_pos - 1, -len("NOT")):
+        item = _Draft(Not, [item], start, _end(item))
+    return item  # type: ignore[no-any-return]
 
 
 # these rules have the names of keywords of Python

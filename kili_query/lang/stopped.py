@@ -20,8 +20,10 @@ class Slot(Enum):
     """A list or a range: behind `IN`."""
     UPPER_END = frozenset({"INTEGER", "_AND"})
     """The upper end of a range, or what follows one that has none: behind `2..`."""
+    ITEM = frozenset({"INTEGERS"})
+    """A number of a list."""
     NUMBER = frozenset({"INTEGER"})
-    """A number of a list, or the upper end of a range that has no lower one."""
+    """The upper end of a range that has no lower one."""
     DOTS = frozenset({"RANGE"})
     """The dots of a range."""
     COMMA = frozenset({"_COMMA"})
@@ -45,7 +47,7 @@ class Open(NamedTuple):
     """A word that was read and is not yet part of something complete."""
 
     kind: str
-    """What it is in the grammar: `LPAR`, `NOT`, `OPERAND`, `_IN`."""
+    """What it is in the grammar: `LPAR`, `OPERAND`, `NOT`, `_IN`, `_AND`."""
     start: int
     end: int
     text: str

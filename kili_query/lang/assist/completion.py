@@ -306,7 +306,7 @@ def _in_set(place: _Place, slot: Slot, ontology: Ontology | None) -> Iterator[Co
             yield place.make(Kind.PUNCTUATION, "(", detail="a list such as `(1, 3)`")
             for number in numbers[:3]:
                 yield place.make(Kind.NUMBER, f"{number}..", detail=f"{number} or more")
-        case Slot.NUMBER:
+        case Slot.ITEM | Slot.NUMBER:
             yield from (place.make(Kind.NUMBER, str(number)) for number in numbers)
         case Slot.DOTS:
             yield place.make(Kind.PUNCTUATION, "..", detail="to")

@@ -46,6 +46,10 @@ _AS_COUNT = (
 """What people write in place of `count`."""
 
 
+_MOST_PARTS = 20
+"""More pieces than these are not looked at: three would do."""
+
+
 class _Part(NamedTuple):
     """A piece of an operand between dots, as it is written."""
 
@@ -178,7 +182,7 @@ def _parts(at: At) -> tuple[list[_Part], int]:
         left = start + len(piece) - len(piece.lstrip())
         parts.append(_Part(inner, Span(left, left + len(inner))))
         start += len(piece) + 1
-        if start > end or at.text[start - 1] != ".":
+        if start > end or at.text[start - 1] != "." or len(parts) == _MOST_PARTS:
             return parts, end
 
 
