@@ -48,7 +48,7 @@ def parse_tree(text: str, *, limited: bool = True) -> Node:
         return _freeze(_leaf(read), text)
     from kili_query.lang.mistakes.explain import diagnose
 
-    raise QuerySyntaxError(text, [diagnose(text, read)])
+    raise QuerySyntaxError(text, [diagnose(text, read, stopped_in)])
 
 
 def stopped_in(text: str) -> Stopped | None:

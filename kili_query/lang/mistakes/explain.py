@@ -26,6 +26,7 @@ from kili_query.lang.mistakes.place import (
     look_alike,
     unexpected,
 )
+from kili_query.lang.mistakes.repair import Read, proved
 from kili_query.lang.mistakes.set import closing, diagnose_set
 from kili_query.lang.operators import BY_SYMBOL
 from kili_query.lang.stopped import Slot, Stopped
@@ -62,8 +63,12 @@ _LEAD = re.compile(
 """What stands before conditions in other languages."""
 
 
-def diagnose(text: str, stopped: Stopped) -> Diagnostic:
-    """What is wrong with a text, in which the parser stopped."""
+def diagnose(text: str, stopped: Stopped, read: Read) -> Diagnostic:
+    """What is wrong with a text, in which the parser stopped; `read` tells where it stops in another."""
+    return proved(_explain(text, stopped), text, stopped, read, _explain)
+
+
+def _explain(text: str, stopped: Stopped) -> Diagnostic:
     at = At(text, stopped.position, stopped.slot, stopped.open).moved(stopped.position)
     foreign = foreign_character(at) or escaped_for_html(at)
     if foreign:
@@ -237,7 +242,7 @@ def _after_comparison(at: At) -> Diagnostic:
 
 def _either(at: At, match: re.Match[str], expected: str) -> Diagnostic:
     """`and/or`."""
-    return unexpected(at, expected, "`OR` holds too if both do", Fix(Span(*match.span()), "OR"))
+    return unexpected(at, expected, "`OR` holds too if both do", Fix(Span(*match.span()), "OR", safe=False))
 
 
 def _apart(at: At, span: Span, keyword: str) -> Fix:
@@ -252,7 +257,7 @@ def _separated(at: At) -> Diagnostic:
     if at.moved(at.position + 1).at_end or (found and found[2]):
         return unexpected(at, A_CONNECTIVE, "remove it", Fix(at.span, ""))
     if found is None:
-        return unexpected(at, "`AND` or `OR`", "write `AND` if both must hold", Fix(at.span, " AND"))
+        return unexpected(at, "`AND` or `OR`", "write `AND` if both must hold", Fix(at.span, " AND", safe=False))
     fix = listed_numbers(at, found)
     if fix is None:
         return unexpected(at, A_CONNECTIVE, "a comparison has one number")
@@ -274,7 +279,7 @@ def _instead_of_connective(at: At) -> Diagnostic:
     meant = _CONNECTIVES.get(word) or (near[0] if near and near[0][0] == word[0] else None)
     if meant is None or _begins_operand(at):
         return unexpected(at, "`AND` or `OR`", "two comparisons are joined by `AND` or `OR`")
-    return unexpected(at, "`AND` or `OR`", f"write `{meant}`", Fix(at.span, meant))
+    return unexpected(at, "`AND` or `OR`", f"write `{meant}`", Fix(at.span, meant, safe=False))
 
 
 def _foreign_comment(at: At, expected: str) -> Diagnostic | None:
@@ -296,4 +301,4 @@ def _column(text: str, offset: int) -> str:
 
 
 def _extra_parenthesis(at: At) -> Diagnostic:
-    return Diagnostic("KQ112", "this `)` closes nothing", at.span, "remove it", Fix(at.span, ""))
+    return Diagnostic("KQ112", "this `)` closes nothing", at.span, "remove it", Fix(at.span, "", safe=False))

@@ -27,13 +27,21 @@ _WORDS = (
 """The same in words, longer phrases before shorter ones that they begin with; as `-gt` and `.gt.` too."""
 _PHRASES = [(symbol, re.compile(rf"[-.$]?(?:{words})\b\.?", re.IGNORECASE)) for symbol, words in _WORDS]
 _BETWEEN = re.compile(
-    r"\.?(?:is\s++)?(not\s++)?(?:between|from)\s*+\(?\s*+(\d++)\s*+(?:and|to|,|-|\.\.)\s*+(\d++)(?:\s*+\))?",
+    r"\.?(?:is\s++)?(not\s++|!\s*+)?(?:between|from)\s*+\(?\s*+(\d++)\s*+(?:and|to|,|-|\.\.)\s*+(\d++)(?:\s*+\))?",
     re.IGNORECASE,
 )
 _ODD = re.compile(r"(?:\.\s*+count\b)++|[.\\]++(?![\w.])")
 _IS_IN = re.compile(r"(?:is\s++(not\s++)?in|\.isin)\b", re.IGNORECASE)
 _NOT = re.compile(r"not\s*+([<>=!]{0,2})\s*+(?=[+-]?\d)", re.IGNORECASE)
-_NOT_IN = re.compile(r"not\s++in\b", re.IGNORECASE)
+_NOT_IN = re.compile(r"(?:not\s++|!\s*+)in\b", re.IGNORECASE)
+_BANG = re.compile(r"!\s*+[A-Za-z]")
+_GLUED = re.compile(r"(?:not|in|is|notin|between)(?![\w*-])", re.IGNORECASE)
+"""Words of an operator that nothing keeps from `count`."""
+_NEGATED = re.compile(
+    r"(?:(?:is|are|do|does|has|must)\s++)?(?:not|never)\s++(?:be\s++|have\s++)?|(?:isn't|aren't)\s++|!\s*+(?=\w)",
+    re.IGNORECASE,
+)
+"""What turns the words behind it around: `is not more than` is `<=`."""
 
 
 def written(at: At) -> tuple[Span, str] | None:
@@ -49,11 +57,14 @@ def written(at: At) -> tuple[Span, str] | None:
 def instead_of_operator(at: At) -> Diagnostic:
     """What stands where the operator of a comparison should."""
     word = at.word
-    if at.text.endswith("count", 0, at.position) and (word[:1].isalnum() or word[:1] == "_"):  # counts, count_all
+    if at.text.endswith("count", 0, at.position) and (
+        (word[:1].isalnum() or word[:1] == "_") and not _GLUED.match(word)
+    ):  # counts, count_all
         span = Span(at.position - 5, at.span.end)
         message = f"`{shown(at.text[slice(*span)])}` stands in place of `count`"
-        return Diagnostic("KQ108", message, span, "write `count`", Fix(span, "count"))
-    return _keyword(at) or _signs(at) or _words(at, at.position) or look_alike(at) or _else(at)
+        return Diagnostic("KQ108", message, span, "write `count`", Fix(span, "count", safe=word == "s"))
+    negated = _words(at, at.position) if _BANG.match(at.text, at.position) else None
+    return _keyword(at) or negated or _signs(at) or _words(at, at.position) or look_alike(at) or _else(at)
 
 
 def instead_of_in(at: At) -> Diagnostic:
@@ -73,7 +84,13 @@ def _keyword(at: At) -> Diagnostic | None:
     not_in = _NOT_IN.match(at.text, at.position)
     if not_in and not_in[0] != "NOT IN":
         span = Span(*not_in.span())
-        return Diagnostic("KQ104", "keywords are written in upper case: `NOT IN`", span, None, Fix(span, "NOT IN"))
+        apart = " " * (at.text[at.position - 1 : at.position].isalpha() and not_in[0][0].isalpha())
+        message = "keywords are written in upper case: `NOT IN`"
+        if " ".join(not_in[0].upper().split()) != "NOT IN":
+            return Diagnostic(
+                "KQ105", f"`{shown(not_in[0])}` is not an operator", span, "write `NOT IN`", Fix(span, "NOT IN")
+            )
+        return Diagnostic("KQ104", message, span, None, Fix(span, apart + "NOT IN"))
     return wrong_case(at, "IN") if at.word.upper() == "IN" else None
 
 
@@ -102,6 +119,8 @@ def _words(at: At, start: int) -> Diagnostic | None:
         if operator is None:
             return None
         meant, end = f"{operator.negated.symbol} ", negated.end()
+    elif turned := _turned(text, start):
+        meant, end = turned
     elif phrase := next(((symbol, m.end()) for symbol, words in _PHRASES if (m := words.match(text, start))), None):
         meant, end = phrase
     else:
@@ -109,6 +128,15 @@ def _words(at: At, start: int) -> Diagnostic | None:
     expected = "`IN`" if at.position > start else AN_OPERATOR
     apart = " " * (meant[0].isalpha() and text[start - 1 : start].isalpha())  # count.between(1, 3)
     return unexpected(at, expected, f"write `{meant.strip()}`", Fix(Span(start, end), apart + meant))
+
+
+def _turned(text: str, start: int) -> tuple[str, int] | None:
+    """An operator in words behind a negation: what it means, and where it ends."""
+    negated = _NEGATED.match(text, start)
+    if negated is None:
+        return None
+    phrases = ((BY_SYMBOL[symbol], words.match(text, negated.end())) for symbol, words in _PHRASES[1:])
+    return next(((operator.negated.symbol, found.end()) for operator, found in phrases if found), None)
 
 
 def _else(at: At) -> Diagnostic:
