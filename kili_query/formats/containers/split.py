@@ -28,7 +28,7 @@ _SCAN = 4 << 20  # bytes in which the end of a bad item is looked for by its bra
 
 _RAW = msgspec.json.Decoder(msgspec.Raw)
 _SPACE = re.compile(rb"[ \t\r\n]*")
-_BOUNDARY = re.compile(rb"\}[ \t\r\n]*,?[ \t\r\n]*(?=\{)")
+_BOUNDARY = re.compile(rb"\}[ \t\r\n]*+,?[ \t\r\n]*+(?=\{)")
 _TOKEN = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|[\[\]{}"]', re.S)
 _CLOSING = {b"{": b"}", b"[": b"]"}
 _SCALAR = re.compile(rb'[^\s,\]\[{}"]+')
