@@ -159,7 +159,7 @@ def _not(_: _Drafts, items: list[Any]) -> _Draft:
     words, item = items[0], _leaf(items[1])
     for start in range(words.end_pos - len("NOT"), words.start_pos - 1, -len("NOT")):
         item = _Draft(Not, [item], start, _end(item))
-    return item  # type: ignore[no-any-return]
+    return item  # type: ignore[return-value]  # there is one NOT at least
 
 
 # these rules have the names of keywords of Python

@@ -17,7 +17,7 @@ import time
 import tomllib
 from collections.abc import Callable, Iterator
 from functools import cache
-from re import _parser as regex  # type: ignore[attr-defined]
+from re import _parser as regex
 from types import ModuleType
 from typing import Any, NamedTuple
 
@@ -189,7 +189,7 @@ def _sample_of(code: Any, value: Any) -> str:
         case "BRANCH":
             return _sample(value[1][0])
         case "MAX_REPEAT" | "MIN_REPEAT" | "POSSESSIVE_REPEAT":
-            return _sample(value[2]) * max(value[0], 1)
+            return _sample(value[2]) * max(int(value[0]), 1)
     return ""
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -33,7 +35,7 @@ def test_sets_of_counts_are_sets(left: list[tuple[int, int | None]], right: list
     (a, in_a), (b, in_b) = _sets(left), _sets(right)
     for found, wanted in ((a, in_a), (a | b, in_a | in_b), (a & b, in_a & in_b), (~a, set(RANGE) - in_a)):
         assert {n for n in RANGE if found.has(n)} == wanted
-        assert all(one.high is not None and one.high + 1 < two.low for one, two in zip(found, found[1:], strict=False))
+        assert all(one.high is not None and one.high + 1 < two.low for one, two in pairwise(found))
     assert (a <= b) is (a & b == a)
     assert ~~a == a
     assert a | ~a == ALL
@@ -70,7 +72,7 @@ def test_what_an_inner_group_leaves_is_used_again_outside() -> None:
     ("text", "code"),
     [
         ("C.D.count > 0 AND (A.B.count > 1 OR A.B.count < 5)", "KQ301"),
-        ("C.D.count > 0 OR A.B.count > 5 AND A.B.count < 2", "KQ302"),
+        ("C.D.count > 0 OR (A.B.count > 5 AND A.B.count < 2)", "KQ302"),
         ("C.D.count > 0 AND NOT (A.B.count > 5 AND A.B.count < 2)", "KQ302"),
         ("C.D.count > 0 OR A.B.count < 0", "KQ302"),
         ("C.D.count > 0 AND A.B.count >= 0", "KQ301"),

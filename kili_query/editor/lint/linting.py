@@ -403,7 +403,7 @@ def _repair(path: str, same: list[EmbeddedQuery], ontologies: Ontologies) -> _Re
         for edit in more:
             insort(taken, edit.span)
         edits += more
-        inside += (Edit(*step) for step in steps(query.text, diagnostic.fix))
+        inside += (Edit(step.span, step.text) for step in steps(query.text, diagnostic.fix))
         fixes += 1
     return _Repair(edits, apply_edits(query.text, inside), fixes)
 
