@@ -56,6 +56,8 @@ class Fix(NamedTuple):
 
     span: Span
     text: str
+    safe: bool = True
+    """True if what it gives is surely what was meant, and a query; else it is a guess, for people to decide on."""
 
     def apply(self, source: str) -> str:
         """The source with the edit made.
@@ -168,7 +170,8 @@ class Diagnostic:
             "fix": None,
         }
         if self.fix:
-            data["fix"] = {"span": {"start": self.fix.span.start, "end": self.fix.span.end}, "text": self.fix.text}
+            span, text, safe = self.fix
+            data["fix"] = {"span": {"start": span.start, "end": span.end}, "text": text, "safe": safe}
         if source is not None:
             data["line"], data["column"] = line_and_column(source, self.span.start)
         return data

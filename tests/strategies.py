@@ -35,7 +35,8 @@ QUOTED = (
 plain_names = st.sampled_from(PLAIN) | st.from_regex(r"[A-Za-z][A-Za-z0-9_*-]{0,6}", fullmatch=True)
 names = plain_names | st.sampled_from(QUOTED) | st.text(max_size=6).filter(lambda text: text.isprintable())
 numbers = st.integers(-3, 8) | st.integers(0, 3) | st.integers(-(10**30), 10**30)
-small_numbers = st.integers(-1, 4)
+small_numbers = st.integers(-1, 4) | st.integers(-1, 4) | st.integers(0, 12)
+LARGEST = 12
 
 # -- trees -------------------------------------------------------------------------------------------------------------
 
@@ -89,7 +90,7 @@ def _flat(kind: type[And] | type[Or], items: list[Node]) -> Node:
     return kind(tuple(part for item in items for part in (item.items if isinstance(item, kind) else (item,))))
 
 
-counts = st.dictionaries(st.sampled_from(SMALL_KEYS), st.integers(0, 6))
+counts = st.dictionaries(st.sampled_from(SMALL_KEYS), st.integers(0, 6) | st.integers(0, LARGEST + 2))
 
 # -- texts of trees ----------------------------------------------------------------------------------------------------
 

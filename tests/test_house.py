@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import subprocess
 import sys
@@ -40,6 +41,57 @@ def test_mypy_is_content() -> None:
 
 def test_imports_point_one_way() -> None:
     _run(str(TOOLS / "lint-imports"))
+
+
+ATOP = ("lang", "model", "engines", "formats")
+"""Where imports inside functions, and those for types alone, count as well: what stands there needs no such way out."""
+
+CIRCLES = {
+    frozenset({"lang.ast", "lang.printer"}): "the repr of a node is its text, and the printer is made of the nodes",
+}
+"""Circles that may be, each with its reason."""
+
+
+def _imports(path: Path, modules: dict[str, Path]) -> set[str]:
+    """The modules of this package that one imports: everywhere in it, or only when it is loaded itself."""
+    todo: list[ast.AST] = [ast.parse(path.read_text(encoding="utf-8"))]
+    everywhere, found = path.relative_to(ROOT / "kili_query").parts[0] in ATOP, set[str]()
+    while todo:
+        node = todo.pop()
+        if isinstance(node, ast.ImportFrom) and node.module:
+            names = (f"{node.module}.{alias.name}" for alias in node.names)
+            found |= {name if name in modules else node.module for name in names}
+        elif isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test) and not everywhere:
+            todo += node.orelse
+        elif not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) or everywhere:
+            todo += ast.iter_child_nodes(node)
+    return found & modules.keys()
+
+
+def _reached(start: str, imports: dict[str, set[str]]) -> set[str]:
+    seen, todo = set[str](), [start]
+    while todo:
+        new = imports[todo.pop()] - seen
+        seen |= new
+        todo += new
+    return seen
+
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    modules = {
+        ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path
+        for path in _tracked("kili_query/*.py")
+    }
+    imports = {name: _imports(path, modules) - {name} for name, path in modules.items()}
+    reached = {name: _reached(name, imports) for name in modules}
+    circles = {
+        frozenset(other.removeprefix("kili_query.") for other in reached[name] if name in reached[other])
+        for name in modules
+        if name in reached[name]
+    }
+    assert circles == set(CIRCLES)
 
 
 def test_the_site_builds_without_warnings(tmp_path: Path) -> None:

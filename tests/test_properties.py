@@ -32,6 +32,7 @@ from tests import naive
 from tests.engines.test_sqlite import answer
 from tests.strategies import (
     INPUT_TYPES,
+    LARGEST,
     SMALL_KEYS,
     any_text,
     as_text,
@@ -197,8 +198,10 @@ def test_simplifying_adds_no_comparison(tree: Node) -> None:
     assert len(list(leaves(simplify(tree)))) <= len(list(leaves(tree)))
 
 
-# Numbers of small trees end at 4, so counts from 6 on all behave alike.
-_ALL_COUNTS = [dict(zip(SMALL_KEYS, numbers, strict=True)) for numbers in product(range(7), repeat=len(SMALL_KEYS))]
+# From one more than the largest number of small trees on, all counts behave alike.
+_ALL_COUNTS = [
+    dict(zip(SMALL_KEYS, numbers, strict=True)) for numbers in product(range(LARGEST + 2), repeat=len(SMALL_KEYS))
+]
 
 
 @given(small_trees, small_trees)

@@ -53,7 +53,7 @@ def _check_names(operand: Count, ontology: Ontology) -> Iterator[Diagnostic]:
         hint = f"jobs that can be searched: {listed(_searchable(ontology))}"
         if holders:
             hint = f"category `{operand.category}` belongs to {listed(holders)}"
-        fix = Fix(operand.job_span, name_to_text(holders[0])) if len(holders) == 1 else None
+        fix = Fix(operand.job_span, name_to_text(holders[0]), safe=False) if len(holders) == 1 else None
         yield Diagnostic("KQ207", f"job `{job.key}`{task} has no categories to count", operand.job_span, hint, fix)
     elif operand.category not in job.categories:
         yield _unknown_category(operand, job, ontology)
@@ -80,13 +80,13 @@ def _unknown_job(operand: Count, ontology: Ontology) -> Diagnostic:
     swapped = ontology.jobs.get(operand.category)
     if swapped and name in swapped.categories:
         written = f"{name_to_text(swapped.key)}.{name_to_text(name)}"
-        swap = Fix(Span(span.start, operand.category_span.end), written)
+        swap = Fix(Span(span.start, operand.category_span.end), written, safe=False)
         return Diagnostic("KQ201", message, span, f"job and category are swapped: write `{written}.count`", swap)
     if near:
         return _suggested("KQ201", message, span, near)
     holders = [key for key, job in ontology.jobs.items() if operand.category in job.categories]
     if holders:
-        fix = Fix(span, name_to_text(holders[0])) if len(holders) == 1 else None
+        fix = Fix(span, name_to_text(holders[0]), safe=False) if len(holders) == 1 else None
         return Diagnostic("KQ201", message, span, f"category `{operand.category}` belongs to {listed(holders)}", fix)
     return Diagnostic(
         "KQ201", message, span, f"the jobs are {listed(_searchable(ontology))}" if ontology.jobs else None
@@ -146,16 +146,15 @@ def _renamed(code: str, message: str, span: Span, key: str, *, sure: bool = True
 
 def _suggested(code: str, message: str, span: Span, keys: list[str]) -> Diagnostic:
     hint = f"did you mean {listed(keys, last='or')}?"
-    return Diagnostic(code, message, span, hint, Fix(span, name_to_text(keys[0])))
+    return Diagnostic(code, message, span, hint, Fix(span, name_to_text(keys[0]), safe=False))
 
 
 def _other_job(code: str, message: str, operand: Count, job: str | None) -> Diagnostic:
     if job is None:
         return Diagnostic(code, message, operand.category_span)
     written = f"{name_to_text(job)}.{name_to_text(operand.category)}"
-    return Diagnostic(
-        code, message, operand.category_span, f"write `{written}.count`", Fix(operand.job_span, name_to_text(job))
-    )
+    fix = Fix(operand.job_span, name_to_text(job), safe=False)
+    return Diagnostic(code, message, operand.category_span, f"write `{written}.count`", fix)
 
 
 def _searchable(ontology: Ontology) -> list[str]:
@@ -232,14 +231,18 @@ def _check_mixed(root: Node, text: str) -> Iterator[Diagnostic]:
             item for i, item in enumerate(node.items) if isinstance(item, And) and not _in_parentheses(node, i, text)
         ]
         if bare:
-            start, end = node.span
-            written = text[start:end]
-            for item in reversed(bare):
-                a, b = item.span.start - start, item.span.end - start
-                written = f"{written[:a]}({written[a:b]}){written[b:]}"
+            pieces, end = list[str](), node.span.start
+            for item in bare:
+                pieces += (text[end : item.span.start], "(", text[slice(*item.span)], ")")
+                end = item.span.end
+            fix = (
+                Fix(node.span, "".join((*pieces, text[end : node.span.end])))
+                if end - node.span.start < 10_000
+                else None
+            )
             message = "AND binds tighter than OR; parentheses would say so"
             hint = f"write `({shown(text[slice(*bare[0].span)], _SHOWN)})`"
-            yield Diagnostic("KQ305", message, bare[0].span, hint, Fix(node.span, written))
+            yield Diagnostic("KQ305", message, bare[0].span, hint, fix)
 
 
 def _in_parentheses(node: Or, index: int, text: str) -> bool:

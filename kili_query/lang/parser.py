@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 from kili_query.errors import Diagnostic, QuerySyntaxError, Span
 from kili_query.lang.ast import And, Comparison, Count, InList, InRange, Leaf, Node, Not, Or, fold, leaves
+from kili_query.lang.lexis import COMMENT, DIGITS, QUOTED, unquote
 from kili_query.lang.numbers import number_from_text
 from kili_query.lang.operators import BY_SYMBOL
+from kili_query.lang.stopped import Open, Slot, Stopped
 
 if TYPE_CHECKING:
-    from lark import Lark, UnexpectedInput
-    from lark import Token as Token
+    from lark import Lark, Token, UnexpectedInput
 
 MAX_TEXT = 1_000_000
 """The longest text, in characters."""
@@ -42,18 +43,32 @@ def parse_tree(text: str, *, limited: bool = True) -> Node:
     if limited and len(text) > MAX_TEXT:
         message = f"the text has {len(text):,} characters; the longest possible is {MAX_TEXT:,}"
         raise QuerySyntaxError(text, [Diagnostic("KQ115", message, Span(MAX_TEXT, len(text)))])
+    read = _read(text)
+    if not isinstance(read, Stopped):
+        return _freeze(_leaf(read), text)
+    from kili_query.lang.mistakes.explain import diagnose
+
+    raise QuerySyntaxError(text, [diagnose(text, read, stopped_in)])
+
+
+def stopped_in(text: str) -> Stopped | None:
+    """Where the parser stops in a text; None if the text is a query.
+
+    >>> stopped_in("A.B.count > 1 AND x").position
+    18
+    """
+    read = _read(text)
+    return read if isinstance(read, Stopped) else None
+
+
+def _read(text: str) -> Any:
+    """What the rules make of a text, or where the parser stopped."""
     from lark import exceptions
 
     try:
-        draft: Any = grammar().parse(text)
+        return grammar().parse(text)
     except exceptions.UnexpectedInput as error:
-        stopped = error
-    else:
-        return _freeze(_leaf(draft), text)
-    from kili_query.lang.mistakes.explain import diagnose
-
-    position = len(text) if getattr(stopped, "token", None) == "" else stopped.pos_in_stream or 0
-    raise QuerySyntaxError(text, [diagnose(text, position, *context_of(stopped))])
+        return _stopped(error, len(text))
 
 
 def warm_up() -> None:
@@ -79,11 +94,19 @@ def _grammar_text() -> str:
     return (source or Path(__file__).parents[2].joinpath("grammar", name).read_bytes()).decode()
 
 
-def context_of(error: UnexpectedInput) -> tuple[set[str], list[Token]]:
-    """What the parser could go on with, and the tokens that it has not yet closed."""
+def _stopped(error: UnexpectedInput, length: int) -> Stopped:
+    """Lark's error in our own words, for a text of that length."""
     state: Any = error.interactive_parser
+    accepts: set[str] = state.accepts()
     # beside tokens, which are a kind of str, the stack holds what the rules have made of them
-    return state.accepts(), [value for value in state.parser_state.value_stack if isinstance(value, str)]  # type: ignore[misc]
+    tokens: list[Token] = [value for value in state.parser_state.value_stack if isinstance(value, str)]  # type: ignore[misc]
+    at_end = getattr(error, "token", None) == ""
+    return Stopped(
+        length if at_end else error.pos_in_stream or 0,
+        Slot.of(accepts),
+        "RPAR" in accepts,
+        tuple(Open(token.type, token.start_pos or 0, token.end_pos or 0, str(token)) for token in tokens),
+    )
 
 
 class _Draft:
@@ -103,7 +126,7 @@ class _Drafts:
 
     def in_list(self, tokens: list[Token]) -> InList:
         operand, negated, _, *numbers, close = tokens
-        values = tuple(map(number_from_text, numbers))
+        values = tuple(number_from_text(piece[0]) for token in numbers for piece in _pieces(token))
         return InList(_operand(operand), values, negated is not None, _across(operand, close))
 
     def in_range(self, tokens: list[Token]) -> InRange:
@@ -133,8 +156,10 @@ def _of(kind: type[And] | type[Or]) -> Callable[[_Drafts, list[Any]], _Draft]:
 
 
 def _not(_: _Drafts, items: list[Any]) -> _Draft:
-    word, item = items[0], _leaf(items[1])
-    return _Draft(Not, [item], word.start_pos, _end(item))
+    words, item = items[0], _leaf(items[1])
+    for start in range(words.end_pos - len("NOT"), words.start_pos - 1, -len("NOT")):
+        item = _Draft(Not, [item], start, _end(item))
+    return item  # type: ignore[return-value]  # there is one NOT at least
 
 
 # these rules have the names of keywords of Python
@@ -156,7 +181,7 @@ def _end(item: _Draft | Leaf) -> int:
     return item.end if isinstance(item, _Draft) else item.span.end
 
 
-_PIECE = re.compile(r'#[^\n]*|"(?:\\.|[^"\\])*"|[<>=!]+|[\w*+-]+')
+_PIECE = re.compile(rf"{COMMENT}|{QUOTED}|[<>=!]+|[\w*+-]+")
 """The parts of a token that the grammar has accepted: names, `count`, operator, number; comments between them."""
 
 
@@ -164,7 +189,7 @@ def _pieces(token: Token) -> list[re.Match[str]]:
     return [piece for piece in _PIECE.finditer(token) if piece[0][0] != "#"]
 
 
-_PLAIN_COMPARISON = re.compile(r"([\w*-]+)\.([\w*-]+)\.count ?([<>=!]=?) ?([+-]?\d+)")
+_PLAIN_COMPARISON = re.compile(rf"([\w*-]+)\.([\w*-]+)\.count ?([<>=!]=?) ?({DIGITS})")
 """How most people write a comparison: then its parts are found in one step."""
 
 
@@ -192,14 +217,7 @@ def _operand(token: Token) -> Count:
 def _count(job: re.Match[str], category: re.Match[str], start: int, end: int) -> Count:
     job_span = Span(start + job.start(), start + job.end())
     category_span = Span(start + category.start(), start + category.end())
-    return Count(_name(job[0]), _name(category[0]), Span(start, end), job_span, category_span)
-
-
-def _name(text: str) -> str:
-    return _ESCAPE.sub(r"\1", text[1:-1]) if text[0] == '"' else text
-
-
-_ESCAPE = re.compile(r'\\(["\\])')
+    return Count(unquote(job[0]), unquote(category[0]), Span(start, end), job_span, category_span)
 
 
 def _across(first: Token, last: Token) -> Span:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from kili_query.lang.ast import And, Comparison, Count, InList, InRange, Leaf, Node, Not, Or, children, fold
+from kili_query.lang.lexis import quote
 from kili_query.lang.numbers import number_to_text
 from kili_query.model.ontology import is_plain_name
 
@@ -150,6 +151,4 @@ def name_to_text(name: str) -> str:
     >>> name_to_text('the "big" one')
     '"the \\"big\\" one"'
     """
-    if is_plain_name(name):
-        return name
-    return '"' + name.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    return name if is_plain_name(name) else quote(name)

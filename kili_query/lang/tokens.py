@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from kili_query.errors import Span
+from kili_query.lang.lexis import ANY_NAME, COMMENT, DIGITS, GAP, QUOTED_LOOSELY, is_closed, unquote
 
 
 class Role(StrEnum):
@@ -56,30 +57,27 @@ def key_from_text(text: str) -> str:
     >>> key_from_text('"12\\" gun"')
     '12" gun'
     """
-    if text[:1] != '"':
-        return text
-    inner = text[1:-1] if _CLOSED.fullmatch(text) else text[1:]
-    return _ESCAPE.sub(r"\1", inner)
+    return unquote(text)
 
 
-_CLOSED = re.compile(r'"(?:\\.|[^"\\])*"', re.DOTALL)
-_ESCAPE = re.compile(r'\\(["\\])')
-_PIECE = re.compile(
-    r"""(?P<comment>\#[^\n]*)
-    | (?P<name>"(?:\\.|[^"\\])*"|"[^\n]*|[A-Za-z][\w*-]*)
-    | (?P<number>[+-]?\d+)
-    | (?P<operator>\.\.|[<>=!]+)
-    | (?P<punctuation>[.(),])
-    | (?P<unknown>[^\s"\#\w.(),<>=!]+|\w+|.)""",
-    re.VERBOSE,
-)
+def _pieces(name: str) -> re.Pattern[str]:
+    return re.compile(
+        rf"(?P<comment>{COMMENT})|(?P<name>{name}|[A-Za-z][\w*-]*+)|(?P<number>{DIGITS})|(?P<operator>\.\.|[<>=!]++)"
+        r'|(?P<punctuation>[.(),])|(?P<unknown>[^\s"#\w.(),<>=!]++|\w++|.)'
+    )
+
+
+_UNCLOSED = r'"[^\n]*+'
+_PIECE = _pieces(f"{QUOTED_LOOSELY}|{_UNCLOSED}")
+_PIECE_BEHIND_UNCLOSED = _pieces(_UNCLOSED)
+"""Behind a quote that nothing closes no other is closed, and looking for it each time would take quadratic time."""
 _GLUED = {
     "compared": re.compile("AND|OR"),
     "counted": re.compile("NOT|IN"),
     "membership": re.compile("IN"),
 }
 """Keywords that end where they end, whatever follows: a name cannot stand there."""
-_IS_JOB = re.compile(r"(?:[ \t\r\n]|#[^\n]*\n)*\.(?!\.)")
+_IS_JOB = re.compile(rf"{GAP}\.(?!\.)")
 _KEYWORDS = ("AND", "OR", "NOT", "IN")
 
 
@@ -90,7 +88,8 @@ def words(text: str) -> Iterator[Word]:
     ['job', 'punctuation', 'category', 'punctuation', 'count', 'operator']
     """
     place, position = "start", 0  # what has been read: start, job, category, counted, membership, compared
-    while piece := _next(text, position):
+    pattern = _PIECE
+    while piece := pattern.match(text, _SPACE.match(text, position).end()):  # type: ignore[union-attr]
         kind, word = str(piece.lastgroup), piece[0]
         role = Role(kind) if kind != "name" else Role.UNKNOWN
         if kind == "name":
@@ -113,6 +112,8 @@ def words(text: str) -> Iterator[Word]:
             place = "compared"
         elif (word == "(" and place != "compared") or (kind == "operator" and place in ("job", "category")):
             place = "start"
+        if word[0] == '"' and pattern is _PIECE and not is_closed(word):
+            pattern = _PIECE_BEHIND_UNCLOSED
         end = piece.start() + len(word)
         yield Word(role, Span(piece.start(), end), word)
         position = end
@@ -127,13 +128,7 @@ def comments(text: str) -> list[str]:
     return [word.text.rstrip() for word in words(text) if word.role is Role.COMMENT]
 
 
-def _next(text: str, position: int) -> re.Match[str] | None:
-    """The next piece that is not white space."""
-    space = _SPACE.match(text, position)
-    return _PIECE.match(text, space.end() if space else position)
-
-
-_SPACE = re.compile(r"\s*")
+_SPACE = re.compile(r"\s*+")
 
 
 def operands(text: str) -> list[Operand]:
@@ -158,3 +153,28 @@ def operands(text: str) -> list[Operand]:
         category = word if word.role is Role.CATEGORY else last.category
         found[-1] = Operand(last.job, category, Span(last.span.start, word.span.end))
     return found
+
+
+class Compared(NamedTuple):
+    """A count that is written in a text, and the operator behind it; an empty one for `IN`."""
+
+    operand: str
+    operator: str
+
+
+def last_compared(text: str) -> Compared | None:
+    """The last count before the end of a text that is the beginning of a query.
+
+    >>> last_compared("A.B.count > 1 AND C.D.count == 2 OR ")
+    Compared(operand='C.D.count', operator='==')
+    """
+    found = None
+    for match in _COMPARED.finditer(text):
+        found = match if match["operand"] else found
+    return Compared(found["operand"], found["operator"] or "") if found else None
+
+
+_COMPARED = re.compile(
+    rf"{COMMENT}|[\d.)]{GAP}(?:AND|OR)|(?P<operand>{ANY_NAME}{GAP}\.{GAP}{ANY_NAME}{GAP}\.{GAP}count)"
+    rf"(?:{GAP}(?P<operator>[<>=!]=?))?"
+)

@@ -13,6 +13,9 @@ LIKENESS = 0.6
 LIKENESS_ELSE = 0.75
 """The same, for a name that begins with another letter."""
 
+LONGEST = 200
+"""The longest name, in characters, for which others are suggested."""
+
 
 def nearest(name: str, candidates: Iterable[str], limit: int = 3) -> list[str]:
     """The candidates most like a name, the best first; letter case, Unicode form and separators do not count.
@@ -22,11 +25,15 @@ def nearest(name: str, candidates: Iterable[str], limit: int = 3) -> list[str]:
     """
     from difflib import SequenceMatcher
 
+    if len(name) > LONGEST:  # to compare long names can take quadratic time
+        return []
     matcher = SequenceMatcher(autojunk=False)
     asked = _plain(name)
     matcher.set_seq2(asked)
     ranked: list[tuple[float, int, str]] = []
     for order, candidate in enumerate(dict.fromkeys(candidates)):
+        if len(candidate) > 2 * LONGEST:
+            continue
         other = _plain(candidate)
         least = LIKENESS if other[:1] == asked[:1] else LIKENESS_ELSE
         matcher.set_seq1(other)

@@ -250,7 +250,7 @@ async def test_each_quick_fix_repairs_what_it_says(editor: Editor, folder: Path)
     assert actions["replace `=` with `==`"].is_preferred
     everything = (await editor.actions(uri, 0, 0, ["source.fixAll"]))["repair all queries of the file"]
     fixed = editor.applied(uri, everything.edit.changes[uri])
-    assert fixed == 'kili.labels(category_search="OBJECTS.CAR.count == 1 AND TOPICS.SPORT.count > 0")\n'
+    assert fixed == 'kili.labels(category_search="OBJECTS.CARR.count == 1 AND TOPICS.SPORT.count > 0")\n'
     other = editor.open(folder / "b.py", fixed)
     assert await until(lambda: editor.diagnostics.get(other), lambda found: found is not None) == []
 

@@ -96,7 +96,7 @@ def test_colours_are_used_only_when_asked_for(code: str, tone: str) -> None:
 def test_findings_as_data_tell_line_and_column() -> None:
     found = Diagnostic("KQ105", "m", Span(4, 5), "h", Fix(Span(4, 5), "=="))
     data = {"code": "KQ105", "severity": "error", "message": "m", "hint": "h", "span": {"start": 4, "end": 5}}
-    fix = {"span": {"start": 4, "end": 5}, "text": "=="}
+    fix = {"span": {"start": 4, "end": 5}, "text": "==", "safe": True}
     assert found.to_dict() == data | {"fix": fix}
     assert found.to_dict("A\nB = 1") == data | {"fix": fix, "line": 2, "column": 3}
     assert Diagnostic("KQ103", "m", Span(0, 0)).to_dict()["fix"] is None

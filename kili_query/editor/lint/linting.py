@@ -29,7 +29,6 @@ MAX_NOTEBOOK = 100_000_000
 """The largest notebook: most of it are pictures, which cost little."""
 
 _SKIPPED = ("node_modules", "__pycache__")
-_GUESSES = ("KQ111", "KQ112", "KQ201", "KQ202", "KQ203", "KQ204")  # where a parenthesis goes, which name was meant
 _BEGIN = 1 << 20  # characters that one process parses before others start, which takes a tenth of a second
 _FEW = 64  # files that are left; for fewer no others start
 _CHUNK = 8  # files that are handed to a process at a time
@@ -82,13 +81,6 @@ class FileReport:
         """True if a finding is an error; `strict`: or a warning."""
         bad = (Severity.ERROR, Severity.WARNING) if strict else (Severity.ERROR,)
         return any(finding.diagnostic.severity in bad for finding in self.findings)
-
-
-def is_safe(diagnostic: Diagnostic) -> bool:
-    """True if the fix keeps what the query was meant to say: it guesses no name, no connective and no parenthesis."""
-    if diagnostic.fix is None or diagnostic.code in _GUESSES:
-        return False
-    return diagnostic.code != "KQ101" or diagnostic.fix.text.strip() not in ("AND", "OR")
 
 
 # -- which files -------------------------------------------------------------------------------------------------------
@@ -387,7 +379,7 @@ def _repair(path: str, same: list[EmbeddedQuery], ontologies: Ontologies) -> _Re
         diagnostics = [diagnostic for diagnostic in diagnostics if diagnostic in told]
     taken, edits, inside, fixes = list[Span](), list[Edit](), list[Edit](), 0
     for diagnostic in diagnostics:
-        if diagnostic.fix is None or not is_safe(diagnostic):
+        if diagnostic.fix is None or not diagnostic.fix.safe:
             continue
         more = query.edits(diagnostic.fix)
         if not more or any(_touches(edit.span, taken) for edit in more):
@@ -395,7 +387,7 @@ def _repair(path: str, same: list[EmbeddedQuery], ontologies: Ontologies) -> _Re
         for edit in more:
             insort(taken, edit.span)
         edits += more
-        inside += (Edit(*step) for step in steps(query.text, diagnostic.fix))
+        inside += (Edit(step.span, step.text) for step in steps(query.text, diagnostic.fix))
         fixes += 1
     return _Repair(edits, apply_edits(query.text, inside), fixes)
 

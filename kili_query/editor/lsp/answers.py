@@ -146,7 +146,7 @@ def all_repairs(queries: Iterable[Checked]) -> list[types.TextEdit]:
     """The edits that repair all that repairs itself."""
     edits: list[types.TextEdit] = []
     for checked in queries:
-        if not any(found.fix and found.severity is Severity.ERROR for found in checked.diagnostics):
+        if not any(found.fix and found.fix.safe and found.severity is Severity.ERROR for found in checked.diagnostics):
             continue
         text = checked.query.text
         repaired = assist.fix_all(text, checked.ontology)
@@ -159,7 +159,8 @@ def all_repairs(queries: Iterable[Checked]) -> list[types.TextEdit]:
         # the whole cannot be written in one literal: what can be repaired in one place
         taken = -1
         for found in checked.diagnostics:
-            edit = checked.edit(found.fix) if found.fix and found.severity is Severity.ERROR else None
+            safe = found.fix and found.fix.safe and found.severity is Severity.ERROR
+            edit = checked.edit(found.fix) if found.fix and safe else None
             if edit and found.fix and found.fix.span.start > taken:
                 edits.append(edit)
                 taken = found.fix.span.end

@@ -38,7 +38,7 @@ _READ_BY_PYTHON = (b"{", b"[", b'"', b"N", b"I", b"-I")  # how a value begins th
 _RAW = msgspec.json.Decoder(msgspec.Raw)
 _PYTHON = python_decoder()
 _SPACE = re.compile(rb"[ \t\r\n]*")
-_BOUNDARY = re.compile(rb"\}[ \t\r\n]*,?[ \t\r\n]*(?=\{)")
+_BOUNDARY = re.compile(rb"\}[ \t\r\n]*+,?[ \t\r\n]*+(?=\{)")
 _TOKEN = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|[\[\]{}"]', re.S)
 _CLOSING = {b"{": b"}", b"[": b"]"}
 _SCALAR = re.compile(rb'[^\s,\]\[{}"]+')

@@ -12,8 +12,10 @@ from kili_query.errors import Span
 from kili_query.lang.assist.caret import Caret, carets
 from kili_query.lang.assist.hover import category_card, job_card
 from kili_query.lang.intervals import between
+from kili_query.lang.lexis import ANY_NAME
 from kili_query.lang.operators import BY_SYMBOL, Operator
 from kili_query.lang.printer import name_to_text
+from kili_query.lang.stopped import Slot
 from kili_query.lang.tokens import key_from_text, operands
 from kili_query.lang.wording import nearest
 from kili_query.model.ontology import Category, Job, Ontology
@@ -52,9 +54,9 @@ class Completion:
 _NUMBERS = (0, 1, 2, 3, 5, 10)
 """Numbers worth proposing, where they make sense."""
 _MORE_OF_WORD = re.compile(r"[\w*-]*")
-_MORE_OF_QUOTED = re.compile(r'(?:\\.|[^"\\\n])*"')
-_NAME = re.compile(r'\s*(?:"(?:\\.|[^"\\])*"|[A-Za-z][\w*-]*)')
-_DOT = re.compile(r"\s*\.")
+_MORE_OF_QUOTED = re.compile(r'(?:\\.|[^"\\\n])*+"')
+_NAME = re.compile(rf"\s*+{ANY_NAME}")
+_DOT = re.compile(r"\s*+\.")
 
 
 def complete(text: str, offset: int, ontology: Ontology | None = None) -> list[Completion]:
@@ -110,15 +112,15 @@ class _Place:
 
 
 def _at(place: _Place, ontology: Ontology | None) -> Iterator[Completion]:
-    accepts, rest = place.caret.accepts, place.caret.rest
-    if "COMPARISON" in accepts:
-        yield from _operand(place, ontology)
-    elif accepts == {"NOT", "_IN"}:
-        yield from _after_count(place, rest, _operand_before(place, ontology))
-    elif accepts & {"_IN", "LPAR", "INTEGER", "RANGE", "_COMMA"} and "_AND" not in accepts:
-        yield from _in_set(place, ontology)
-    else:
-        yield from _after_comparison(place)
+    match place.caret.slot:
+        case Slot.COMPARISON:
+            yield from _operand(place, ontology)
+        case Slot.OPERATOR:
+            yield from _after_count(place, place.caret.rest, _operand_before(place, ontology))
+        case Slot.CONNECTIVE | Slot.UPPER_END | Slot.END:
+            yield from _after_comparison(place)
+        case slot:
+            yield from _in_set(place, slot, ontology)
 
 
 # -- JOB.CATEGORY.count ------------------------------------------------------------------------------------------------
@@ -289,34 +291,35 @@ def _numbers(place: _Place, operator: Operator, known: _Known, *, glued: bool) -
         yield replace(made, text=f"{' ' * glued}{number}")
 
 
-def _in_set(place: _Place, ontology: Ontology | None) -> Iterator[Completion]:
+def _in_set(place: _Place, slot: Slot, ontology: Ontology | None) -> Iterator[Completion]:
     """The keyword IN, a list, a range, or what goes on in one of them."""
-    accepts, typed = place.caret.accepts, place.caret.rest
-    if "_IN" in accepts:
+    typed = place.caret.rest
+    if slot is Slot.IN:
         yield from place.keyword("IN", typed, "one of several numbers, or a range")
     if typed:
-        if "RANGE" in accepts and typed == ".":
+        if slot is Slot.DOTS and typed == ".":
             yield place.make(Kind.PUNCTUATION, "..", typed, detail="to")
         return
     numbers = _sensible(Operator.GE, _operand_before(place, ontology))
-    if "LPAR" in accepts:
-        yield place.make(Kind.PUNCTUATION, "(", detail="a list such as `(1, 3)`")
-        for number in numbers[:3]:
-            yield place.make(Kind.NUMBER, f"{number}..", detail=f"{number} or more")
-    elif "INTEGER" in accepts:
-        yield from (place.make(Kind.NUMBER, str(number)) for number in numbers)
-    elif "RANGE" in accepts:
-        yield place.make(Kind.PUNCTUATION, "..", detail="to")
-    elif "_COMMA" in accepts:
-        yield place.make(Kind.PUNCTUATION, ",", text=", ", detail="another number")
-        yield place.make(Kind.PUNCTUATION, ")", detail="ends the list")
+    match slot:
+        case Slot.SET:
+            yield place.make(Kind.PUNCTUATION, "(", detail="a list such as `(1, 3)`")
+            for number in numbers[:3]:
+                yield place.make(Kind.NUMBER, f"{number}..", detail=f"{number} or more")
+        case Slot.ITEM | Slot.NUMBER:
+            yield from (place.make(Kind.NUMBER, str(number)) for number in numbers)
+        case Slot.DOTS:
+            yield place.make(Kind.PUNCTUATION, "..", detail="to")
+        case Slot.COMMA:
+            yield place.make(Kind.PUNCTUATION, ",", text=", ", detail="another number")
+            yield place.make(Kind.PUNCTUATION, ")", detail="ends the list")
 
 
 def _after_comparison(place: _Place) -> Iterator[Completion]:
-    accepts, typed = place.caret.accepts, place.caret.rest
-    if "INTEGER" in accepts and not typed and place.text[place.offset - 1 : place.offset] == ".":
+    caret, typed = place.caret, place.caret.rest
+    if caret.slot is Slot.UPPER_END and not typed and place.text[place.offset - 1 : place.offset] == ".":
         yield from (place.make(Kind.NUMBER, str(number)) for number in _NUMBERS[1:])
     yield from place.keyword("AND", typed, "both hold")
     yield from place.keyword("OR", typed, "at least one holds")
-    if "RPAR" in accepts and not typed:
+    if caret.closable and not typed:
         yield place.make(Kind.PUNCTUATION, ")", detail="ends the part")

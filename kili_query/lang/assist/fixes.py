@@ -59,14 +59,14 @@ def quick_fixes(
 
 
 def fix_all(text: str, ontology: Ontology | None = None) -> str:
-    """The text with every error repaired whose diagnostic knows how; what it means otherwise stays.
+    """The text with every error repaired that has a safe fix; guesses are left to people.
 
     >>> fix_all("A.B.count => 1 and A.C.count = 2")
     'A.B.count >= 1 AND A.C.count == 2'
     """
     seen = {text}
     for _ in range(_MAX_ROUNDS):
-        fixes = [d.fix for d in diagnose(text, ontology) if d.fix and d.severity is Severity.ERROR]
+        fixes = [d.fix for d in diagnose(text, ontology) if d.fix and d.fix.safe and d.severity is Severity.ERROR]
         repaired = _applied(text, fixes)
         if not fixes or repaired in seen:
             break
@@ -122,14 +122,14 @@ def _others(text: str, diagnostic: Diagnostic, ontology: Ontology | None) -> Ite
     if diagnostic.code in ("KQ109", "KQ110") and diagnostic.fix is None:
         for found_job, found_category in _counts_named(job.key, ontology):
             names = f"{name_to_text(found_job)}.{name_to_text(found_category)}"
-            yield Fix(job.span, names if diagnostic.code == "KQ109" else f"{names}.count")
+            yield Fix(job.span, names if diagnostic.code == "KQ109" else f"{names}.count", safe=False)
     elif diagnostic.code == "KQ202" and known and category:
-        yield from (Fix(category.span, name_to_text(key)) for key in near_categories(category.key, known))
+        yield from (Fix(category.span, name_to_text(key), safe=False) for key in near_categories(category.key, known))
     elif diagnostic.code in ("KQ201", "KQ203", "KQ207") and category:
         keys = [key for key, other in ontology.jobs.items() if category.key in other.categories]
         if diagnostic.code == "KQ201":
             keys = nearest(job.key, [key for key, other in ontology.jobs.items() if other.searchable]) + keys
-        yield from (Fix(job.span, name_to_text(key)) for key in dict.fromkeys(keys))
+        yield from (Fix(job.span, name_to_text(key), safe=False) for key in dict.fromkeys(keys))
 
 
 def _is_about(diagnostic: Diagnostic, operand: Operand) -> bool:

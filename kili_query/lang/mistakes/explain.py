@@ -8,10 +8,9 @@ or a set has modules of its own.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from kili_query.errors import Diagnostic, Fix, Span
+from kili_query.lang.lexis import DIGITS
 from kili_query.lang.mistakes.number import listed_numbers, number_before
 from kili_query.lang.mistakes.operand import diagnose_operand
 from kili_query.lang.mistakes.operator import instead_of_in, instead_of_operator, written, wrong_case
@@ -27,29 +26,30 @@ from kili_query.lang.mistakes.place import (
     look_alike,
     unexpected,
 )
+from kili_query.lang.mistakes.repair import Read, proved
 from kili_query.lang.mistakes.set import closing, diagnose_set
 from kili_query.lang.operators import BY_SYMBOL
-from kili_query.lang.tokens import operands
+from kili_query.lang.stopped import Slot, Stopped
+from kili_query.lang.tokens import last_compared
 from kili_query.lang.wording import nearest, shown
 
-if TYPE_CHECKING:
-    from kili_query.lang.parser import Token
-
+_SIGNS = "[<>=!~≤≥≠]++"
+_NAME = r"[A-Za-z][\w*-]*+"
 _MIRRORED = re.compile(
-    r"([+-]?\d+)\s*(?=[<>=!~≤≥≠])(?P<first>[<>=!~≤≥≠]+)\s*([A-Za-z][\w*-]*\s*\.\s*[A-Za-z][\w*-]*\s*\.\s*count)\b"
-    r"(?:\s*(?P<second>[<>=!~≤≥≠]+)\s*([+-]?\d+)(?![\w.]))?"
+    rf"({DIGITS})\s*+(?P<first>{_SIGNS})\s*+({_NAME}\s*+\.\s*+{_NAME}\s*+\.\s*+count)\b"
+    rf"(?:\s*+(?P<second>{_SIGNS})\s*+({DIGITS})(?![\w.]))?"
 )
-_NUMBER = re.compile(r"[+-]?\d+(?![\w*-])(?!\.\w)")
+_NUMBER = re.compile(rf"{DIGITS}(?![\w*-])(?!\.\w)")
 _KEYWORD = re.compile(r"and|or", re.IGNORECASE)
-_COMPARED = re.compile(r"[^\w\s]*\s*[+-]?\d+")
-_QUOTED_QUERY = re.compile(rf"\s*([{QUOTES}]{{1,3}})([^{QUOTES}.]*\.[^{QUOTES}]*)[{QUOTES}]{{1,3}}\s*[,;]?\s*")
+_COMPARED = re.compile(r"[^\w\s]*+\s*+[+-]?\d++")
+_QUOTED_QUERY = re.compile(rf"\s*+([{QUOTES}]{{1,3}}+)([^{QUOTES}.]*+\.[^{QUOTES}]*+)[{QUOTES}]{{1,3}}+\s*+[,;]?\s*+")
 _CONNECTIVES = {
     "&&": "AND", "&": "AND", "&&&": "AND", "∧": "AND", "UND": "AND", "ET": "AND",
     "||": "OR", "|": "OR", "|||": "OR", "∨": "OR", "ODER": "OR", "OU": "OR",
 }  # fmt: skip
 """What joins comparisons elsewhere, and what it is here."""
-_COMMENT = re.compile(r"(//|--)[^\n]*|/\*(.*?)\*/", re.DOTALL)
-_EITHER = re.compile(r"and\s*/\s*or\b", re.IGNORECASE)
+_COMMENT = re.compile(r"(//|--)[^\n]*+|/\*(.*?)\*/", re.DOTALL)
+_EITHER = re.compile(r"and\s*+/\s*+or\b", re.IGNORECASE)
 _SEPARATED = re.compile(r"[,;]\s*(?:([+-]?\d++(?:\s*+[,;]\s*+[+-]?\d++)*+)(?!\s*+[<>=!.\w])|(AND|OR)\b)")
 """What follows a comma that is not another comparison: numbers, or the connective itself."""
 _ESCAPED = re.compile(r"\\(?:[nrt](?![A-Za-z]))?")
@@ -57,26 +57,33 @@ _ESCAPED = re.compile(r"\\(?:[nrt](?![A-Za-z]))?")
 _NEGATIONS = ("NO", "NTO", "NON", "NICHT")
 _CLOSING = {"[": "]", "{": "}", "（": "）", "［": "］", "｛": "｝"}
 _LEAD = re.compile(
-    r"[\"']?(?:(?:label_)?category_search|query|filter)\b[\"']?\s*[:=]+\s*|(?:SELECT\s[^.]*?\sWHERE|select\s[^.]*?\swhere|WHERE|where|IF|if|WHEN|when"
-    r"|HAVING|having|FILTER|filter|ELSE|else|EXISTS|exists|HAS|has|CONTAINS|contains)\s+(?=[\w*-]+\s*\.|\()"
+    r"[\"']?(?:(?:label_)?category_search|query|filter)\b[\"']?\s*+[:=]++\s*+|(?:SELECT\s[^.]*?\sWHERE|select\s[^.]*?\swhere|WHERE|where|IF|if|WHEN|when"
+    r"|HAVING|having|FILTER|filter|ELSE|else|EXISTS|exists|HAS|has|CONTAINS|contains)\s++(?=[\w*-]++\s*+\.|\()"
 )
 """What stands before conditions in other languages."""
 
 
-def diagnose(text: str, position: int, accepts: set[str], tokens: Sequence[Token]) -> Diagnostic:
-    """What is wrong with a text, of which the parser could use all before `position`."""
-    at = At(text, position, frozenset(accepts), tokens).moved(position)
+def diagnose(text: str, stopped: Stopped, read: Read) -> Diagnostic:
+    """What is wrong with a text, in which the parser stopped; `read` tells where it stops in another."""
+    return proved(_explain(text, stopped), text, stopped, read, _explain)
+
+
+def _explain(text: str, stopped: Stopped) -> Diagnostic:
+    at = At(text, stopped.position, stopped.slot, stopped.open).moved(stopped.position)
     foreign = foreign_character(at) or escaped_for_html(at)
     if foreign:
         return foreign
-    if "COMPARISON" in accepts:
-        return _instead_of_comparison(at)
-    if accepts == {"NOT", "_IN"}:
-        return instead_of_operator(at)
-    if accepts == {"_IN"}:
-        return instead_of_in(at)
-    in_set = diagnose_set(at) if accepts & {"RANGE", "INTEGER", "_COMMA"} else None
-    return in_set or _after_comparison(at)
+    match at.slot:
+        case Slot.COMPARISON:
+            return _instead_of_comparison(at)
+        case Slot.OPERATOR:
+            return instead_of_operator(at)
+        case Slot.IN:
+            return instead_of_in(at)
+        case Slot.CONNECTIVE | Slot.END:
+            return _after_comparison(at)
+        case _:
+            return diagnose_set(at) or _after_comparison(at)
 
 
 # -- where a comparison is expected ------------------------------------------------------------------------------------
@@ -86,7 +93,7 @@ def _instead_of_comparison(at: At) -> Diagnostic:
     word = at.word
     if at.at_end:
         return _nothing(at)
-    if word == ")" and not any(token.type == "LPAR" for token in at.tokens):
+    if word == ")" and not any(word.kind == "LPAR" for word in at.open):
         return _extra_parenthesis(at)
     if (word.startswith("!") and not word.startswith("!=")) or word.startswith("~"):
         span = Span(at.position, at.position + 1)
@@ -102,7 +109,7 @@ def _instead_of_comparison(at: At) -> Diagnostic:
     if mirrored := _MIRRORED.match(at.text, at.position):
         return _mirrored(mirrored, at)
     if _NUMBER.match(at.text, at.position):
-        joined = at.tokens and at.tokens[-1].type in ("_AND", "_OR")
+        joined = at.innermost in ("_AND", "_OR")
         hint = "each comparison names its count" if joined else "the count stands on the left, the number on the right"
         return _without_count(at) or unexpected(at, A_COUNT, hint)
     if whole := _QUOTED_QUERY.fullmatch(at.text):
@@ -152,17 +159,13 @@ def _begins_operand(at: At) -> bool:
 
 def _without_count(at: At) -> Diagnostic | None:
     """`> 1 AND < 5`, `== 1 OR 2`: a comparison that leaves out the count of the one before it."""
-    before = operands(at.text[: at.position])
     number = _NUMBER.match(at.text, at.position)
-    sign = written(at)
-    if not before or not (number or sign):
+    if not number and not written(at):
         return None
-    last = before[-1]
-    operand = re.compile(r".*?\.\s*count\b", re.DOTALL).match(at.text[slice(*last.span)])
-    operator = re.compile(r"\s*([<>=!]=?)").match(at.text, last.span.start + operand.end()) if operand else None
-    if operand is None or (number and not (operator and _repeats(operator[1], at))):
+    before = last_compared(at.text[: at.position])
+    if before is None or (number and not _repeats(before.operator, at)):
         return None
-    added = f"{operand[0]} {operator[1]} " if number and operator else f"{operand[0]} "
+    added = f"{before.operand} {before.operator} " if number else f"{before.operand} "
     compared = _COMPARED.match(at.text, at.position)
     example = shown(added + (compared[0] if compared else ""))
     fix = Fix(Span(at.position, at.position), added)
@@ -171,7 +174,7 @@ def _without_count(at: At) -> Diagnostic | None:
 
 def _repeats(symbol: str, at: At) -> bool:
     """True for `== 1 OR 2` and `!= 1 AND 2`; who writes `!= 1 OR 2` means neither, which `!=` twice does not say."""
-    return bool(at.tokens) and (symbol, at.tokens[-1].type) in (("==", "_OR"), ("!=", "_AND"))
+    return (symbol, at.innermost) in (("==", "_OR"), ("!=", "_AND"))
 
 
 def _mirrored(match: re.Match[str], at: At) -> Diagnostic:
@@ -205,8 +208,8 @@ def _after_comparison(at: At) -> Diagnostic:
     if found:
         return found
     if at.at_end:
-        opened = next((token for token in reversed(at.tokens) if token.type == "LPAR"), None)
-        where = f"the `(` at column {_column(at.text, opened.start_pos or 0)} is not closed" if opened else None
+        opened = next((word for word in reversed(at.open) if word.kind == "LPAR"), None)
+        where = f"the `(` at column {_column(at.text, opened.start)} is not closed" if opened else None
         return Diagnostic("KQ111", "a parenthesis is not closed", end_of(at), where, closing(at))
     if word == ")":
         return _extra_parenthesis(at)
@@ -239,7 +242,7 @@ def _after_comparison(at: At) -> Diagnostic:
 
 def _either(at: At, match: re.Match[str], expected: str) -> Diagnostic:
     """`and/or`."""
-    return unexpected(at, expected, "`OR` holds too if both do", Fix(Span(*match.span()), "OR"))
+    return unexpected(at, expected, "`OR` holds too if both do", Fix(Span(*match.span()), "OR", safe=False))
 
 
 def _apart(at: At, span: Span, keyword: str) -> Fix:
@@ -254,7 +257,7 @@ def _separated(at: At) -> Diagnostic:
     if at.moved(at.position + 1).at_end or (found and found[2]):
         return unexpected(at, A_CONNECTIVE, "remove it", Fix(at.span, ""))
     if found is None:
-        return unexpected(at, "`AND` or `OR`", "write `AND` if both must hold", Fix(at.span, " AND"))
+        return unexpected(at, "`AND` or `OR`", "write `AND` if both must hold", Fix(at.span, " AND", safe=False))
     fix = listed_numbers(at, found)
     if fix is None:
         return unexpected(at, A_CONNECTIVE, "a comparison has one number")
@@ -276,7 +279,7 @@ def _instead_of_connective(at: At) -> Diagnostic:
     meant = _CONNECTIVES.get(word) or (near[0] if near and near[0][0] == word[0] else None)
     if meant is None or _begins_operand(at):
         return unexpected(at, "`AND` or `OR`", "two comparisons are joined by `AND` or `OR`")
-    return unexpected(at, "`AND` or `OR`", f"write `{meant}`", Fix(at.span, meant))
+    return unexpected(at, "`AND` or `OR`", f"write `{meant}`", Fix(at.span, meant, safe=False))
 
 
 def _foreign_comment(at: At, expected: str) -> Diagnostic | None:
@@ -298,4 +301,4 @@ def _column(text: str, offset: int) -> str:
 
 
 def _extra_parenthesis(at: At) -> Diagnostic:
-    return Diagnostic("KQ112", "this `)` closes nothing", at.span, "remove it", Fix(at.span, ""))
+    return Diagnostic("KQ112", "this `)` closes nothing", at.span, "remove it", Fix(at.span, "", safe=False))

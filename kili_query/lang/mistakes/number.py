@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from kili_query.errors import Diagnostic, Fix, Span
+from kili_query.lang.lexis import DIGITS
 from kili_query.lang.mistakes.place import (
     A_CONNECTIVE,
     A_NUMBER,
@@ -17,19 +18,20 @@ from kili_query.lang.mistakes.place import (
 from kili_query.lang.operators import BY_SYMBOL, Operator
 from kili_query.lang.wording import shown
 
-_DECIMAL = re.compile(r"[+-]?(?:\d+\.\d+|\d+\.(?![.\d])|\.\d+|\d+(?=[eE]))(?:[eE][+-]?\d+)?")
-_DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+(?!\d)")
-_GROUPED = re.compile(r"[+-]?\d+(?:[_,'’ ]\d{3})+(?![\d.])")
+_DECIMAL = re.compile(r"[+-]?(?:\d++\.\d++|\d++\.(?![.\d])|\.\d++|\d++(?=[eE]))(?:[eE][+-]?\d++)?")
+_DECIMAL_COMMA = re.compile(r"[+-]?\d++,\d++")
+_GROUPED = re.compile(r"[+-]?\d++(?:[_,'’ ]\d{3})+(?![\d.])")
 _DOTTED = re.compile(r"[+-]?\d{1,3}(?:\.\d{3}){2,}(?![\d.])")
 _THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}\.\d{3}")
 """A whole number in some countries, and none in others."""
 _CONNECTIVE = re.compile(r"and|or", re.IGNORECASE)
-_UPPER = re.compile(r"\.\.\s*(\d*)")
-_SPACED_SIGN = re.compile(r"([+-])\s+(\d+)")
-_QUOTED = re.compile(rf"[{QUOTES}]([+-]?\d+)[{QUOTES}]")
-_IN_BRACKETS = re.compile(r"[(\[{]\s*([+-]?\d+(?:\s*[,;]\s*[+-]?\d+)*)\s*[)\]}]")
-_OPERAND = re.compile(r"[A-Za-z\"][^<>=()]*\.\s*count\b")
+_UPPER = re.compile(r"\.\.\s*+(\d*+)")
+_SPACED_SIGN = re.compile(r"([+-])\s++(\d++)")
+_QUOTED = re.compile(rf"[{QUOTES}]({DIGITS})[{QUOTES}]")
+_IN_BRACKETS = re.compile(rf"[(\[{{]\s*+({DIGITS}(?:\s*+[,;]\s*+{DIGITS})*+)\s*+[)\]}}]")
+_OPERAND = re.compile(r"[A-Za-z\"][^<>=()]*\.\s*+count\b")
 _OPERATOR_ENDS = re.compile(r"[<>=!]=\Z|[<>]\Z")
+_DIGITS = re.compile(DIGITS)
 _WORDS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
 _NOTHING = ("none", "null", "nil", "no", "nothing", "false", "empty")
 
@@ -51,7 +53,7 @@ def instead_of_number(at: At, operator: Operator, start: int) -> Diagnostic:
     elif quoted := _QUOTED.match(at.text, at.position):
         hint, fix = "numbers have no quotes", Fix(Span(*quoted.span()), quoted[1])
     elif bracketed := _IN_BRACKETS.match(at.text, at.position):
-        numbers = re.split(r"\s*[,;]\s*", bracketed[1])
+        numbers = _DIGITS.findall(bracketed[1])
         if len(numbers) == 1:
             hint, fix = "the number stands without brackets", Fix(Span(*bracketed.span()), numbers[0])
         elif equality:
@@ -101,7 +103,7 @@ def listed_numbers(at: At, more: re.Match[str]) -> Fix | None:
     symbol, start, number = _compared_before(at)
     if symbol not in ("==", "!="):
         return None
-    numbers = re.findall(r"[+-]?\d+", at.text[slice(*number)] + more[0])
+    numbers = _DIGITS.findall(at.text[slice(*number)] + more[0])
     text = f"{'NOT ' * (symbol == '!=')}IN ({', '.join(numbers)})"
     return Fix(Span(start, more.end()), text)
 

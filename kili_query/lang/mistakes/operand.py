@@ -8,42 +8,46 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from kili_query.errors import Diagnostic, Fix, Span
+from kili_query.lang.lexis import QUOTED, QUOTED_LOOSELY, unquote
 from kili_query.lang.mistakes.place import A_COUNT, QUOTES, At, end_of, foreign_character, is_foreign, unexpected
 from kili_query.lang.printer import name_to_text
-from kili_query.lang.tokens import key_from_text
 from kili_query.lang.wording import nearest, shown
 from kili_query.model.ontology import is_plain_name
 
-_QUOTED = r'"(?:[^"\\]|\\.)*"'
-_OPERAND_TEXT = re.compile(rf'(?:{_QUOTED}|[^<>=!~≤≥≠()&|,#\n"])*')
+_OPERAND_TEXT = re.compile(rf'(?:{QUOTED_LOOSELY}|[^<>=!~≤≥≠()&|,#\n"])*+')
 _KEYWORD_AFTER = re.compile(r"[ \t](?:AND|OR|IN|NOT|and|or|in|not)(?=[ \t(]|$)")
-_PART = re.compile(rf'(?:{_QUOTED}|[^."])*')
-_GOOD_QUOTED = re.compile(r'"(?:[^"\\]|\\["\\])*"')
-_QUOTED_OR_ONE = re.compile(rf"{_QUOTED}|.", re.DOTALL)
+_PART = re.compile(rf'(?:{QUOTED_LOOSELY}|[^."])*+')
+_GOOD_QUOTED = re.compile(QUOTED)
+_QUOTED_OR_ODD = re.compile(rf'{QUOTED_LOOSELY}|"[\s\S]*+|[^\w\x20-\x7e\t\r\n]')
+"""What is in quotes, closed or not, or outside them a character that is neither a letter nor of ASCII."""
 
-_NAME = rf"(?:{_QUOTED}|[A-Za-z](?:[\w*]|-(?!>))*)"
-_LINK = r"\s*(?:\.(?!\s*\.)|::?|->|=>|[/\\;,．。·])\s*"
-_BRACKETED = rf"\s*\[\s*(?:{_QUOTED}|'[^'\]]*'|[^\]'\"\s]+)\s*\]"
+_NAME = rf"(?:{QUOTED_LOOSELY}|[A-Za-z](?:[\w*]|-(?!>))*+)"
+_LINK = r"\s*+(?:\.(?!\s*+\.)|::?|->|=>|[/\\;,．。·])\s*+"
+_BRACKETED = rf"\s*+\[\s*+(?:{QUOTED_LOOSELY}|'[^'\]]*+'|[^\]'\"\s]++)\s*+\]"
 _JOINED = re.compile(
     rf"(?P<job>{_NAME})(?:(?P<first>{_LINK})(?P<category>{_NAME})|(?P<boxed>{_BRACKETED}))"
-    r"(?:(?P<second>" + _LINK + r"|\s+)(?:count|Count|COUNT)\b|\s*\[\s*['\"]?count['\"]?\s*\])"
+    r"(?:(?P<second>" + _LINK + r"|\s++)(?:count|Count|COUNT)\b|\s*+\[\s*+['\"]?count['\"]?\s*+\])"
 )
 """A whole operand with other signs than dots between its parts."""
 _CALL = re.compile(
-    rf"(?P<function>[A-Za-z_]\w*)\s*\(\s*[{QUOTES}]?(?P<job>[A-Za-z][\w*-]*)[{QUOTES}]?\s*[.,]\s*"
-    rf"[{QUOTES}]?(?P<category>[A-Za-z][\w*-]*)[{QUOTES}]?(?:\s*\.\s*count)?\s*[{QUOTES}]?\s*\)"
+    rf"(?P<function>[A-Za-z_]\w*+)\s*+\(\s*+[{QUOTES}]?(?P<job>[A-Za-z][\w*-]*+)[{QUOTES}]?\s*+[.,]\s*+"
+    rf"[{QUOTES}]?(?P<category>[A-Za-z][\w*-]*+)[{QUOTES}]?(?:\s*+\.\s*+count)?\s*+[{QUOTES}]?\s*+\)"
 )
-_QUOTED_COUNT = re.compile(rf"[{QUOTES}]([A-Za-z][\w*-]*\.[A-Za-z][\w*-]*\.count)[{QUOTES}]")
+_QUOTED_COUNT = re.compile(rf"[{QUOTES}]([A-Za-z][\w*-]*+\.[A-Za-z][\w*-]*+\.count)[{QUOTES}]")
 _SEVERAL = re.compile(
-    rf"(?P<job>{_NAME})\s*\.\s*[(\[{{]?\s*(?P<one>{_NAME})\s*(?:,|[|&]|\bOR\b|\bAND\b|/)\s*(?P<other>{_NAME})[^.<>=]*\.\s*count\b"
+    rf"(?P<job>{_NAME})\s*+\.\s*+[(\[{{]?\s*+(?P<one>{_NAME})\s*+(?:,|[|&]|\bOR\b|\bAND\b|/)\s*+(?P<other>{_NAME})[^.<>=]*+\.\s*+count\b"
 )
-_LIKE_A_NAME = re.compile(rf"(?:[^\W_]|_(?!.*\s)|[{QUOTES}])[^{{}}$\[\]]*", re.DOTALL)
+_LIKE_A_NAME = re.compile(rf"(?:[^\W_]|_(?!.*\s)|[{QUOTES}])[^{{}}$\[\]]*+", re.DOTALL)
 """What can be meant as a name. A sign before it is more likely of a list, brackets are of another language."""
 _AS_COUNT = (
     "n", "num", "number", "total", "size", "length", "len", "sum", "value", "values", "amount", "quantity", "qty", "cnt",
     "anzahl", "nombre",
 )  # fmt: skip
 """What people write in place of `count`."""
+
+
+_MOST_PARTS = 20
+"""More pieces than these are not looked at: three would do."""
 
 
 class _Part(NamedTuple):
@@ -143,7 +147,7 @@ def _joined(at: At) -> Diagnostic | None:
     job, category = found["job"], found["category"]
     if category is None:
         inner = found["boxed"].strip()[1:-1].strip()
-        category = name_to_text(key_from_text(inner) if inner[0] == '"' else inner.strip("'"))
+        category = name_to_text(unquote(inner) if inner[0] == '"' else inner.strip("'"))
     text = f"{job}.{category}.count"
     # the code says what is missing where the text is read as it stands
     code, start = ("KQ108", found.start("category")) if first == "." else ("KQ110", found.start())
@@ -178,14 +182,14 @@ def _parts(at: At) -> tuple[list[_Part], int]:
         left = start + len(piece) - len(piece.lstrip())
         parts.append(_Part(inner, Span(left, left + len(inner))))
         start += len(piece) + 1
-        if start > end or at.text[start - 1] != ".":
+        if start > end or at.text[start - 1] != "." or len(parts) == _MOST_PARTS:
             return parts, end
 
 
 def _first_foreign(at: At, end: int) -> At:
     """The place of the first foreign character outside quotes; the end if there is none."""
-    for piece in _QUOTED_OR_ONE.finditer(at.text, at.position, end):
-        if len(piece[0]) == 1 and is_foreign(piece[0]):
+    for piece in _QUOTED_OR_ODD.finditer(at.text, at.position, end):
+        if piece[0][0] != '"' and is_foreign(piece[0]):
             return at._replace(position=piece.start())
     return at._replace(position=len(at.text))
 

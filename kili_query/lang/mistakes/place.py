@@ -6,13 +6,12 @@ import re
 import unicodedata
 from collections.abc import Sequence
 from html import unescape
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from kili_query.errors import Diagnostic, Fix, Span
+from kili_query.lang.lexis import COMMENT, SPACE
+from kili_query.lang.stopped import Open, Slot
 from kili_query.lang.wording import shown
-
-if TYPE_CHECKING:
-    from kili_query.lang.parser import Token
 
 A_COUNT = "a count such as `JOB.CATEGORY.count`"
 AN_OPERATOR = "a comparison operator"
@@ -20,10 +19,11 @@ A_NUMBER = "a whole number"
 A_SET = "a list such as `(1, 2)` or a range such as `2..5`"
 A_CONNECTIVE = "`AND`, `OR` or the end"
 
-GAP = re.compile(r"(?:[ \t\r\n]|#[^\n]*(?:\n|$))*")
+GAP = re.compile(rf"(?:{SPACE}|{COMMENT}(?:\n|\Z))*+")
+"""A gap between two words, or at the end, where no line break need end a comment."""
 QUOTES = "\"'`´‘’‚‛“”„‟«»‹›"
 """What stands for quotes on some keyboard; the language has the first."""
-_WORD = re.compile(r"[^\W\d][\w*-]*|[+-]?\d[\w.]*|[<>=!&|~≤≥≠]+|.", re.DOTALL)
+_WORD = re.compile(r"[^\W\d][\w*-]*+|[+-]?\d[\w.]*+|[<>=!&|~≤≥≠]++|.", re.DOTALL)
 _LOOKS_LIKE = str.maketrans("\u2212\u2010\u2011\u2013\u2014\u3002\u3001", "-----.,")
 """Signs that are taken for one of ASCII and are no variant of it in Unicode: minus, dashes, stop and comma of Chinese."""
 
@@ -33,10 +33,8 @@ class At(NamedTuple):
 
     text: str
     position: int
-    accepts: frozenset[str]
-    """The terminals of the grammar that the parser could go on with."""
-    tokens: Sequence[Token]
-    """What was read and is not yet part of something complete."""
+    slot: Slot
+    open: Sequence[Open]
 
     @property
     def at_end(self) -> bool:
@@ -53,6 +51,11 @@ class At(NamedTuple):
     def span(self) -> Span:
         """The span of the word."""
         return Span(self.position, self.position + len(self.word))
+
+    @property
+    def innermost(self) -> str:
+        """The kind of the last word that is open; an empty one if there is none."""
+        return self.open[-1].kind if self.open else ""
 
     def moved(self, position: int) -> At:
         """The place after the white space and comments that follow `position`."""
@@ -108,14 +111,21 @@ def escaped_for_html(at: At) -> Diagnostic | None:
 def look_alike(at: At) -> Diagnostic | None:
     """A word of signs that look like those of the language, as other keyboards have them."""
     found = _NOT_ASCII.match(at.text, at.position)
-    meant = plain(found[0]) if found else ""
+    # long ones mean nothing, and to order their accents can take quadratic time
+    meant = plain(found[0]) if found and len(found[0]) <= _LONGEST else ""
     # NFKC makes `2` of `²` too, which stands for something else
-    if found is None or not meant.isascii() or any(unicodedata.category(char) == "No" for char in found[0]):
+    if (
+        found is None
+        or not meant
+        or not meant.isascii()
+        or any(unicodedata.category(char) == "No" for char in found[0])
+    ):
         return None
     span = Span(*found.span())
-    message = f"`{shown(found[0])}` looks like `{meant}`, and is U+{ord(found[0][0]):04X}"
-    return Diagnostic("KQ101", message, span, f"write `{meant}`", Fix(span, meant))
+    message = f"`{shown(found[0])}` looks like `{shown(meant)}`, and is U+{ord(found[0][0]):04X}"
+    return Diagnostic("KQ101", message, span, f"write `{shown(meant)}`", Fix(span, meant))
 
 
-_NOT_ASCII = re.compile(r"[^\x00-\x7f\s]+")
-_ENTITIES = re.compile(r"(?:&(?:gt|lt|amp|quot|apos|nbsp);)+")
+_NOT_ASCII = re.compile(r"[^\x00-\x7f\s]++")
+_LONGEST = 40
+_ENTITIES = re.compile(r"(?:&(?:gt|lt|amp|quot|apos|nbsp);)++")

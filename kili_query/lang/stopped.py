@@ -1,0 +1,64 @@
+"""Where the parser stopped in a text: what could stand there and what is still open, without a word of the parser's."""
+
+from __future__ import annotations
+
+from collections.abc import Set as AbstractSet
+from enum import Enum
+from typing import NamedTuple
+
+
+class Slot(Enum):
+    """What can stand at a place of a query: its rows are in the order in which `of` looks for them."""
+
+    COMPARISON = frozenset({"COMPARISON"})
+    """A comparison, `NOT` or a parenthesis: at the beginning, behind a connective, behind `NOT`."""
+    OPERATOR = frozenset({"NOT", "_IN"})
+    """An operator, `IN` or `NOT IN`: behind a count."""
+    IN = frozenset({"_IN"})
+    """Behind a count and `NOT`."""
+    SET = frozenset({"LPAR"})
+    """A list or a range: behind `IN`."""
+    UPPER_END = frozenset({"INTEGER", "_AND"})
+    """The upper end of a range, or what follows one that has none: behind `2..`."""
+    ITEM = frozenset({"INTEGERS"})
+    """A number of a list."""
+    NUMBER = frozenset({"INTEGER"})
+    """The upper end of a range that has no lower one."""
+    DOTS = frozenset({"RANGE"})
+    """The dots of a range."""
+    COMMA = frozenset({"_COMMA"})
+    """Behind a number of a list."""
+    CONNECTIVE = frozenset({"_AND"})
+    """`AND`, `OR` or the end: behind a comparison."""
+    END = frozenset[str]()
+    """The end, or a parenthesis that closes: what stands there told the parser that the last comparison is complete."""
+
+    @classmethod
+    def of(cls, accepts: AbstractSet[str]) -> Slot:
+        """The slot where the parser could go on with these terminals of the grammar.
+
+        >>> Slot.of({"_AND", "_OR", "$END"})
+        <Slot.CONNECTIVE: frozenset({'_AND'})>
+        """
+        return next(slot for slot in cls if slot.value <= accepts)
+
+
+class Open(NamedTuple):
+    """A word that was read and is not yet part of something complete."""
+
+    kind: str
+    """What it is in the grammar: `LPAR`, `OPERAND`, `NOT`, `_IN`, `_AND`."""
+    start: int
+    end: int
+    text: str
+
+
+class Stopped(NamedTuple):
+    """A place up to which a text could be the beginning of a query."""
+
+    position: int
+    slot: Slot
+    closable: bool
+    """True if a parenthesis, or the list, could be closed here."""
+    open: tuple[Open, ...]
+    """What is open, the innermost last."""
