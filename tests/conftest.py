@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from kili_query.lang.parser import warm_up
+from tests.installing import python_with_kili
 
 ROOT = Path(__file__).parent.parent
 SPEC = Path(__file__).parent / "spec"
@@ -30,14 +31,35 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line(
-        "markers", "oracle: asks the real kili package, installed from PyPI; `-m 'not oracle'` leaves it out"
-    )
+    for mark in (
+        "oracle: asks the real kili package, installed from PyPI; `-m 'not oracle'` leaves it out",
+        "long: takes many seconds; `-m 'not long'` leaves it out",
+    ):
+        config.addinivalue_line("markers", mark)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Spread the tests over processes: what takes long begins, what shares something expensive stays together."""
+    items.sort(key=lambda item: item.get_closest_marker("long") is None)
+    for item in items:
+        if item.get_closest_marker("oracle"):
+            item.add_marker(pytest.mark.xdist_group("kili"))
+        elif isinstance(item, pytest.Function) and any(
+            definition.scope == "module" for row in item._fixtureinfo.name2fixturedefs.values() for definition in row
+        ):
+            item.add_marker(pytest.mark.xdist_group(item.module.__name__))
 
 
 @pytest.fixture(scope="session", autouse=True)
 def _warm_parser() -> None:
     warm_up()
+
+
+@pytest.fixture(scope="session")
+def oracle() -> Path:
+    """The Python that has the real `kili`."""
+    return python_with_kili()
 
 
 @pytest.fixture(scope="session")

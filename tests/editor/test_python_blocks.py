@@ -131,7 +131,7 @@ def test_what_was_typed_and_is_no_more_is_forgotten() -> None:
         (query,) = reader.read(f"NAME = 'A'\nf('p{number}', category_search=NAME)\n").queries
         assert query.project == f"p{number}"
     assert reader._names is not None
-    assert max(len(block.readings) for block in reader._names.blocks) < 150
+    assert max(len(reader._readings.of(block)) for block in reader._names.blocks) < 150
 
 
 @given(sources(), st.data())
