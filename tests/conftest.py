@@ -38,6 +38,11 @@ def pytest_configure(config: pytest.Config) -> None:
         config.addinivalue_line("markers", mark)
 
 
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """A process for each core; none beside this one for a file or a test that was named, so that it can be debugged."""
+    return 0 if all(".py" in argument for argument in config.args) else min(os.cpu_count() or 1, 8)
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Spread the tests over processes: what takes long begins, what shares something expensive stays together."""
