@@ -12,9 +12,10 @@ quick:  ## the language and its laws: seconds
 check:  ## all that CI runs, here
 	$(python) -m pytest -q
 
-fix:  ## layout of the code, and what the docs show
+fix:  ## layout of the code, what is generated from it, and what the docs show
 	.venv/bin/ruff check --fix --quiet .
 	.venv/bin/ruff format --quiet .
+	$(python) -m kili_query.client.unasync
 	$(python) tests/test_docs.py
 
 docs:  ## the site, in site/

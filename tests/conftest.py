@@ -18,10 +18,11 @@ SHARED = ROOT.parent / "shared" / "data"
 
 FUZZ = int(os.environ.get("KILI_QUERY_FUZZ", "0"))
 """Examples of each property in a fuzzing run by hand; 0: the small, always equal set of CI."""
+EXAMPLES = FUZZ or 50
 
-settings.register_profile("ci", max_examples=100, derandomize=True, deadline=None, database=None,
+settings.register_profile("ci", max_examples=EXAMPLES, derandomize=True, deadline=None, database=None,
                           suppress_health_check=[HealthCheck.too_slow])  # fmt: skip
-settings.register_profile("fuzz", max_examples=max(FUZZ, 1), deadline=None, print_blob=True,
+settings.register_profile("fuzz", max_examples=EXAMPLES, deadline=None, print_blob=True,
                           suppress_health_check=[HealthCheck.too_slow])  # fmt: skip
 settings.load_profile("fuzz" if FUZZ else "ci")
 
