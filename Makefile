@@ -6,7 +6,7 @@ setup:  ## a virtual environment with everything that tests and docs need
 	python3 -m venv .venv
 	.venv/bin/pip install --quiet -e ".[test,docs]"
 
-quick:  ## the language and its laws: seconds
+quick:  ## the language and its laws: less than a minute
 	$(python) -m pytest -q tests/test_spec.py tests/lang tests/model
 
 check:  ## all that CI runs, here
