@@ -7,7 +7,7 @@ setup:  ## a virtual environment with everything that tests and docs need
 	.venv/bin/pip install --quiet -e ".[test,docs]"
 
 quick:  ## the language and its laws: less than a minute
-	$(python) -m pytest -q tests/test_spec.py tests/lang tests/model
+	$(python) -m pytest -q -m "not long" tests/test_spec.py tests/lang tests/model
 
 check:  ## all that CI runs, here
 	$(python) -m pytest -q

@@ -6,7 +6,7 @@ import os
 import re
 from functools import cache
 from pathlib import PurePath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pathspec import PathSpec
@@ -24,7 +24,7 @@ def matches(pattern: str, path: PurePath) -> bool:
 
 
 @cache
-def _compiled(pattern: str) -> PathSpec:
+def _compiled(pattern: str) -> PathSpec[Any]:
     from pathspec import PathSpec
 
     plain = pattern.replace("\\", "/").removeprefix("./").rstrip("/")
