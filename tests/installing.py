@@ -53,7 +53,7 @@ def python_with_kili() -> Path:
                 venv.create(home, with_pip=True)  # in its place: environments cannot be moved
             except (OSError, subprocess.SubprocessError) as error:
                 pytest.skip(f"kili {KILI} cannot be installed: {error}")
-            pip = [python, "-I", "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile"]
+            pip = [str(python), "-I", "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile"]
             done = subprocess.run([*pip, f"kili[pandas]=={KILI}"], capture_output=True, text=True, check=False)
             if done.returncode:
                 pytest.skip(f"kili {KILI} cannot be installed: {done.stderr.strip().splitlines()[-1:]}")

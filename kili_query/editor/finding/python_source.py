@@ -22,7 +22,7 @@ MARK = re.compile(r"#[ \t]*kili-query[ \t]*(?=$|#|\r|\n)", re.MULTILINE)
 
 IN_DICT = "{}"
 """The context of a dict of filters."""
-_WORDS = re.compile(r"category_search|asset_filter_kwargs|kili_query|\bfilter[ \t]*=|\*\*[ \t]*[^\W\d]")
+_WORDS = re.compile(r"category_search|asset_filter_kwargs|kili_query|filter[ \t]*=|\*\*[ \t]*[^\W\d]")
 _READINGS = 100  # that are kept of a short block
 
 

@@ -37,7 +37,7 @@ _FILTERS_GIVEN = re.compile(rf"(?:\b(?:{'|'.join(DICTS)})[ \t]*=|\*\*)\s*(?:[^\W
 _KEY = re.compile(r"(\x01+)[ \t]*:\s*\Z")
 _NAMED = re.compile(r"([^\W\d]\w*)[ \t]*(?::[^=\r\n]*)?=\s*\Z")
 _GIVEN = re.compile(r"(?<![\w.])([^\W\d]\w*)[ \t]*(?:[:=]|\Z)")
-_FILTERS_NAME = re.compile(rf"(?:\b(?:{'|'.join(DICTS)})[ \t]*=|\*\*)[ \t]*([^\W\d]\w*)[ \t]*(?=[,)\r\n]|\Z)")
+_FILTERS_NAME = re.compile(rf"(?:(?:{'|'.join(DICTS)})[ \t]*=|\*\*)[ \t]*([^\W\d]\w*)[ \t]*(?=[,)\r\n]|\Z)")
 _PROJECT = re.compile(r"(?:\A\s*|\bproject_id[ \t]*=[ \t]*)(\x01+)")
 _ENTRY = re.compile(r"[ \t]*:[ \t]*[\x01\x02]")
 _BREAK = re.compile(r"[\r\n]")
