@@ -39,6 +39,7 @@ def pytest_configure(config: pytest.Config) -> None:
         config.addinivalue_line("markers", mark)
 
 
+@pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     """A process for each core; none beside this one for a file or a test that was named, so that it can be debugged."""
     return 0 if all(".py" in argument for argument in config.args) else min(os.cpu_count() or 1, 8)
