@@ -45,17 +45,9 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     return 0 if all(".py" in argument for argument in config.args) else min(os.cpu_count() or 1, 8)
 
 
-@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Spread the tests over processes: what takes long begins, what shares something expensive stays together."""
+    """What takes long begins, with its file: a process takes whole files, so that what they share is made once."""
     items.sort(key=lambda item: item.get_closest_marker("long") is None)
-    for item in items:
-        if item.get_closest_marker("oracle"):
-            item.add_marker(pytest.mark.xdist_group("kili"))
-        elif isinstance(item, pytest.Function) and any(
-            definition.scope == "module" for row in item._fixtureinfo.name2fixturedefs.values() for definition in row
-        ):
-            item.add_marker(pytest.mark.xdist_group(item.module.__name__))
 
 
 @pytest.fixture(scope="session", autouse=True)
