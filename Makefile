@@ -6,15 +6,16 @@ setup:  ## a virtual environment with everything that tests and docs need
 	python3 -m venv .venv
 	.venv/bin/pip install --quiet -e ".[test,docs]"
 
-quick:  ## the language and its laws: seconds
-	$(python) -m pytest -q tests/test_spec.py tests/lang tests/model
+quick:  ## the language and its laws: less than a minute
+	$(python) -m pytest -q -m "not long" tests/test_spec.py tests/lang tests/model
 
 check:  ## all that CI runs, here
 	$(python) -m pytest -q
 
-fix:  ## layout of the code, and what the docs show
+fix:  ## layout of the code, what is generated from it, and what the docs show
 	.venv/bin/ruff check --fix --quiet .
 	.venv/bin/ruff format --quiet .
+	$(python) -m kili_query.client.unasync
 	$(python) tests/test_docs.py
 
 docs:  ## the site, in site/

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from kili_query.lang.parser import warm_up
+from tests.installing import python_with_kili
 
 ROOT = Path(__file__).parent.parent
 SPEC = Path(__file__).parent / "spec"
@@ -17,10 +18,11 @@ SHARED = ROOT.parent / "shared" / "data"
 
 FUZZ = int(os.environ.get("KILI_QUERY_FUZZ", "0"))
 """Examples of each property in a fuzzing run by hand; 0: the small, always equal set of CI."""
+EXAMPLES = FUZZ or 50
 
-settings.register_profile("ci", max_examples=100, derandomize=True, deadline=None, database=None,
+settings.register_profile("ci", max_examples=EXAMPLES, derandomize=True, deadline=None, database=None,
                           suppress_health_check=[HealthCheck.too_slow])  # fmt: skip
-settings.register_profile("fuzz", max_examples=max(FUZZ, 1), deadline=None, print_blob=True,
+settings.register_profile("fuzz", max_examples=EXAMPLES, deadline=None, print_blob=True,
                           suppress_health_check=[HealthCheck.too_slow])  # fmt: skip
 settings.load_profile("fuzz" if FUZZ else "ci")
 
@@ -30,14 +32,33 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line(
-        "markers", "oracle: asks the real kili package, installed from PyPI; `-m 'not oracle'` leaves it out"
-    )
+    for mark in (
+        "oracle: asks the real kili package, installed from PyPI; `-m 'not oracle'` leaves it out",
+        "long: takes many seconds; `-m 'not long'` leaves it out",
+    ):
+        config.addinivalue_line("markers", mark)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """A process for each core; none beside this one for a file or a test that was named, so that it can be debugged."""
+    return 0 if all(".py" in argument for argument in config.args) else min(os.cpu_count() or 1, 8)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes long begins, with its file: a process takes whole files, so that what they share is made once."""
+    items.sort(key=lambda item: item.get_closest_marker("long") is None)
 
 
 @pytest.fixture(scope="session", autouse=True)
 def _warm_parser() -> None:
     warm_up()
+
+
+@pytest.fixture(scope="session")
+def oracle() -> Path:
+    """The Python that has the real `kili`."""
+    return python_with_kili()
 
 
 @pytest.fixture(scope="session")

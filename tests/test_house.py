@@ -35,6 +35,7 @@ def test_the_layout_is_that_of_ruff() -> None:
     _run(str(TOOLS / "ruff"), "format", "--check", ".")
 
 
+@pytest.mark.long
 def test_mypy_is_content() -> None:
     _run(sys.executable, "-m", "mypy")
 
@@ -94,6 +95,7 @@ def test_no_modules_import_each_other_in_a_circle() -> None:
     assert circles == set(CIRCLES)
 
 
+@pytest.mark.long
 def test_the_site_builds_without_warnings(tmp_path: Path) -> None:
     pytest.importorskip("mkdocs", reason="the site needs the extra `docs`")
     _run(sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", str(tmp_path / "site"))
@@ -150,3 +152,10 @@ def test_the_readme_opens_with_the_main_job_and_with_what_ci_runs() -> None:
     assert '".[test,docs]"' in tests
     assert '".[test,docs]"' in ci
     assert ".venv/bin/python -m pytest -q" in ci
+
+
+def test_what_is_written_by_programs_is_written_by_make_fix() -> None:
+    steps = re.search(r"^fix:.*\n((?:\t.+\n)+)", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
+    assert steps
+    assert "-m kili_query.client.unasync" in steps[1]
+    assert steps[1].index("ruff format") < steps[1].index("unasync") < steps[1].index("tests/test_docs.py")

@@ -1,19 +1,15 @@
 """Accepted or refused: agreement with `validate_category_search_query` of the real `kili` package from PyPI.
 
-The package is installed once into an environment of its own, below `$KILI_QUERY_ORACLE` or the user's cache, and only
-asked; nothing of it is imported here. The only tests that may use the network; without it they are skipped.
+The package is installed into an environment of its own (`tests/installing.py`) and only asked; nothing of it is imported
+here.
 """
 
 from __future__ import annotations
 
 import json
-import os
 import random
 import re
-import shutil
 import subprocess
-import sys
-import venv
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -27,8 +23,7 @@ from tests.strategies import portable_trees
 
 pytestmark = pytest.mark.oracle
 
-VERSION = "26.2.4"
-CORPUS = max(8_000, FUZZ)
+CORPUS = max(5_000, FUZZ)
 """How many texts both are asked."""
 SEED = 20_260_204
 
@@ -43,46 +38,6 @@ for line in sys.stdin:
         answer = "Exceeds the limit" in str(error) and None  # Python's own limit for the digits of a number
     sys.stdout.write(json.dumps(answer) + "\\n")
 """
-
-
-def _home() -> Path:
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return Path(os.environ.get("KILI_QUERY_ORACLE") or cache / "kili_query-tests" / f"kili-{VERSION}")
-
-
-def _python(environment: Path) -> Path:
-    return environment / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
-
-
-@pytest.fixture(scope="module")
-def oracle() -> Path:
-    """The Python that has `kili`. A marker file, written last, tells a finished environment from half a one."""
-    home = _home()
-    if not (home / "ready").exists():
-        _install(home)
-    return _python(home)
-
-
-def _install(home: Path) -> None:
-    """Make the environment in its place (environments cannot be moved); whoever creates the lock makes it."""
-    lock = home.with_name(f"{home.name}.lock")
-    home.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        lock.mkdir()
-    except FileExistsError:
-        pytest.skip(f"another run is installing kili {VERSION}; if none is, remove {lock}")
-    try:
-        shutil.rmtree(home, ignore_errors=True)
-        venv.create(home, with_pip=True)
-        pip = [str(_python(home)), "-I", "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-        done = subprocess.run([*pip, f"kili=={VERSION}"], capture_output=True, text=True, check=False)
-        if done.returncode:
-            pytest.skip(f"kili {VERSION} cannot be installed: {done.stderr.strip().splitlines()[-1:]}")
-        (home / "ready").touch()
-    except (OSError, subprocess.SubprocessError) as error:
-        pytest.skip(f"kili {VERSION} cannot be installed: {error}")
-    finally:
-        lock.rmdir()
 
 
 def _ask(python: Path, texts: list[str]) -> list[bool | None]:
@@ -230,7 +185,7 @@ def test_both_accept_and_refuse_the_same_texts(oracle: Path) -> None:
 def test_text_for_the_server_is_accepted(oracle: Path) -> None:
     found: dict[str, None] = {}
 
-    @settings(max_examples=500, derandomize=True, database=None, deadline=None, phases=[Phase.generate],
+    @settings(max_examples=max(300, FUZZ), derandomize=True, database=None, deadline=None, phases=[Phase.generate],
               suppress_health_check=list(HealthCheck))  # fmt: skip
     @given(portable_trees)
     def collect(tree: Node) -> None:

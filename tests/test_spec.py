@@ -105,6 +105,7 @@ def test_a_text_of_a_million_characters_is_accepted_and_one_more_is_not() -> Non
     assert _code(text + " ") == ("KQ115", Span(1_000_000, 1_000_001))
 
 
+@pytest.mark.long
 def test_a_list_holds_a_hundred_thousand_numbers_and_not_one_more() -> None:
     text = f"A.B.count IN ({', '.join(['7'] * 100_000)})"
     assert parse(text).holds({("A", "B"): 7})
@@ -112,6 +113,7 @@ def test_a_list_holds_a_hundred_thousand_numbers_and_not_one_more() -> None:
     assert _code(more) == ("KQ116", Span(0, len(more)))
 
 
+@pytest.mark.long
 def test_a_query_holds_a_hundred_thousand_comparisons_and_not_one_more() -> None:
     leaf = "A.B.count>1"  # 13 characters with its connective do not fit a million, so a list brings the rest
     text = "OR".join([leaf] * 50_000 + [f"A.B.count IN({','.join('1' * 50_000)})"])

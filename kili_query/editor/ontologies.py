@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from functools import partial
 from pathlib import Path, PurePath
 from typing import Generic, NamedTuple, TypeVar
 
-from kili_query.editor.patterns import matches, shown_path
+from kili_query.editor.paths import matches, shown_path
 from kili_query.errors import DataError
 from kili_query.model.ontology import Ontology
 
@@ -19,6 +20,8 @@ BESIDE = "kili-ontology.json"
 _ENTRY = {"ontology", "input_type"}
 _TABLE = {*_ENTRY, "export", "ontologies"}
 _ROW = {*_ENTRY, "path", "project"}
+_DEPTH = 100
+"""Folders above a file that are looked at: more than people make."""
 
 T = TypeVar("T")
 Stamp = tuple[int, int, int] | None
@@ -35,7 +38,7 @@ class Entry:
 
 
 class _Files(Generic[T]):
-    """What files hold, each read again when it has changed."""
+    """What files hold, each read again when it has changed. Of one that is not there nothing is kept: there are many."""
 
     def __init__(self, read: Callable[[str], T]) -> None:
         self._read = read
@@ -45,7 +48,10 @@ class _Files(Generic[T]):
         stamp = stamp_of(path)
         known = self._known.get(path)
         if known is None or known[0] != stamp:
-            known = self._known[path] = stamp, self._read(path)
+            self._known.pop(path, None)
+            known = stamp, self._read(path)
+            if stamp is not None:
+                self._known[path] = known
         return known[1]
 
 
@@ -66,7 +72,7 @@ class Ontologies:
 
     For a file, the folders are gone through from its own upwards. In each, `[tool.kili-query]` of `pyproject.toml` comes
     first: the row for the project, the row for the path, the one ontology of the table; then `kili-ontology.json`.
-    The first that there is counts.
+    The first that there is counts. Past a hundred folders nobody looks further.
     """
 
     def __init__(self, option: str | Path | None = None, input_type: str | None = None) -> None:
@@ -141,7 +147,7 @@ class Ontologies:
 
     def _table(self, path: str) -> _Table:
         try:
-            table = _read_table(Path(path))
+            table = _read_table(path)
         except DataError as error:
             self._note(path, error.at(shown_path(path)))
             return _Table()
@@ -149,10 +155,11 @@ class Ontologies:
         return table
 
     def _note(self, path: str, problem: DataError | None) -> None:
-        self._problems.pop(path, None)
+        before = self._problems.pop(path, None)
         if problem is not None:
             self._problems[path] = problem
-            self._untold.append(problem)
+            if str(before) != str(problem):
+                self._untold.append(problem)
 
 
 class FoundOntology(NamedTuple):
@@ -191,7 +198,7 @@ def _loaded(path: str, input_type: str | None) -> Ontology:
     return Ontology.load(path, input_type)
 
 
-def _read_table(path: Path) -> _Table:
+def _read_table(path: str) -> _Table:
     """`[tool.kili-query]` of a file; an empty one if there is none.
 
     Raises
@@ -199,10 +206,13 @@ def _read_table(path: Path) -> _Table:
     DataError: it cannot be read, or is of a wrong shape.
     """
     try:
-        data = path.read_bytes()
-    except (FileNotFoundError, NotADirectoryError):
+        with open(path, "rb") as file:
+            data = file.read()
+    except (FileNotFoundError, NotADirectoryError, ValueError):
         return _Table()
     except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            return _Table()
         raise DataError(f"cannot be read: {error.strerror}", code="KQ503") from None
     if b"kili-query" not in data:
         return _Table()
@@ -225,17 +235,18 @@ def _read_table(path: Path) -> _Table:
     rows = table.get("ontologies", [])
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise DataError("`ontologies` must be a list of tables", code="KQ503", where=where)
+    folder = os.path.dirname(path)
     entries: list[Entry] = []
     for number, row in enumerate(rows, 1):
         at = f"[[tool.kili-query.ontologies]] number {number}"
         _known(row, _ROW, at)
         if "ontology" not in row or not {"path", "project"} & set(row):
             raise DataError("needs `ontology`, and `path` or `project`", code="KQ503", where=at)
-        entries.append(_entry(row, path.parent, at))
+        entries.append(_entry(row, folder, at))
     if "ontology" in table:
-        entries.append(_entry({key: table[key] for key in _ENTRY & set(table)}, path.parent, where))
+        entries.append(_entry({key: table[key] for key in _ENTRY & set(table)}, folder, where))
     export = table.get("export")
-    return _Table(tuple(entries), None if export is None else _inside(path.parent, "export", export, where))
+    return _Table(tuple(entries), None if export is None else _inside(folder, "export", export, where))
 
 
 def _known(table: Mapping[str, object], keys: set[str], where: str) -> None:
@@ -250,12 +261,12 @@ def _known(table: Mapping[str, object], keys: set[str], where: str) -> None:
             raise DataError(f"`{key}` must be a text", code="KQ503", where=where)
 
 
-def _entry(row: Mapping[str, str], folder: Path, where: str) -> Entry:
+def _entry(row: Mapping[str, str], folder: str, where: str) -> Entry:
     file = _inside(folder, "ontology", row["ontology"], where)
     return Entry(file, row.get("input_type"), row.get("path"), row.get("project"))
 
 
-def _inside(folder: Path, key: str, name: str, where: str) -> str:
+def _inside(folder: str, key: str, name: str, where: str) -> str:
     if "\0" in name:
         raise DataError(f"`{key}` must be the name of a file", code="KQ503", where=where)
     return os.path.join(folder, name)
@@ -267,7 +278,10 @@ def _configuration(folder: str) -> str:
 
 def _folders(file: str) -> Iterator[str]:
     """The folder of a file and those above it."""
-    while (above := os.path.dirname(file)) != file:
+    for _ in range(_DEPTH):
+        above = os.path.dirname(file)
+        if above == file:
+            return
         yield above
         file = above
 

@@ -12,12 +12,11 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from kili_query.errors import DataError
-from kili_query.model.counts import Identity, Step, decode_response, frame_keys
+from kili_query.model.counts import Identity, ReadLabel, Step, decode_response, frame_keys
 from kili_query.model.kili import LEVELS, PSEUDO_JOBS
 from kili_query.model.ontology import as_ontology
 
 if TYPE_CHECKING:
-    from kili_query.model.labels import Label
     from kili_query.model.ontology import Ontology
 
 Kind = Literal[
@@ -153,7 +152,7 @@ class Annotation:
     raw: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
     """The JSON object that this was read from: unknown keys are there, too. To be read only."""
     step: Step | None = field(default=None, repr=False, compare=False)
-    label: Label | None = field(default=None, repr=False, compare=False)
+    label: ReadLabel | None = field(default=None, repr=False, compare=False)
     """The label that holds it, where there is one."""
 
     @property
@@ -195,7 +194,7 @@ def annotations_of(response: object, ontology: Ontology | None = None) -> Iterat
     return _walk_response(decode_response(response), _Walk(as_ontology(ontology)))
 
 
-def annotations_of_label(label: Label, ontology: Ontology | None = None) -> Iterator[Annotation]:
+def annotations_of_label(label: ReadLabel, ontology: Ontology | None = None) -> Iterator[Annotation]:
     """The annotations of a label of `read_labels`; each knows its label.
 
     Raises
@@ -283,7 +282,7 @@ def _walk_levels(levels: Mapping[str, object], walk: _Walk) -> Iterator[Annotati
 class _Walk:
     """One walk over a label: what it knows of the ontology, and what it has met."""
 
-    def __init__(self, ontology: Ontology | None, label: Label | None = None) -> None:
+    def __init__(self, ontology: Ontology | None, label: ReadLabel | None = None) -> None:
         self.ontology = ontology
         self._label = label
         self._unnamed = 0

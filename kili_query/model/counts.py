@@ -8,7 +8,7 @@ another video frame is at the same place, the same choice under another parent i
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from kili_query.errors import DataError
 from kili_query.model.decoding import decode_json, kind_of
@@ -16,7 +16,6 @@ from kili_query.model.kili import LEVELS, PSEUDO_JOBS
 from kili_query.model.ontology import as_ontology
 
 if TYPE_CHECKING:
-    from kili_query.model.labels import Label
     from kili_query.model.ontology import Ontology
 
 Counts = dict[tuple[str, str], int]
@@ -43,7 +42,47 @@ def find_objects(json_response: object, ontology: Ontology | None = None) -> dic
     return _walk(decode_response(json_response), as_ontology(ontology)).identities()
 
 
-def count_label(label: Label, ontology: Ontology | None = None) -> Counts:
+class ReadLabel(Protocol):
+    """A label as readers give it (`model.labels.Label`, which knows its annotations and so is above this module)."""
+
+    @property
+    def response(self) -> object:
+        """What it holds as `jsonResponse`."""
+
+    @property
+    def by_level(self) -> bool:
+        """True for the conversation form of LLM labels."""
+
+    @property
+    def problem(self) -> str | None:
+        """Why it cannot be read."""
+
+    @property
+    def external_id(self) -> str | None:
+        """That of its asset."""
+
+    @property
+    def asset_id(self) -> str | None:
+        """That of its asset, in Kili."""
+
+    @property
+    def label_type(self) -> str | None:
+        """DEFAULT, REVIEW and so on."""
+
+    @property
+    def record(self) -> object:
+        """Its JSON object."""
+
+    @property
+    def name(self) -> str:
+        """It in words."""
+
+    @property
+    def where(self) -> str:
+        """Where it comes from."""
+
+
+def count_label(label: ReadLabel, ontology: Ontology | None = None) -> Counts:
     """`count_categories` of a label of `read_labels`, the conversation form of LLM projects included.
 
     Raises
@@ -53,12 +92,12 @@ def count_label(label: Label, ontology: Ontology | None = None) -> Counts:
     return _walk_label(label, ontology).counts()
 
 
-def find_objects_of(label: Label, ontology: Ontology | None = None) -> dict[tuple[str, str], list[Identity]]:
+def find_objects_of(label: ReadLabel, ontology: Ontology | None = None) -> dict[tuple[str, str], list[Identity]]:
     """`find_objects` of a label of `read_labels`."""
     return _walk_label(label, ontology).identities()
 
 
-def is_empty(label: Label) -> bool:
+def is_empty(label: ReadLabel) -> bool:
     """True if the label holds no answer at all; a failed download of Kili's SDK looks so too (json-formats 2)."""
     response = label.response
     return not response or (isinstance(response, str) and response.strip() in ("", "null", "{}"))
@@ -140,7 +179,7 @@ def _walk(response: Mapping[str, object], ontology: Ontology | None) -> _Finding
     return findings
 
 
-def _walk_label(label: Label, ontology: Ontology | None) -> _Findings:
+def _walk_label(label: ReadLabel, ontology: Ontology | None) -> _Findings:
     try:
         if label.problem:
             raise DataError(label.problem)

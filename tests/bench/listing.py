@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.bench.generate import CATEGORIES, nested
-from tests.test_oracle_kili import VERSION, _home, _install, _python
+from tests.installing import KILI, python_with_kili
 
 INTERFACE = {
     "jobs": {
@@ -101,17 +101,12 @@ def main() -> None:
     )
     parser.add_argument("--rounds", type=int, default=2)
     options = parser.parse_args()
-    home = _home()
-    if not (home / "ready").exists():
-        _install(home)
-    pythons = {"kili": str(_python(home)), "kili_query": sys.executable}
+    pythons = {"kili": str(python_with_kili()), "kili_query": sys.executable}
     with tempfile.TemporaryDirectory() as folder:
         export, interface = Path(folder, "export.ndjson"), Path(folder, "interface.json")
         _export(export, options.number, options.text)
         interface.write_text(json.dumps(INTERFACE))
-        print(
-            f"{options.number} labels, {export.stat().st_size / 1e6:.0f} MB; kili {VERSION}; best of {options.rounds}"
-        )
+        print(f"{options.number} labels, {export.stat().st_size / 1e6:.0f} MB; kili {KILI}; best of {options.rounds}")
         os.environ["HOME"] = folder
         with subprocess.Popen(
             [sys.executable, "-c", SERVER, str(export), str(interface)],

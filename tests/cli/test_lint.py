@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from kili_query.errors import CODES
-from tests.cli.test_cli import Ended, kili_query_in
+from tests.cli.test_cli import Ended, Run, kili_query_in
+from tests.cli.test_cli import run as run
 
 ONTOLOGY = {"jobs": {"BOATS": {"mlTask": "OBJECT_DETECTION", "content": {"categories": {"FERRY": {"name": "Ferry"}}}}}}
 GOOD = 'kili.labels(category_search="BOATS.FERRY.count > 1")\n'
@@ -23,14 +24,17 @@ Lint = Callable[..., Ended]
 
 
 @pytest.fixture
-def lint(tmp_path: Path) -> Lint:
+def lint(tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> Lint:
     """Runs the command in a folder that holds an ontology."""
     (tmp_path / "kili-ontology.json").write_text(json.dumps(ONTOLOGY))
+    monkeypatch.chdir(tmp_path)
+    return lambda *arguments: run("lint", *arguments)
 
-    def run(*arguments: object) -> Ended:
-        return kili_query_in(tmp_path, "lint", *arguments)
 
-    return run
+@pytest.fixture
+def lint_process(lint: Lint, tmp_path: Path) -> Lint:
+    """Runs it in a process of its own, which may start others."""
+    return lambda *arguments: kili_query_in(tmp_path, "lint", *arguments)
 
 
 def test_a_finding_shows_the_line_of_the_file(lint: Lint, tmp_path: Path) -> None:
@@ -342,24 +346,24 @@ def test_a_read_only_file_is_not_replaced(lint: Lint, tmp_path: Path) -> None:
 # -- many files --------------------------------------------------------------------------------------------------------
 
 
-def test_several_processes_tell_the_same_in_the_same_order(lint: Lint, tmp_path: Path) -> None:
+def test_several_processes_tell_the_same_in_the_same_order(lint_process: Lint, tmp_path: Path) -> None:
     for number in range(40):
         (tmp_path / f"{number}.py").write_text(MISSPELT.replace("> 1", f"> {number}"))
     (tmp_path / "7.py").write_text("f(category_search=")
     (tmp_path / "kili-ontology.json").write_text("{")  # each process reads it
-    one = lint(".", "gone.py", "--workers", 1)
+    one = lint_process(".", "gone.py", "--workers", 1)
     assert one.err.count("kili-ontology.json: ") == 1
-    assert lint(".", "gone.py", "--workers", 3) == one
+    assert lint_process(".", "gone.py", "--workers", 3) == one
     (tmp_path / "kili-ontology.json").write_text(json.dumps(ONTOLOGY))
-    one = lint(".", "gone.py", "--workers", 1, "--format", "json")
+    one = lint_process(".", "gone.py", "--workers", 1, "--format", "json")
     assert one.out.count("KQ202") == 39
-    assert lint(".", "gone.py", "--workers", 3, "--format", "json") == one
+    assert lint_process(".", "gone.py", "--workers", 3, "--format", "json") == one
 
 
-def test_other_processes_take_over_when_there_is_much_to_parse(lint: Lint, tmp_path: Path) -> None:
+def test_other_processes_take_over_when_there_is_much_to_parse(lint_process: Lint, tmp_path: Path) -> None:
     for number in range(100):
         (tmp_path / f"{number:03}.py").write_text(SLOPPY + "# much\n" * 3000)
-    assert lint(".", "--fix", "--quiet").out.count("KQ302") == 100
-    assert lint(".").err == "100 files, 100 queries, 100 findings\n"
+    assert lint_process(".", "--fix", "--quiet").out.count("KQ302") == 100
+    assert lint_process(".").err == "100 files, 100 queries, 100 findings\n"
     text = SLOPPY.replace("= 1", "== 1").replace("and", "AND").replace("=>", ">=")
     assert all((tmp_path / f"{number:03}.py").read_bytes().decode().startswith(text) for number in range(100))

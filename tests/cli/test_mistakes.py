@@ -82,7 +82,7 @@ def test_endless_numbers_are_refused_at_once() -> None:
 
 
 def test_queries_longer_than_any_text_can_still_be_checked_and_pickled() -> None:
-    numbers = ", ".join(str(n) for n in range(0, 80_000, 2))
-    long = parse(f"A.B.count NOT IN ({numbers})").to_portable()
+    numbers = ", ".join(str(n) for n in range(0, 2_000, 2))
+    long = parse(f"A.{'B' * 800}.count NOT IN ({numbers})").to_portable()
     assert len(str(long)) > 700_000
     assert pickle.loads(pickle.dumps(long & ~(long & (count("C", "D") > 1)))).check() is not None

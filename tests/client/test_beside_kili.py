@@ -16,8 +16,6 @@ from kili_query.server import LocalKili
 from tests.client.conftest import INTERFACE, make_assets
 from tests.server.asking import INTERFACE as STEPS_INTERFACE
 from tests.server.records import make_records
-from tests.server.test_real_kili import with_pandas as with_pandas
-from tests.test_oracle_kili import oracle as oracle
 
 pytestmark = pytest.mark.oracle
 
@@ -148,7 +146,7 @@ json.dump(results, sys.stdout)
 
 
 @pytest.fixture(scope="module")
-def answers(with_pandas: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[list[Any], list[Any]]:
+def answers(oracle: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[list[Any], list[Any]]:
     """What both give for all calls: theirs, ours."""
     folder = tmp_path_factory.mktemp("beside-kili")
     worlds: dict[str, tuple[Any, Any, str]] = {
@@ -168,7 +166,7 @@ def answers(with_pandas: Path, tmp_path_factory: pytest.TempPathFactory) -> tupl
         ]
         plain = {"PATH": os.environ["PATH"], "HOME": str(folder), "KEY": server.api_key, "ENDPOINT": server.endpoint}
         done = subprocess.run(
-            [with_pandas, "-I", "-c", THEIRS], input=json.dumps(calls), capture_output=True, text=True,
+            [oracle, "-I", "-c", THEIRS], input=json.dumps(calls), capture_output=True, text=True,
             env=plain, cwd=folder, check=False, timeout=300,
         )  # fmt: skip
         assert done.returncode == 0, done.stderr

@@ -18,7 +18,6 @@ import pytest
 from kili_query import AsyncKili, Kili
 from tests.client.replay import METHODS, READING
 from tests.conftest import SHARED
-from tests.test_oracle_kili import oracle as oracle
 
 SIGNATURES = SHARED.parent / "spec" / "signatures.json"
 DRY_RUN = ("update_properties_in_assets", "change_asset_external_ids", "delete_many_from_dataset", "add_to_review",

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 import subprocess
 import sys
+import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
 from lsprotocol import types
-from pytest_lsp import ClientServerConfig, LanguageClient
+from pytest_lsp import ClientServerConfig, LanguageClient, make_test_lsp_client
+
+from kili_query.editor.lsp.server import make_server
+from kili_query.editor.lsp.wire import converse as serve
 
 COMMAND = [sys.executable, "-c", "from kili_query.cli import main; main()", "lsp"]
 ENCODINGS = {"utf-8": ("utf-8", 1), "utf-16": ("utf-16-le", 2), "utf-32": ("utf-32-le", 4)}
@@ -145,9 +150,16 @@ async def until(value: Callable[[], T], wanted: Callable[[T], bool] = bool) -> T
 
 
 @asynccontextmanager
-async def own_server(encoding: str = "utf-16", **capabilities: Any) -> AsyncIterator[Editor]:
-    """A server of its own, for an editor with these capabilities."""
-    client: Any = await ClientServerConfig(server_command=COMMAND).start()
+async def own_server(encoding: str = "utf-16", *, process: bool = False, **capabilities: Any) -> AsyncIterator[Editor]:
+    """A server of its own for an editor with these capabilities: in a process, or on a thread of this one, sooner."""
+    if process:
+        client: Any = await ClientServerConfig(server_command=COMMAND).start()
+    else:
+        with socket.create_server(("127.0.0.1", 0)) as waiting:
+            thread = threading.Thread(target=_serve_one, args=(waiting,), daemon=True)
+            thread.start()
+            client = make_test_lsp_client()
+            await client.start_tcp(*waiting.getsockname())
     editor = Editor(client, encoding)
     await editor.greet(**capabilities)
     try:
@@ -156,7 +168,17 @@ async def own_server(encoding: str = "utf-16", **capabilities: Any) -> AsyncIter
         async with asyncio.timeout(20):
             await client.shutdown_session()
             await client.stop()
+            while not process and thread.is_alive():
+                await asyncio.sleep(0.005)
     assert client.error is None
+
+
+def _serve_one(waiting: socket.socket) -> None:
+    connection, _ = waiting.accept()
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    with connection, connection.makefile("rb") as incoming, connection.makefile("wb") as outgoing:
+        serve(make_server(), incoming, outgoing)
+        connection.shutdown(socket.SHUT_RDWR)  # wakes the thread that reads
 
 
 def converse(messages: list[dict[str, Any]], *command: str) -> tuple[dict[object, dict[str, Any]], bytes]:

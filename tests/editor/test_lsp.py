@@ -29,7 +29,7 @@ in_loop = pytest.mark.asyncio(loop_scope="module")
 @pytest_asyncio.fixture(scope="module", loop_scope="module", params=["utf-16"])  # type: ignore[untyped-decorator]
 async def session(request: pytest.FixtureRequest) -> AsyncIterator[Editor]:
     """One server for all tests of an encoding: to start one takes longer than most of them."""
-    async with own_server(request.param) as editor:
+    async with own_server(request.param, process=True) as editor:
         yield editor
 
 

@@ -154,22 +154,30 @@ def test_the_filters_of_the_package_kili_are_checked_by_their_names(
     (tmp_path / "kili" / "client.py").write_text(
         "class Kili:\n"
         "    def labels(self, project_id: str, category_search: str | None = None) -> None: ...\n"
-        "    def export_labels(self, asset_filter_kwargs: dict[str, object] | None = None) -> None: ...\n",
+        "    def export_labels(self, asset_filter_kwargs: dict[str, object] | None = None) -> None: ...\n"
+        "class Labels:\n"
+        "    def list(self, project_id: str, filter: object = None) -> None: ...\n",
         encoding="utf-8",
     )
     (tmp_path / "other.py").write_text("def labels(category_search: str) -> None: ...\n", encoding="utf-8")
     source = (
         "import other\n"
-        "from kili.client import Kili\n"
+        "from kili.client import Kili, Labels\n"
         'other.labels(category_search="A.B.count = 1")\n'
         'Kili().labels("p", "A.B.count = 1")\n'
         'Kili().export_labels({"label_category_search": "A.B.count = 1", "skipped": "A.B.count = 1"})\n'
+        'Labels().list("p", filter={"category_search": "A.B.count = 1", "x": {"category_search": "A.B.count = 1"}})\n'
+        'Labels().list("p", **{"filter": {"label_category_search": "A.B.count = 1", "category_search": ""}})\n'
+        'Kili().labels(project_id="p", **{"category_search": "A.B.count = 1"})\n'
     )
     file = _project(tmp_path, source, None)
     monkeypatch.setenv("MYPYPATH", str(tmp_path))
     assert re.findall(r":(\d+:\d+): error: (.*)", mypy(file)) == [
         ("6:31", "KQ105: `=` is not an operator  [kili-query]"),
         ("7:59", "KQ105: `=` is not an operator  [kili-query]"),
+        ("8:58", "KQ105: `=` is not an operator  [kili-query]"),
+        ("9:70", "KQ105: `=` is not an operator  [kili-query]"),
+        ("10:64", "KQ105: `=` is not an operator  [kili-query]"),
     ]
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from kili_query.editor.ontologies import BESIDE, Ontologies
-from kili_query.editor.patterns import matches
+from kili_query.editor.paths import matches
 from kili_query.errors import DataError
 
 

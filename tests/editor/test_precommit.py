@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 import shlex
 import shutil
-import subprocess
-import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from kili_query.editor import finding
+from tests.cli.test_cli import Run
+from tests.cli.test_cli import run as run
 from tests.conftest import ROOT
 
 ONTOLOGY = ROOT / "tests" / "data" / "coco.interface.json"
@@ -25,6 +26,7 @@ def _hooks() -> dict[str, dict[str, str]]:
 
 
 HOOKS = _hooks()
+Hook = Callable[..., tuple[int, str, set[str]]]
 FILES = {
     "good.py": 'f(category_search="OBJECT_DETECTION_JOB.car.count > 2")\n',
     "sloppy.py": 'f(category_search="OBJECT_DETECTION_JOB.car.count > 2 and OBJECT_DETECTION_JOB.dog.count = 1")\n',
@@ -42,35 +44,38 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def _run(folder: Path, hook: str, *names: str) -> tuple[int, str, set[str]]:
-    """The exit code of a hook for some files, what it says, and the files that it has changed."""
-    program, *options = shlex.split(HOOKS[hook]["entry"])
-    assert program == "kili-query"
-    done = subprocess.run(
-        [sys.executable, "-m", "kili_query", *options, *names],
-        cwd=folder, capture_output=True, encoding="utf-8", check=False,
-    )  # fmt: skip
-    changed = {name for name, text in FILES.items() if (folder / name).read_text(encoding="utf-8") != text}
-    return done.returncode, done.stdout + done.stderr, changed
+@pytest.fixture
+def run_hook(folder: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> Hook:
+    """Runs a hook for some files: its exit code, what it says, and the files that it has changed."""
+    monkeypatch.chdir(folder)
+
+    def call(hook: str, *names: str) -> tuple[int, str, set[str]]:
+        program, *options = shlex.split(HOOKS[hook]["entry"])
+        assert program == "kili-query"
+        done = run(*options, *names)
+        changed = {name for name, text in FILES.items() if (folder / name).read_text(encoding="utf-8") != text}
+        return done.code, done.out + done.err, changed
+
+    return call
 
 
-def test_lint_is_silent_about_good_files_and_fails_for_the_others(folder: Path) -> None:
-    assert _run(folder, "kili-query-lint", "good.py", "dense.kq") == (0, "", set())
-    code, said, changed = _run(folder, "kili-query-lint", *FILES)
+def test_lint_is_silent_about_good_files_and_fails_for_the_others(run_hook: Hook) -> None:
+    assert run_hook("kili-query-lint", "good.py", "dense.kq") == (0, "", set())
+    code, said, changed = run_hook("kili-query-lint", *FILES)
     assert (code, changed) == (1, set())
     assert re.findall(r"^(.+?):\d+:\d+: error", said, re.MULTILINE) == ["sloppy.py", "misspelt.py", "cut off.kq"]
 
 
-def test_fix_repairs_what_is_sure_and_fails_for_the_rest(folder: Path) -> None:
-    code, said, changed = _run(folder, "kili-query-fix", *FILES)
+def test_fix_repairs_what_is_sure_and_fails_for_the_rest(run_hook: Hook) -> None:
+    code, said, changed = run_hook("kili-query-fix", *FILES)
     assert (code, changed) == (1, {"sloppy.py"})
     assert "misspelt.py:1:41" in said
-    assert _run(folder, "kili-query-lint", "sloppy.py")[0] == 0
+    assert run_hook("kili-query-lint", "sloppy.py")[0] == 0
 
 
-def test_format_writes_query_files(folder: Path) -> None:
-    assert _run(folder, "kili-query-format", "dense.kq")[2] == {"dense.kq"}
-    code, said, _ = _run(folder, "kili-query-format", "cut off.kq")
+def test_format_writes_query_files(run_hook: Hook) -> None:
+    assert run_hook("kili-query-format", "dense.kq")[2] == {"dense.kq"}
+    code, said, _ = run_hook("kili-query-format", "cut off.kq")
     assert code == 1
     assert "KQ102" in said
 

@@ -28,6 +28,9 @@ STATEMENTS = [
     "kili.labels(PROJECT, category_search=OTHER or 'X')",
     "f(category_search='A', label_category_search=(q := 'B')); g(label_category_search=q)",
     "export(asset_filter_kwargs=F)",
+    "g(PROJECT, **F, filter={**F, 'category_search': 'FD'})",
+    "def g(): F = {**F, 'filter': F, 'category_search': NAME}; g(**F)",
+    "F = {'filter': F, **F}",
     "export(PROJECT, asset_filter_kwargs={'label_category_search': NAME})",
     "from kili_query import parse",
     "from kili_query import *",
@@ -131,7 +134,7 @@ def test_what_was_typed_and_is_no_more_is_forgotten() -> None:
         (query,) = reader.read(f"NAME = 'A'\nf('p{number}', category_search=NAME)\n").queries
         assert query.project == f"p{number}"
     assert reader._names is not None
-    assert max(len(block.readings) for block in reader._names.blocks) < 150
+    assert max(len(reader._readings.of(block)) for block in reader._names.blocks) < 150
 
 
 @given(sources(), st.data())

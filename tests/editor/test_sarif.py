@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
-import subprocess
-import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -15,6 +13,8 @@ from urllib.parse import unquote
 import pytest
 
 from kili_query.errors import CODES
+from tests.cli.test_cli import Run
+from tests.cli.test_cli import run as run
 from tests.conftest import ROOT
 from tests.editor import npm
 
@@ -30,6 +30,7 @@ CELL: dict[str, object] = {
     "outputs": [],
     "execution_count": None,
 }
+Lint = Callable[..., dict[str, Any]]
 FILES = {
     "sloppy.py": SLOPPY,
     "a b%#?&\u00e9.py": f'x = "\N{GRINNING FACE}"; {SLOPPY}',
@@ -44,11 +45,6 @@ FILES = {
 }
 
 
-def _lint(folder: Path, *options: str) -> str:
-    command = [sys.executable, "-m", "kili_query", "lint", ".", *options]
-    return subprocess.run(command, cwd=folder, capture_output=True, encoding="utf-8", check=False).stdout
-
-
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     shutil.copy(ONTOLOGY, tmp_path / "kili-ontology.json")
@@ -58,32 +54,46 @@ def folder(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def run(folder: Path) -> dict[str, Any]:
-    (run,) = json.loads(_lint(folder, "--format", "sarif"))["runs"]
-    assert isinstance(run, dict)
-    return run
+def lint(folder: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> Lint:
+    """Gives the log of the files in a folder, and of others."""
+    monkeypatch.chdir(folder)
+
+    def call(*more: object) -> dict[str, Any]:
+        log = json.loads(run("lint", ".", *more, "--format", "sarif").out)
+        assert isinstance(log, dict)
+        return log
+
+    return call
 
 
-def test_sarif_obeys_the_schema_of_the_standard(folder: Path) -> None:
+@pytest.fixture
+def logged(lint: Lint) -> dict[str, Any]:
+    """The run that a log is of."""
+    (logged,) = lint()["runs"]
+    assert isinstance(logged, dict)
+    return logged
+
+
+def test_sarif_obeys_the_schema_of_the_standard(lint: Lint) -> None:
     jsonschema = pytest.importorskip("jsonschema")
     schema = json.loads((npm.installed("sarif", MANIFEST) / SCHEMA).read_text(encoding="utf-8"))
     validator = jsonschema.Draft7Validator(schema)
-    log = json.loads(_lint(folder, "--format", "sarif"))
+    log = lint()
     assert [error.message for error in validator.iter_errors(log)] == []
     log["runs"][0]["results"][0]["level"] = "severe"
     assert not validator.is_valid(log)
 
 
-def test_each_file_is_named_by_its_address(run: dict[str, Any]) -> None:
-    notes = run["invocations"][0]["toolExecutionNotifications"]
-    places = [row["locations"][0]["physicalLocation"]["artifactLocation"] for row in run["results"] + notes]
+def test_each_file_is_named_by_its_address(logged: dict[str, Any]) -> None:
+    notes = logged["invocations"][0]["toolExecutionNotifications"]
+    places = [row["locations"][0]["physicalLocation"]["artifactLocation"] for row in logged["results"] + notes]
     assert all(re.fullmatch(r"[A-Za-z0-9._%-]+", place["uri"]) for place in places)
     assert {unquote(place["uri"]) for place in places} == set(FILES)
 
 
-def test_regions_hold_what_is_wrong(folder: Path, run: dict[str, Any]) -> None:
+def test_regions_hold_what_is_wrong(folder: Path, logged: dict[str, Any]) -> None:
     held = set()
-    for result in run["results"]:
+    for result in logged["results"]:
         place = result["locations"][0]["physicalLocation"]
         text = (folder / unquote(place["artifactLocation"]["uri"])).read_bytes().decode()
         region = place["region"]
@@ -99,9 +109,9 @@ def test_regions_hold_what_is_wrong(folder: Path, run: dict[str, Any]) -> None:
     }
 
 
-def test_the_fixes_of_a_log_repair_the_files(run: dict[str, Any]) -> None:
+def test_the_fixes_of_a_log_repair_the_files(logged: dict[str, Any]) -> None:
     made = dict(FILES)
-    for fix in (fix for result in run["results"] for fix in result.get("fixes", [])):
+    for fix in (fix for result in logged["results"] for fix in result.get("fixes", [])):
         (change,) = fix["artifactChanges"]
         (row,) = change["replacements"]
         name = unquote(change["artifactLocation"]["uri"])
@@ -111,8 +121,8 @@ def test_the_fixes_of_a_log_repair_the_files(run: dict[str, Any]) -> None:
     assert made == repaired | {"redundant.kq": "OBJECT_DETECTION_JOB.dog.count > 2\n"}
 
 
-def test_rules_say_what_code_scanning_asks_for(run: dict[str, Any]) -> None:
-    rules = run["tool"]["driver"]["rules"]
+def test_rules_say_what_code_scanning_asks_for(logged: dict[str, Any]) -> None:
+    rules = logged["tool"]["driver"]["rules"]
     assert [rule["id"] for rule in rules] == list(CODES)
     for rule in rules:
         assert re.fullmatch(r"([A-Z][A-Za-z0-9]*)+", rule["name"])
@@ -121,19 +131,19 @@ def test_rules_say_what_code_scanning_asks_for(run: dict[str, Any]) -> None:
         assert rule["help"]["text"]
 
 
-def test_what_could_not_be_read_is_a_notification_of_a_known_kind(run: dict[str, Any]) -> None:
-    (invocation,) = run["invocations"]
+def test_what_could_not_be_read_is_a_notification_of_a_known_kind(logged: dict[str, Any]) -> None:
+    (invocation,) = logged["invocations"]
     told = {
         (note["locations"][0]["physicalLocation"]["artifactLocation"]["uri"], note["descriptor"]["id"])
         for note in invocation["toolExecutionNotifications"]
     }
     assert told == {("broken.py", "KQ503"), ("binary.kq", "KQ503")}
-    assert [kind["id"] for kind in run["tool"]["driver"]["notifications"]] == ["KQ503"]
+    assert [kind["id"] for kind in logged["tool"]["driver"]["notifications"]] == ["KQ503"]
 
 
-def test_a_file_elsewhere_has_an_absolute_address(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_a_file_elsewhere_has_an_absolute_address(lint: Lint, tmp_path_factory: pytest.TempPathFactory) -> None:
     elsewhere = tmp_path_factory.mktemp("else where") / "a#b.kq"
     elsewhere.write_text("A.B.count > > 1", encoding="utf-8")
-    (run,) = json.loads(_lint(folder, os.fspath(elsewhere), "--format", "sarif"))["runs"]
+    (run,) = lint(elsewhere)["runs"]
     addresses = {row["locations"][0]["physicalLocation"]["artifactLocation"]["uri"] for row in run["results"]}
     assert elsewhere.as_uri() in addresses

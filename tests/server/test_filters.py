@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kili_query.server import LocalKili
+from tests.conftest import EXAMPLES
 from tests.server.asking import INTERFACE, Asking
 from tests.server.conftest import Load
 from tests.server.records import PEOPLE, STATUSES, STEP_STATUSES, TYPES, asset_passes, label_passes, make_records
@@ -113,7 +114,7 @@ asset_filters = some_of({**own_asset_filters, "label": bare_labels})
 label_filters = some_of({**own_label_filters, "asset": bare_assets})
 
 
-@settings(max_examples=300)
+@settings(max_examples=3 * EXAMPLES)
 @given(where=label_filters)
 def test_labels_are_those_that_the_filter_means(world: tuple[Asking, str], where: dict[str, Any]) -> None:
     asking, project = world
@@ -124,7 +125,7 @@ def test_labels_are_those_that_the_filter_means(world: tuple[Asking, str], where
     assert asking.count("Label", where) == len(expected)
 
 
-@settings(max_examples=300)
+@settings(max_examples=3 * EXAMPLES)
 @given(where=asset_filters)
 def test_assets_are_those_that_the_filter_means(world: tuple[Asking, str], where: dict[str, Any]) -> None:
     asking, project = world
@@ -137,7 +138,7 @@ def test_assets_are_those_that_the_filter_means(world: tuple[Asking, str], where
 
 @pytest.mark.parametrize("name", sorted({**own_label_filters, "asset": bare_assets}))
 def test_each_filter_of_labels_alone(world: tuple[Asking, str], name: str) -> None:
-    @settings(max_examples=25)
+    @settings(max_examples=max(EXAMPLES // 2, 1))
     @given(value=own_label_filters.get(name, bare_assets))
     def check(value: Any) -> None:
         asking, project = world
@@ -149,7 +150,7 @@ def test_each_filter_of_labels_alone(world: tuple[Asking, str], name: str) -> No
 
 @pytest.mark.parametrize("name", sorted({**own_asset_filters, "label": bare_labels}))
 def test_each_filter_of_assets_alone(world: tuple[Asking, str], name: str) -> None:
-    @settings(max_examples=25)
+    @settings(max_examples=max(EXAMPLES // 2, 1))
     @given(value=own_asset_filters.get(name, bare_labels))
     def check(value: Any) -> None:
         asking, project = world

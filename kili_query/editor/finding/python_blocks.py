@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from kili_query.editor.finding.embedded import Found
 from kili_query.editor.finding.python_names import PACKAGE, Block, Names
 from kili_query.editor.finding.python_parts import Parts
-from kili_query.editor.finding.python_source import FILTERS_ARGUMENT, Collected, Reading, Wanted
+from kili_query.editor.finding.python_source import IN_DICT, Collected, Reading, Readings, Wanted
 from kili_query.editor.finding.tolerant import Typed, parser_patterns, read_tokens
 
 
@@ -26,13 +26,15 @@ class PythonReader:
         self._long = long
         self._parts = Parts(long=long)
         self._names: Names | None = None
+        self._readings = Readings()
 
     def read(self, source: str) -> Found:
         """The queries of the source as it is now."""
         self._parts = Parts(self._parts, long=self._long)
         blocks = self._parts.blocks(source)
         self._names = Names([block for block in blocks if block.parses], self._names)
-        collected = Collected(self._names)
+        self._readings = Readings(self._readings)
+        collected = Collected(self._names, self._readings)
         for block in self._names.blocks:
             collected.add(block)
         broken = [block for block in blocks if not block.parses]
@@ -46,8 +48,8 @@ class PythonReader:
 def _add_broken(broken: Sequence[Block], blocks: Sequence[Block], collected: Collected) -> frozenset[str]:
     """Add what the tokens of blocks tell; gives the names that they give a text."""
     parsers = frozenset[str]().union(*(parser_patterns(block.source) for block in blocks if PACKAGE in block.source))
-    context = {wanted.name: wanted.context for wanted in collected.wanted if wanted.context != FILTERS_ARGUMENT}
-    filters = {wanted.name for wanted in collected.wanted if wanted.context == FILTERS_ARGUMENT}
+    context = {wanted.name: wanted.context for wanted in collected.wanted if wanted.context != IN_DICT}
+    filters = {wanted.name for wanted in collected.wanted if wanted.context == IN_DICT}
     for typed in (read_tokens(block.source, parsers) for block in broken):
         context.update((name, why) for name, (why, _) in typed.wanted.items())
         filters |= typed.filters
@@ -64,5 +66,5 @@ def _reading(typed: Typed) -> Reading:
     reading.queries = {(query.start, query.project): query for query in typed.queries}
     reading.unchecked = set(typed.unchecked)
     reading.wanted = {Wanted(name, why, None): {at} for name, (why, at) in typed.wanted.items()}
-    reading.wanted |= {Wanted(name, FILTERS_ARGUMENT, None): set() for name in typed.filters}
+    reading.wanted |= {Wanted(name, IN_DICT, None): set() for name in typed.filters}
     return reading

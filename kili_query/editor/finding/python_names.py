@@ -7,10 +7,7 @@ import re
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, NamedTuple
-
-if TYPE_CHECKING:
-    from kili_query.editor.finding.python_source import Reading
+from typing import NamedTuple
 
 PACKAGE = "kili_query"
 
@@ -81,8 +78,6 @@ class Block:
         self._line = line
         self.start = 0
         """Where the block starts in its document, at the moment."""
-        self.readings: dict[object, Reading] = {}
-        """What was read out of the block, by the question."""
         self._bound: dict[tuple[ast.AST, str], tuple[Bound, ...]] = {}
         self._words: dict[str, list[int]] = {}
 

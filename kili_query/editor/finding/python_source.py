@@ -13,15 +13,16 @@ from kili_query.editor.finding.embedded import FILTERS, EmbeddedQuery, Found
 from kili_query.editor.finding.literals import line_of_literals, literals, passage_at
 from kili_query.editor.finding.python_names import Block, Given, Names, Scopes, Use, View, walk
 
-KEYS = ("label_category_search",)
-"""The keys that are queries in the argument `asset_filter_kwargs`."""
+DICTS = ("asset_filter_kwargs", "filter")
+"""The arguments that are dicts of filters: in them, as in the dict of all arguments, the names of filters are keys."""
 PARSERS = ("kili_query.parse", "kili_query.query.parse")
 """The functions whose first argument is a query."""
 MARK = re.compile(r"#[ \t]*kili-query[ \t]*(?=$|#|\r|\n)", re.MULTILINE)
 """The comment that makes a query of the literal beside or below it."""
 
-FILTERS_ARGUMENT = "asset_filter_kwargs"
-_WORDS = re.compile(r"category_search|asset_filter_kwargs|kili_query")
+IN_DICT = "{}"
+"""The context of a dict of filters."""
+_WORDS = re.compile(r"category_search|asset_filter_kwargs|kili_query|filter[ \t]*=|\*\*[ \t]*[^\W\d]")
 _READINGS = 100  # that are kept of a short block
 
 
@@ -31,7 +32,7 @@ def find_in_python(source: str) -> Found:
     if isinstance(tree, str):
         return Found(problem=tree)
     block = Block(source, tree)
-    collected = Collected(Names([block]))
+    collected = Collected(Names([block]), Readings())
     collected.add(block)
     return collected.found()
 
@@ -87,11 +88,35 @@ class Reading:
         return self._moved
 
 
+Question = tuple[ast.expr | None, Wanted | None]
+"""What is read out of a block: all that it holds, or what one of its values holds for those who want it."""
+
+
+class Readings:
+    """What was read out of the blocks of a module, by block and question.
+
+    Parameters
+    ----------
+    before: what was read the last time. Of a block that nobody asks about it is forgotten.
+    """
+
+    def __init__(self, before: Readings | None = None) -> None:
+        self._before = before._blocks if before else {}
+        self._blocks: dict[Block, dict[Question, Reading]] = {}
+
+    def of(self, block: Block) -> dict[Question, Reading]:
+        """What was read out of one block."""
+        if block not in self._blocks:
+            self._blocks[block] = self._before.get(block, {})
+        return self._blocks[block]
+
+
 class Collected:
     """What the blocks of a module hold together."""
 
-    def __init__(self, names: Names) -> None:
+    def __init__(self, names: Names, readings: Readings) -> None:
         self.names = names
+        self._readings = readings
         self.wanted: dict[Wanted, set[int]] = {}
         self._queries: dict[tuple[int, str | None], EmbeddedQuery] = {}
         self._marked: list[tuple[int, EmbeddedQuery]] = []
@@ -99,7 +124,7 @@ class Collected:
 
     def add(self, block: Block, reading: Reading | None = None) -> None:
         """Take over what was read out of a block; without it the block is read, unless that is known."""
-        reading = reading or _read(block, self.names)
+        reading = reading or self._read(block)
         if not (reading.queries or reading.unchecked or reading.wanted or reading.marked):
             return
         start = block.start
@@ -117,10 +142,10 @@ class Collected:
             for wanted in sorted(todo, key=lambda wanted: min(self.wanted[wanted], default=0)):
                 done.add(wanted)
                 for value, block in self._values(wanted.name) or ():
-                    self.add(block, _read(block, self.names, value, wanted))
+                    self.add(block, self._read(block, value, wanted))
         for wanted, places in self.wanted.items():
             known = self._values(wanted.name)
-            if wanted.context != FILTERS_ARGUMENT and (known is None or not (known or wanted.name in elsewhere)):
+            if wanted.context != IN_DICT and (known is None or not (known or wanted.name in elsewhere)):
                 self._unchecked |= places
         taken = {start for start, _ in self._queries}
         for start, query in self._marked:
@@ -134,21 +159,20 @@ class Collected:
         values = [(bound, block) for bound, block in given if isinstance(bound, ast.expr)]
         return values if len(values) == len(given) else None
 
-
-def _read(block: Block, names: Names, value: ast.expr | None = None, wanted: Wanted | None = None) -> Reading:
-    """What a block holds; or, of a value in it, what that value holds for those who want it. Kept while it is true."""
-    question = value, wanted
-    reading = block.readings.get(question)
-    if reading is None or not reading.holds(names):
-        if len(block.readings) > _READINGS + len(block.source):
-            block.readings.clear()  # of names and projects that were typed and are no more
-        finder = _Finder(block, names)
-        if value and wanted:
-            finder.take_value(value, wanted)
-        else:
-            finder.run()
-        reading = block.readings[question] = finder.reading
-    return reading
+    def _read(self, block: Block, value: ast.expr | None = None, wanted: Wanted | None = None) -> Reading:
+        """What a block holds; or, of a value in it, what that value holds for those who want it. Kept while it is true."""
+        question, readings = (value, wanted), self._readings.of(block)
+        reading = readings.get(question)
+        if reading is None or not reading.holds(self.names):
+            if len(readings) > _READINGS + len(block.source):
+                readings.clear()  # of names and projects that were typed and are no more
+            finder = _Finder(block, self.names)
+            if value and wanted:
+                finder.take_value(value, wanted)
+            else:
+                finder.run()
+            reading = readings[question] = finder.reading
+        return reading
 
 
 class _Finder:
@@ -187,7 +211,7 @@ class _Finder:
     def take_value(self, value: ast.expr, wanted: Wanted) -> None:
         """Find what a value of the module holds for those who want it."""
         use = Use(value, (self.block.tree,))
-        if wanted.context == FILTERS_ARGUMENT:
+        if wanted.context == IN_DICT:
             self._take_entries(use, wanted.project)
         else:
             self._take(use, wanted.context, wanted.project)
@@ -197,10 +221,8 @@ class _Finder:
         for keyword in call.keywords:
             if keyword.arg in FILTERS:
                 self._take(Use(keyword.value, scopes), keyword.arg, project)
-            elif keyword.arg == FILTERS_ARGUMENT:
+            elif keyword.arg is None or keyword.arg in DICTS:
                 self._take_entries(Use(keyword.value, scopes), project)
-            elif keyword.arg is None and isinstance(keyword.value, ast.Dict):  # f(**{"category_search": ...})
-                self._take_entries(Use(keyword.value, scopes), project, FILTERS)
         if self._is_parser(call, scopes):
             texts = call.args[:1] or [keyword.value for keyword in call.keywords if keyword.arg == "text"]
             for text in texts:
@@ -217,14 +239,20 @@ class _Finder:
                 return project
         return None
 
-    def _take_entries(self, given: Use, project: str | None, keys: Collection[str] = KEYS) -> None:
-        for use in self._values(given):
-            if isinstance(use.value, ast.Name) and not use.scopes:
-                self._want(use.value, FILTERS_ARGUMENT, project)
-            elif isinstance(use.value, ast.Dict):
-                for key, value in zip(use.value.keys, use.value.values, strict=True):
-                    if isinstance(key, ast.Constant) and key.value in keys:
-                        self._take(Use(value, use.scopes), str(key.value), project)
+    def _take_entries(self, given: Use, project: str | None) -> None:
+        todo, seen = [given], set[ast.expr]()
+        while todo:
+            for use in self._values(todo.pop()):
+                if isinstance(use.value, ast.Name) and not use.scopes:
+                    self._want(use.value, IN_DICT, project)
+                elif isinstance(use.value, ast.Dict) and use.value not in seen:
+                    seen.add(use.value)
+                    for key, value in zip(use.value.keys, use.value.values, strict=True):
+                        name = key.value if isinstance(key, ast.Constant) else None
+                        if name in FILTERS:
+                            self._take(Use(value, use.scopes), str(name), project)
+                        elif key is None or name in DICTS:
+                            todo.append(Use(value, use.scopes))
 
     def _values(self, given: Use, *, through: bool = False) -> Iterator[Use]:
         """What an expression can be: both sides of a choice, what a constant was given.

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from kili_query.editor.finding.embedded import FILTERS, EmbeddedQuery, Found, Passage
 from kili_query.editor.finding.literals import Quoted, line_of_literals, literals, notation
-from kili_query.editor.finding.python_source import KEYS, MARK
+from kili_query.editor.finding.python_source import DICTS, MARK
 
 _TOKEN = re.compile(
     r"""[^"'#]*+
@@ -33,10 +33,11 @@ _ARGUMENT = re.compile(
 _IMPORT = re.compile(r"\bfrom[ \t]+kili_query(?:\.query)?[ \t]+import\b[ \t]*(?:\(([^()]*)|([^\r\n]*))")
 _MODULE = re.compile(r"\bimport\b[ \t]*[^\r\n]*?\bkili_query[ \t]*(?:\bas[ \t]+(\w+))?")
 _ALIAS = re.compile(r"\bparse\b(?:[ \t]+as[ \t]+(\w+))?|\*")
-_FILTERS_GIVEN = re.compile(r"\basset_filter_kwargs[ \t]*=\s*(?:\Z|([^\W\d]\w*)\s*\Z)")
+_FILTERS_GIVEN = re.compile(rf"(?:\b(?:{'|'.join(DICTS)})[ \t]*=|\*\*)\s*(?:[^\W\d]\w*\s*)?\Z")
+_KEY = re.compile(r"(\x01+)[ \t]*:\s*\Z")
 _NAMED = re.compile(r"([^\W\d]\w*)[ \t]*(?::[^=\r\n]*)?=\s*\Z")
 _GIVEN = re.compile(r"(?<![\w.])([^\W\d]\w*)[ \t]*(?:[:=]|\Z)")
-_FILTERS_NAME = re.compile(r"asset_filter_kwargs[ \t]*=[ \t]*([^\W\d]\w*)[ \t]*(?=[,)\r\n]|\Z)")
+_FILTERS_NAME = re.compile(rf"(?:(?:{'|'.join(DICTS)})[ \t]*=|\*\*)[ \t]*([^\W\d]\w*)[ \t]*(?=[,)\r\n]|\Z)")
 _PROJECT = re.compile(r"(?:\A\s*|\bproject_id[ \t]*=[ \t]*)(\x01+)")
 _ENTRY = re.compile(r"[ \t]*:[ \t]*[\x01\x02]")
 _BREAK = re.compile(r"[\r\n]")
@@ -126,7 +127,7 @@ class _Finder:
                 self._take(match, "parse")
             for match in re.finditer(rf"(?<![\w.]){word}[ \t]*\([ \t]*([^\W\d]\w*)[ \t]*(?=[,)\r\n]|\Z)", self.code):
                 self._want(match[1], "parse", match.start(1))
-        for key in KEYS:
+        for key in FILTERS:
             self._keys(key, {*self.filters, *filters})
         names = {**wanted, **{name: context for name, (context, _) in self.wanted.items()}}
         if names:
@@ -232,15 +233,25 @@ class _Finder:
                 end = at + len(written)
                 value = re.compile(rf"[ \t]*:(?:{_OPEN_ROW}|\s*(?P<constant>[^\W\d]\w*))").match(self.code, end)
                 opening = self._opening(at) if value and self.code[at] == _TEXT else None
-                if value and opening is not None and self.code[opening] == "{":
-                    before = self.code[max(0, opening - 200) : opening]
-                    named = _NAMED.search(before)
-                    if _FILTERS_GIVEN.search(before) or (named and named[1] in filters):
-                        if value["row"]:
-                            self._take(value, key)
-                        elif value["constant"] != "None":
-                            self._want(value["constant"], key, value.start("constant"))
+                if value and opening is not None and self._is_of_filters(opening, filters):
+                    if value["row"]:
+                        self._take(value, key)
+                    elif value["constant"] != "None":
+                        self._want(value["constant"], key, value.start("constant"))
                 at = self.source.find(written, end)
+
+    def _is_of_filters(self, opening: int | None, filters: Collection[str]) -> bool:
+        """True if a bracket opens a dict of filters: one that is an argument, has one of the names, or stands in another."""
+        while opening is not None and self.code[opening] == "{":
+            start = max(0, opening - 200)
+            before = self.code[start:opening]
+            named, key = _NAMED.search(before), _KEY.search(before)
+            if _FILTERS_GIVEN.search(before) or (named and named[1] in filters):
+                return True
+            if key is None or self.source[start + key.start() + 1 : start + key.end(1) - 1] not in DICTS:
+                return False
+            opening = self._opening(opening)
+        return False
 
     def _marked(self, mark: int) -> None:
         """The literals beside a mark; below it, if it stands alone on its line."""

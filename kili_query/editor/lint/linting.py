@@ -18,7 +18,7 @@ from typing import NamedTuple
 from kili_query.editor.finding import SUFFIXES, find_queries
 from kili_query.editor.finding.embedded import Edit, EmbeddedQuery, Found, apply_edits, steps
 from kili_query.editor.ontologies import Ontologies
-from kili_query.editor.patterns import matches, shown_path
+from kili_query.editor.paths import matches, shown_path
 from kili_query.editor.positions import UTF_32, Lines
 from kili_query.errors import DataError, Diagnostic, Severity, Span
 from kili_query.model.ontology import Ontology

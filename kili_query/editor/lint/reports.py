@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 from kili_query import __version__
 from kili_query.editor.lint.linting import FileReport, Finding, Place
-from kili_query.editor.patterns import shown_path
+from kili_query.editor.paths import shown_path
 from kili_query.errors import CODES, DataError, Severity, Span
 from kili_query.errors import shown as escaped
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import PurePath
 from typing import Any, NamedTuple, TypeVar
+from urllib.parse import unquote, urlsplit
+
+from pygls.uris import to_fs_path
 
 from kili_query.editor.finding import SUFFIXES, reader_of
 from kili_query.editor.finding.embedded import EmbeddedQuery, Found
@@ -17,6 +21,29 @@ from kili_query.model.ontology import Ontology
 T = TypeVar("T")
 MAX_TEXT = 10_000_000
 """Characters of a document past which nobody looks for queries in it: it is data, or generated."""
+
+
+_LONGEST_PATH = 32_767 if os.name == "nt" else 4_095
+"""Characters of the longest path that the system takes."""
+
+
+def path_of(uri: str) -> str:
+    """The path that a URI names; its last name alone, as of a file that is not saved, where no file here can have it.
+
+    Other schemes have paths as well: a cell of a notebook has that of the notebook.
+
+    >>> path_of("file:///a%20b/c.py"), path_of("untitled:Untitled-1"), path_of("file:///a%00/b.kq")
+    ('/a b/c.py', 'Untitled-1', 'b.kq')
+    """
+    try:
+        scheme, host, path, *_ = urlsplit(uri)
+        path = (to_fs_path(uri) if host != "localhost" else None) or unquote(path)
+    except ValueError:  # `[` opens a host that has no end
+        return ""
+    remote = scheme == "file" and host not in ("", "localhost") and os.name != "nt"  # Windows has files of other hosts
+    if remote or "\0" in path or len(path) > _LONGEST_PATH:
+        return path[max(len(path) - 255, path.rfind("/") + 1) :].replace("\0", "")
+    return path
 
 
 class Change(NamedTuple):

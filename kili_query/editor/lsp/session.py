@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import os
+import time
 from collections.abc import Generator, Iterable, Iterator
 from importlib.metadata import version
 from typing import Any
-from urllib.parse import unquote, urlsplit
 
 from lsprotocol import converters, types
 from pygls.capabilities import get_capability
@@ -15,12 +15,11 @@ from pygls.exceptions import JsonRpcException, JsonRpcInvalidParams
 from pygls.lsp.server import LanguageServer
 from pygls.protocol import LanguageServerProtocol
 from pygls.protocol.language_server import lsp_method
-from pygls.uris import to_fs_path
 
 from kili_query.editor.lsp import answers
 from kili_query.editor.lsp.answers import Action, Checked
 from kili_query.editor.lsp.counts import Count, LabelCounts, Question
-from kili_query.editor.lsp.documents import Change, Document
+from kili_query.editor.lsp.documents import Change, Document, path_of
 from kili_query.editor.ontologies import Ontologies
 from kili_query.editor.positions import UTF_16, Position
 from kili_query.errors import Severity, Span
@@ -143,9 +142,8 @@ class KiliQueryServer(LanguageServer):
 
     def open(self, item: types.TextDocumentItem) -> None:
         """A document was opened."""
-        path = to_fs_path(item.uri) or unquote(urlsplit(item.uri).path)
         encoding = str(getattr(self.workspace.position_encoding, "value", self.workspace.position_encoding) or UTF_16)
-        document = Document(item.uri, path, item.language_id, item.version, item.text, encoding)
+        document = Document(item.uri, path_of(item.uri), item.language_id, item.version, item.text, encoding)
         self.documents[item.uri] = document
         self._schedule(document, 0)
 
@@ -243,11 +241,14 @@ class KiliQueryServer(LanguageServer):
         self._watcher = self._loop.create_task(self._watch())
 
     async def _watch(self) -> None:
+        pause = WATCH
         while True:
-            await asyncio.sleep(WATCH)
+            await asyncio.sleep(pause)
             if self.process_id and not _is_alive(self.process_id):
                 os._exit(1)  # a thread that waits for input would keep the process
+            started = time.perf_counter()
             self.refresh()
+            pause = max(WATCH, 10 * (time.perf_counter() - started))  # however many documents are open
 
     def refresh(self) -> None:
         """Say anew what depends on an ontology that has changed."""

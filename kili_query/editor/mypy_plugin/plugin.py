@@ -26,7 +26,7 @@ from mypy.types import (
 )
 
 from kili_query.editor.finding.embedded import FILTERS
-from kili_query.editor.finding.python_source import KEYS
+from kili_query.editor.finding.python_source import DICTS
 from kili_query.editor.mypy_plugin.places import Literals
 from kili_query.editor.mypy_plugin.settings import Settings
 from kili_query.errors import Diagnostic, Severity, line_and_column
@@ -36,8 +36,7 @@ CODE = ErrorCode("kili-query", "Check category queries", "kili_query")
 
 ALIAS = "kili_query.query.CategoryQuery"
 _SDK = ("kili.", "kili_query.")
-_FILTERS_AS_DICT = "asset_filter_kwargs"
-_BY_NAME = frozenset((*FILTERS, _FILTERS_AS_DICT))
+_BY_NAME = frozenset((*FILTERS, *DICTS))
 _KNOWN = ("builtins.", "typing.", "types.", "abc.")
 """Most calls are of these, and they take no query."""
 
@@ -122,9 +121,9 @@ class QueryPlugin(Plugin):
         for formal in _queries_of(ctx.default_signature):
             name = ctx.default_signature.arg_names[formal]
             for given in ctx.args[formal]:
-                for argument in _filters_in(given) if name == _FILTERS_AS_DICT else (given,):
+                for argument in _queries_in(given, name):
                     texts = _texts(argument, ctx)
-                    if name in FILTERS:  # an empty filter is none
+                    if name in _BY_NAME:  # an empty filter is none
                         texts = [text for text in texts if text]
                     if texts:
                         self._check_texts(texts, argument, ctx)
@@ -177,9 +176,17 @@ def _is_query(kind: Type) -> bool:
     return isinstance(kind, UnionType) and any(map(_is_query, kind.items))
 
 
-def _filters_in(argument: Expression) -> Iterator[Expression]:
-    for key, value in argument.items if isinstance(argument, DictExpr) else ():
-        if isinstance(key, StrExpr) and key.value in KEYS:
+def _queries_in(given: Expression, name: str | None) -> Iterator[Expression]:
+    """What stands for queries in what a parameter is given: itself, or entries of a dict of filters or of arguments."""
+    if not isinstance(given, DictExpr):
+        if name not in DICTS:
+            yield given
+        return
+    for key, value in given.items:
+        known = key.value if isinstance(key, StrExpr) else None
+        if isinstance(value, DictExpr) and (key is None or (name in DICTS and known in DICTS)):
+            yield from _queries_in(value, name)
+        elif known is not None and (known == name or (name in DICTS and known in FILTERS)):
             yield value
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from kili_query.editor.ontologies import Ontologies
-from kili_query.editor.patterns import shown_path
+from kili_query.editor.paths import shown_path
 from kili_query.errors import (
     KiliQueryError,
     QueryCheckError,
