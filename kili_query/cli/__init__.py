@@ -29,6 +29,7 @@ _COMMANDS = {
     "check-labels": "Check labels against an ontology: names, shapes, choices.",
     "filter": "Give the assets or labels of exports that match a query.",
     "stats": "Count objects per job and category over exports.",
+    "convert": "Turn exports into datasets: COCO, YOLO, Pascal VOC, GeoJSON.",
     "ontology": "Fetch the ontology of a project from Kili.",
     "serve": "Start local Kili, a server that speaks Kili's protocol.",
     "lsp": "Serve editors: diagnostics, completion, hover, fixes while typing.",

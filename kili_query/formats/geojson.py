@@ -1,0 +1,158 @@
+"""GeoJSON: a collection of features for each asset of a geospatial project (exports.md 8.5)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from kili_query.formats.datasets import File, LabelledImage, Skipped
+from kili_query.model.annotations import Annotation, Line, Point, Polygons, Ring
+from kili_query.model.ontology import Job, Ontology
+
+_GEOMETRY = ("boundingPoly", "point", "polyline", "points", "mid", "isKeyFrame")
+
+
+def write(images: Iterable[LabelledImage], ontology: Ontology, skipped: Skipped) -> Iterator[File]:
+    """The files of a dataset; coordinates are longitude and latitude, as labels of geospatial projects hold them."""
+    for image in images:
+        collection = {"type": "FeatureCollection", "features": features(image.annotations, ontology, skipped)}
+        yield f"labels/{image.name}.geojson", [json.dumps(collection).encode()]
+
+
+def features(annotations: Iterable[Annotation], ontology: Ontology, skipped: Skipped) -> list[dict[str, Any]]:
+    """The features of a label: answers without a geometry, objects with theirs, segments of one object together."""
+    found: list[dict[str, Any]] = []
+    for job, rows in _by_job(annotations).items():
+        parts: dict[object, dict[str, Any]] = {}
+        for annotation in rows:
+            feature = _feature(annotation, job, ontology, skipped)
+            if feature is None:
+                continue
+            if annotation.tool == "semantic":
+                known = parts.setdefault(feature.get("id", len(parts)), feature)
+                if known is not feature:
+                    known["geometry"] = _joined(known["geometry"], feature["geometry"])
+            else:
+                found.append(feature)
+        found += parts.values()
+    return found
+
+
+def _by_job(annotations: Iterable[Annotation]) -> dict[str, list[Annotation]]:
+    rows: dict[str, list[Annotation]] = {}
+    for annotation in annotations:
+        if not annotation.parents:  # nested answers are properties of what they are about
+            rows.setdefault(annotation.job, []).append(annotation)
+    return rows
+
+
+def _feature(annotation: Annotation, job: str, ontology: Ontology, skipped: Skipped) -> dict[str, Any] | None:
+    geometry = None
+    if annotation.kind == "object":
+        geometry = _geometry(annotation)
+        if geometry is None:
+            skipped.note(f"drawn with {annotation.tool or 'no tool'}, or without an area")
+            return None
+    elif annotation.kind not in ("classification", "transcription"):
+        skipped.note(f"of kind {annotation.kind}")
+        return None
+    about = {key: value for key, value in annotation.raw.items() if key not in _GEOMETRY}
+    feature: dict[str, Any] = {"type": "Feature", "geometry": geometry}
+    if annotation.mid is not None:
+        feature["id"] = annotation.mid
+    properties = _flat(annotation.raw, job, ontology) if annotation.kind != "transcription" else {}
+    if annotation.categories:
+        properties = {"class": _shown(job, annotation.category or "", ontology), **properties}
+    feature["properties"] = {**properties, "kili": {**about, "job": job}}
+    return feature
+
+
+def _geometry(annotation: Annotation) -> dict[str, Any] | None:
+    match annotation.geometry:
+        case Point(at):
+            return {"type": "Point", "coordinates": list(at)}
+        case Line(points) if annotation.tool == "polyline":
+            return {"type": "LineString", "coordinates": [list(at) for at in points]}
+        case Polygons(parts) if annotation.tool == "rectangle" and len(parts[0][0]) >= 4:
+            first, second, third, fourth = parts[0][0][:4]
+            return _polygon([(first, fourth, third, second)])
+        case Polygons(parts) if annotation.tool == "polygon":
+            ring = parts[0][0]
+            signed = _signed_area(ring)
+            if signed == 0:
+                return None
+            return _polygon([ring if signed > 0 else tuple(reversed(ring))])
+        case Polygons(parts) if annotation.tool == "semantic":
+            polygons = [_closed(part) for part in parts]
+            if len(polygons) == 1:
+                return {"type": "Polygon", "coordinates": polygons[0]}
+            return {"type": "MultiPolygon", "coordinates": polygons}
+    return None
+
+
+def _polygon(rings: Iterable[Ring]) -> dict[str, Any]:
+    return {"type": "Polygon", "coordinates": _closed(rings)}
+
+
+def _closed(rings: Iterable[Ring]) -> list[list[list[float]]]:
+    return [[list(at) for at in (*ring, ring[0])] for ring in rings]
+
+
+def _joined(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
+    """Two parts of one object."""
+    return {
+        "type": "MultiPolygon",
+        "coordinates": [polygon for geometry in (one, other) for polygon in _polygons(geometry)],
+    }
+
+
+def _polygons(geometry: dict[str, Any]) -> list[Any]:
+    return list(geometry["coordinates"]) if geometry["type"] == "MultiPolygon" else [geometry["coordinates"]]
+
+
+def _signed_area(ring: Ring) -> float:
+    """Twice the area; positive if the ring turns against the clock."""
+    return sum(x * next_y - next_x * y for (x, y), (next_x, next_y) in zip(ring, (*ring[1:], ring[0]), strict=True))
+
+
+def _flat(answer: Mapping[str, Any], job: str, ontology: Ontology) -> dict[str, Any]:
+    """An answer and what is nested in it as properties: titles of jobs and names of categories, joined by dots."""
+    known = ontology.jobs.get(job)
+    title = _title(job, known)
+    found: dict[str, Any] = {}
+    todo: list[tuple[str, str, Mapping[str, Any]]] = [(title, job, answer)]
+    while todo:
+        at, key, value = todo.pop()
+        if "text" in value:
+            found[at] = value["text"]
+        names = [entry.get("name") for entry in value.get("categories") or () if isinstance(entry, Mapping)]
+        shown = [_shown(key, name, ontology) for name in names if isinstance(name, str)]
+        if shown:
+            several = (ontology.jobs[key].input if key in ontology.jobs else None) in ("checkbox", "multipleDropdown")
+            found[at] = shown if several else shown[0]
+        below: list[tuple[str, Mapping[str, Any]]] = [
+            (_shown(key, entry["name"], ontology), entry["children"])
+            for entry in value.get("categories") or ()
+            if isinstance(entry, Mapping)
+            and isinstance(entry.get("name"), str)
+            and isinstance(entry.get("children"), Mapping)
+        ]
+        if shown and isinstance(value.get("children"), Mapping):
+            below.append((shown[0], value["children"]))
+        for category, children in below:
+            for child, nested in children.items():
+                if isinstance(nested, Mapping):
+                    name = f"{at}.{category}.{_title(child, ontology.jobs.get(child))}"
+                    todo.append((name, child, nested))
+    return found
+
+
+def _title(key: str, job: Job | None) -> str:
+    return (job.title if job else None) or key
+
+
+def _shown(job: str, category: str, ontology: Ontology) -> str:
+    """The name that people see."""
+    known = ontology.jobs.get(job)
+    return known.categories[category].name if known and category in known.categories else category

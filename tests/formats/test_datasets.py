@@ -1,0 +1,191 @@
+"""Datasets made of exports: the graded cases of real exports, and what a format cannot hold."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+
+from kili_query import DataError, Ontology
+from kili_query.formats import coco, geojson, pascal_voc, yolo
+from kili_query.formats.datasets import File, LabelledImage, Skipped, box_of, unrotated
+from kili_query.offline.convert import convert, images_of
+from tests.cli.test_cli import kili_query_process
+from tests.conftest import ROOT, SHARED
+
+yaml = pytest.importorskip("yaml", reason="datasets need the extra `formats`")
+
+CASES = SHARED / "exports" / "cases"
+WITHOUT_MEDIA = (
+    "coco-boxes-merged", "coco-boxes-split", "coco-holes", "coco-modifier", "coco-split-public", "geojson-geospatial-all",
+    "geojson-public", "voc-boxes", "voc-mixed-tools", "voc-out-of-image", "yolo-v4-rotation", "yolo-v4-split",
+    "yolo-v5-merged", "yolo-v7-merged", "yolo-v8-split-segments",
+)  # fmt: skip
+"""The graded cases in which no media come along."""
+
+
+def _attach_mid(annotation: dict[str, Any], image: dict[str, Any], kili: Any) -> dict[str, Any]:
+    ring = kili["boundingPoly"][0]["normalizedVertices"]
+    return {**annotation, "attributes": {"mid": kili["mid"], "file": image["file_name"], "nb": len(ring)}}
+
+
+def _written(case: dict[str, Any], images: list[LabelledImage], ontology: Ontology) -> Iterator[File]:
+    call, skipped = case["call"], Skipped()
+    layout = call.get("layout", "split")
+    match call["fmt"]:
+        case "coco":
+            modifier = _attach_mid if "annotation_modifier" in call else None
+            return coco.write(images, ontology, layout, case["project"]["title"], skipped, modifier)
+        case "pascal_voc":
+            return pascal_voc.write(images, ontology, skipped)
+        case "geojson":
+            return geojson.write(images, ontology, skipped)
+        case version:
+            return yolo.write(images, ontology, version, layout, skipped)
+
+
+def _content(name: str, data: bytes) -> Any:
+    """The content of a file as the comparison rules have it: JSON, YAML and XML parsed, numbers within 1e-9."""
+    if name.endswith(("json", "geojson")):
+        value = json.loads(data, parse_float=lambda text: round(float(text), 9), parse_int=float)
+        if "info" in value:
+            value["info"] = value["info"] | {"year": "", "date_created": ""}
+        value.pop("properties", None)  # of a collection: its author and the moment of the export
+        return value
+    if name.endswith(".yaml"):
+        return yaml.safe_load(data)
+    if name.endswith(".xml"):
+        return ElementTree.canonicalize(data.decode(), strip_text=True)
+    return sorted(data.decode().splitlines())
+
+
+@pytest.mark.parametrize("name", WITHOUT_MEDIA)
+def test_graded_cases(shared: Path, name: str) -> None:
+    folder = shared / "exports" / "cases" / name
+    case = json.loads((folder / "case.json").read_bytes())
+    ontology = Ontology.from_json_interface(case["project"]["jsonInterface"], case["project"]["inputType"])
+    images = [i for asset in json.loads((folder / "assets.json").read_bytes()) for i in images_of(asset, ontology)]
+    ours = {file: _content(file, b"".join(pieces)) for file, pieces in _written(case, images, ontology)}
+    outcomes = []
+    for outcome in ("expected", "expected-1.7.1"):
+        archive = folder / outcome / "archive"
+        files = [path for path in archive.rglob("*") if path.is_file() and path.name != "README.kili.txt"]
+        outcomes.append({str(path.relative_to(archive)): _content(path.name, path.read_bytes()) for path in files})
+    assert ours in outcomes
+
+
+# -- what a format cannot hold -----------------------------------------------------------------------------------------
+
+BOXES = Ontology.from_json_interface(
+    {"jobs": {"J": {"mlTask": "OBJECT_DETECTION", "tools": ["rectangle", "marker"], "content": {"categories": {"A": {}}}},
+              "K": {"mlTask": "OBJECT_DETECTION", "tools": ["polygon"], "content": {"categories": {"it's: 1": {}, "É": {}}}}}},
+    "IMAGE",
+)  # fmt: skip
+
+
+def _asset(*annotations: dict[str, Any], job: str = "J", **more: object) -> dict[str, Any]:
+    label = {"labelType": "DEFAULT", "jsonResponse": {job: {"annotations": list(annotations)}}}
+    return {"externalId": "a/b c.png", "resolution": {"width": 100, "height": 50}, "labels": [label], **more}
+
+
+def _drawn(*ring: tuple[float, float], category: str = "A", **more: object) -> dict[str, Any]:
+    vertices = [{"x": x, "y": y} for x, y in ring]
+    return {"categories": [{"name": category}], "boundingPoly": [{"normalizedVertices": vertices}], **more}
+
+
+BOX = _drawn((0.1, 0.1), (0.1, 0.5), (0.5, 0.5), (0.5, 0.1), type="rectangle")
+OF_NO_CATEGORY = {**BOX, "categories": [{"name": "B"}]}
+MARKER = {"categories": [{"name": "A"}], "type": "marker", "point": {"x": 0.5, "y": 0.5}}
+
+
+def test_annotations_that_a_format_cannot_hold_are_counted() -> None:
+    skipped = Skipped()
+    images = list(images_of(_asset(BOX, OF_NO_CATEGORY, MARKER), BOXES))
+    files = {name: b"".join(pieces) for name, pieces in coco.write(images, BOXES, "merged", "", skipped)}
+    assert len(json.loads(files["labels.json"])["annotations"]) == 1
+    assert skipped.total == 2
+    assert str(skipped) == "1 of a category that the ontology lacks, 1 without an outline"
+
+
+def test_names_with_quotes_colons_and_other_letters_load() -> None:
+    images = list(images_of(_asset(_drawn((0, 0), (0, 1), (1, 1), category="É", type="polygon"), job="K"), BOXES))
+    files = {name: b"".join(pieces) for name, pieces in yolo.write(images, BOXES, "yolo_v8", "split", Skipped())}
+    assert yaml.safe_load(files["K/data.yaml"]) == {"nc": 2, "names": ["it's: 1", "É"]}
+    assert files["K/labels/a/b c.txt"] == b"1 0 0 0 1 1 1\n"
+
+
+def test_several_labels_of_an_asset_are_several_images() -> None:
+    asset = _asset(BOX)
+    asset["labels"] *= 2
+    assert [image.name for image in images_of(asset, BOXES)] == ["a/b c.png_label1", "a/b c.png_label2"]
+
+
+def test_frames_are_images() -> None:
+    video = Ontology(BOXES.jobs, "VIDEO")
+    response = {"0": {"J": {"annotations": [BOX]}}, "10": {}, "2": {"J": {"annotations": [BOX]}}}
+    asset = _asset() | {"externalId": "v", "labels": [{"jsonResponse": response}]}
+    images = list(images_of(asset, video))
+    assert [(image.name, len(image.annotations)) for image in images] == [("v_01", 1), ("v_03", 1), ("v_11", 0)]
+
+
+@pytest.mark.parametrize("degrees", [0, 90, 180, 270])
+def test_turning_back_keeps_places_inside_and_four_turns_are_none(degrees: int) -> None:
+    at = (0.2, 0.7)
+    turned = at
+    for _ in range(4):
+        turned = unrotated(turned, degrees)
+    assert turned == pytest.approx(at)
+    assert all(0 <= number <= 1 for number in unrotated(at, degrees))
+
+
+def test_the_box_of_a_ring() -> None:
+    assert box_of(((0.5, 0.1), (0.2, 0.9), (0.3, 0.3))) == (0.2, 0.1, 0.5, 0.9)
+
+
+@pytest.mark.parametrize("to", ["coco", "pascal_voc"])
+def test_an_image_without_a_size_is_named_and_the_others_are_written(tmp_path: Path, to: Any) -> None:
+    path = tmp_path / "assets.json"
+    path.write_text(json.dumps([_asset(BOX, resolution=None), _asset(BOX) | {"externalId": "good"}]))
+    problems: list[DataError] = []
+    files = convert(path, to=to, ontology=BOXES, on_problem=problems.append)
+    found = {name: b"".join(pieces).decode() for name, pieces in files}
+    assert "a/b c.png" in str(problems[0])
+    assert len(problems) == 1
+    assert "good" in str(found)
+    assert "b c" not in str(found)
+    with pytest.raises(DataError, match="resolution"):
+        list(convert(path, to=to, ontology=BOXES))
+
+
+# -- the command -------------------------------------------------------------------------------------------------------
+
+
+def test_the_command_writes_a_dataset_of_what_matches(tmp_path: Path) -> None:
+    ontology = ROOT / "tests" / "data" / "coco.interface.json"
+    query = "OBJECT_DETECTION_JOB.person.count >= 2"
+    out = tmp_path / "people.zip"
+    done = kili_query_process(
+        "convert", ROOT / "tests/data/coco.zip", query, "--to", "yolo_v4", "--ontology", ontology, "-o", out
+    )
+    assert (done.code, done.out) == (0, "")
+    assert "wrote 2 assets" in done.err
+    with zipfile.ZipFile(out) as archive:
+        assert sorted(archive.namelist()) == [
+            "classes.txt", "images/remote_assets.csv", "labels/coco_1.txt", "labels/coco_3.txt",
+        ]  # fmt: skip
+
+
+def test_a_failure_leaves_the_older_file(tmp_path: Path) -> None:
+    out = tmp_path / "out.zip"
+    out.write_text("older")
+    boats = ROOT / "docs" / "errors" / "ontologies" / "boats.json"
+    (tmp_path / "labels.json").write_text(json.dumps([{"externalId": "a", "jsonResponse": {}}]))
+    done = kili_query_process("convert", tmp_path / "labels.json", "--to", "coco", "--ontology", boats, "-o", out)
+    assert done.code == 2
+    assert out.read_text() == "older"
+    assert kili_query_process("convert", tmp_path / "labels.json", "--to", "coco", "-o", out).code == 2
