@@ -19,7 +19,8 @@ from kili_query.formats.datasets import (
     rings_of,
     size_of,
 )
-from kili_query.model.annotations import Annotation, Ring
+from kili_query.model.annotations import Annotation
+from kili_query.model.geometry import Ring
 from kili_query.model.ontology import Job, Ontology
 
 Modifier = Callable[[dict[str, Any], dict[str, Any], Mapping[str, Any]], dict[str, Any]]

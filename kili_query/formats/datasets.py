@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from kili_query.errors import DataError
-from kili_query.model.annotations import XY, Annotation, Polygons, Ring
+from kili_query.model.annotations import Annotation
+from kili_query.model.geometry import XY, Polygons, Ring
 from kili_query.model.ontology import Job, Ontology
 
 Layout = Literal["split", "merged"]

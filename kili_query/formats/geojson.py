@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from kili_query.formats.datasets import File, LabelledImage, Skipped
-from kili_query.model.annotations import Annotation, Line, Point, Polygons, Ring
+from kili_query.model.annotations import Annotation
+from kili_query.model.geometry import Line, Point, Polygons, Ring
 from kili_query.model.ontology import Job, Ontology
 
 _GEOMETRY = ("boundingPoly", "point", "polyline", "points", "mid", "isKeyFrame")

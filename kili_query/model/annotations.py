@@ -13,6 +13,22 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from kili_query.errors import DataError
 from kili_query.model.counts import Identity, ReadLabel, Step, decode_response, frame_keys
+from kili_query.model.geometry import (
+    Geometry,
+    Line,
+    Pages,
+    Point,
+    Polygons,
+    Pose,
+    Relation,
+    TextSpan,
+    bool_in,
+    is_upright,
+    list_in,
+    number_in,
+    read_geometry,
+    text_in,
+)
 from kili_query.model.kili import LEVELS, PSEUDO_JOBS
 from kili_query.model.ontology import as_ontology
 
@@ -27,95 +43,12 @@ Kind = Literal[
 Tool = Literal["rectangle", "polygon", "semantic", "marker", "polyline", "vector", "pose", "range"]
 """How an object was drawn (json-formats 1.2)."""
 
-XY = tuple[float, float]
-"""A place: x and y as fractions of the width and the height of the displayed image or page, from its top left corner; in
-geospatial projects longitude and latitude in degrees."""
-
-Ring = tuple[XY, ...]
-"""A closed line, without a repeated last point."""
-
 
 class Choice(NamedTuple):
     """A category that was chosen: its key in the ontology, and how sure a model was, from 0 to 100."""
 
     name: str
     confidence: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Polygons:
-    """Rectangles, polygons and segmentation: parts, each an outer ring followed by the rings of its holes."""
-
-    parts: tuple[tuple[Ring, ...], ...]
-
-    @property
-    def outline(self) -> Ring:
-        """The outer ring of the first part."""
-        return self.parts[0][0]
-
-
-@dataclass(frozen=True, slots=True)
-class Point:
-    """A marker."""
-
-    at: XY
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """A polyline or a vector, from its first point to its last."""
-
-    points: tuple[XY, ...]
-
-
-class PosePoint(NamedTuple):
-    """A point of a pose: its code in the ontology, and where it is."""
-
-    code: str
-    at: XY
-
-
-@dataclass(frozen=True, slots=True)
-class Pose:
-    """The points of a pose that have a place, in the order of the label."""
-
-    points: tuple[PosePoint, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class TextSpan:
-    """A part of a text: half-open offsets in characters; in rich text relative to the nodes that the ids name."""
-
-    begin: int
-    end: int | None = None
-    begin_id: str | None = None
-    end_id: str | None = None
-
-
-class PageRing(NamedTuple):
-    """A box on a page of a PDF: the number of the page from 1 (None: not said), and its outline."""
-
-    page: int | None
-    ring: Ring
-
-
-@dataclass(frozen=True, slots=True)
-class Pages:
-    """An entity or an object of a PDF: one ring for each line or page that it covers."""
-
-    rings: tuple[PageRing, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Relation:
-    """Which annotations a relation joins, by their `mid`; several at either end are possible."""
-
-    start: tuple[str, ...]
-    end: tuple[str, ...]
-
-
-Geometry = Polygons | Point | Line | Pose | TextSpan | Pages | Relation
-"""Where an annotation is, or what it joins."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -313,10 +246,10 @@ class _Walk:
             earlier[category.name] += 1
         kind, text = _kind_of_answer(answer) if not chosen else ("classification", None)
         if kind is not None:
-            key_frame = _bool(answer.get("isKeyFrame"))
+            key_frame = bool_in(answer.get("isKeyFrame"))
             yield Annotation(kind, job, tuple(chosen), text=text, parents=place.steps, frame=place.frame,
                              is_key_frame=key_frame, raw=answer, label=self._label)  # fmt: skip
-        for entry in _list(answer.get("annotations")):
+        for entry in list_in(answer.get("annotations")):
             if isinstance(entry, Mapping):
                 yield self._annotation(job, entry, place, below)
         below.append((answer.get("children"), place.below(Step(job))))
@@ -330,17 +263,17 @@ class _Walk:
             if isinstance(item, Mapping) and item.get("children"):
                 below.append((item["children"], here.below(Step(job, category.name, "category"))))
         below.append((entry.get("children"), here))
-        for point in _list(entry.get("points")):
+        for point in list_in(entry.get("points")):
             if isinstance(point, Mapping) and point.get("children"):
                 code = point.get("code")
                 at = Step(job, code if isinstance(code, (str, int, float)) else None, "point")
                 below.append((point["children"], here.below(at)))
-        geometry = _geometry(entry)
+        geometry = read_geometry(entry)
         kind = self._kind(job, entry, geometry)
         found = Annotation(
             kind, job, tuple(chosen), geometry, self._tool(job, entry, geometry) if kind == "object" else None,
-            None if step.which == "unnamed" else step.what, _text(entry.get("content")), place.steps, place.frame,
-            _bool(entry.get("isKeyFrame")), _number(entry.get("score")), entry, step, self._label,
+            None if step.which == "unnamed" else step.what, text_in(entry.get("content")), place.steps, place.frame,
+            bool_in(entry.get("isKeyFrame")), number_in(entry.get("score")), entry, step, self._label,
         )  # fmt: skip
         return found if place.frame is None else self._continued(found, here.steps)
 
@@ -379,7 +312,7 @@ class _Walk:
     def _tool(self, job: str, entry: Mapping[str, Any], geometry: Geometry | None) -> Tool | None:
         if isinstance(geometry, Pose):
             return "pose"  # the older form says `marker`
-        written = _text(entry.get("type"))
+        written = text_in(entry.get("type"))
         if written is not None and written in _TOOLS:
             return _TOOLS[written]
         known = self.ontology.jobs.get(job) if self.ontology else None
@@ -392,7 +325,7 @@ class _Walk:
             case Line():
                 return "polyline"
             case Polygons():
-                return "rectangle" if _is_upright(geometry) else "polygon"
+                return "rectangle" if is_upright(geometry) else "polygon"
             case Pages():
                 return "rectangle"
             case TextSpan():
@@ -434,120 +367,12 @@ def _kind_of_answer(answer: Mapping[str, Any]) -> tuple[Kind | None, str | None]
     return None, None
 
 
-# -- geometry ----------------------------------------------------------------------------------------------------------
-
-
-def _geometry(entry: Mapping[str, Any]) -> Geometry | None:
-    """Where an annotation is, by the keys that it has; None where they hold nothing that can be read."""
-    for keys in (("startEntities", "endEntities"), ("startObjects", "endObjects")):
-        if keys[0] in entry or keys[1] in entry:
-            return Relation(*(_mids(entry.get(key)) for key in keys))
-    if isinstance(entry.get("points"), list):
-        return _pose(entry["points"])
-    if (parts := _parts(entry.get("boundingPoly"))) is not None:
-        return Polygons(parts)
-    if (at := _xy(entry.get("point"))) is not None:
-        return Point(at)
-    if line := _ring(entry.get("polyline")):
-        return Line(line)
-    if rings := tuple(ring for inner in _list(entry.get("annotations")) for ring in _page_rings(inner)):
-        return Pages(rings)
-    begin, end = _int(entry.get("beginOffset")), _int(entry.get("endOffset"))
-    if begin is not None:
-        content = entry.get("content")
-        if end is None and isinstance(content, str) and "beginId" not in entry:
-            end = begin + len(content)
-        return TextSpan(begin, end, _text(entry.get("beginId")), _text(entry.get("endId")))
-    return None
-
-
-def _parts(value: object) -> tuple[tuple[Ring, ...], ...] | None:
-    """A `boundingPoly`: rings of one part, or (geospatial) a list of such lists."""
-    groups = [value] if value and not any(isinstance(item, list) for item in _list(value)) else _list(value)
-    parts = tuple(
-        rings for group in groups if (rings := tuple(ring for item in _list(group) if (ring := _vertices(item))))
-    )
-    return parts or None
-
-
-def _vertices(polygon: object) -> Ring | None:
-    return _ring(polygon.get("normalizedVertices")) if isinstance(polygon, Mapping) else None
-
-
-def _page_rings(inner: object) -> Iterator[PageRing]:
-    """The rings of an inner annotation of a PDF. Its page numbers stand beside its vertices (json-formats 2.7)."""
-    if not isinstance(inner, Mapping):
-        return
-    pages = _list(inner.get("pageNumberArray")) or [inner.get("pageNumber")]
-    number = 0
-    for polygon in _list(inner.get("polys")) or _list(inner.get("boundingPoly")):
-        vertices = _list(polygon.get("normalizedVertices")) if isinstance(polygon, Mapping) else []
-        for item in vertices if any(isinstance(item, list) for item in vertices) else [vertices]:
-            if ring := _ring(item):
-                yield PageRing(_int(pages[min(number, len(pages) - 1)]), ring)
-            number += 1
-
-
-def _pose(points: list[object]) -> Pose:
-    found = []
-    for point in points:
-        if isinstance(point, Mapping) and (at := _xy(point.get("point"))) is not None:
-            found.append(PosePoint(str(point.get("code", "")), at))
-    return Pose(tuple(found))
-
-
-def _ring(value: object) -> Ring | None:
-    places = [_xy(item) for item in _list(value)]
-    kept = tuple(place for place in places if place is not None)
-    return kept if kept and len(kept) == len(places) else None
-
-
-def _xy(value: object) -> XY | None:
-    if not isinstance(value, Mapping):
-        return None
-    x, y = _number(value.get("x")), _number(value.get("y"))
-    return None if x is None or y is None else (x, y)
-
-
-def _is_upright(polygons: Polygons) -> bool:
-    """True for one ring of four corners whose sides follow the axes."""
-    if len(polygons.parts) > 1 or len(polygons.parts[0]) > 1 or len(polygons.outline) != 4:
-        return False
-    xs, ys = zip(*polygons.outline, strict=True)
-    return len(set(xs)) == 2 and len(set(ys)) == 2 and len(set(polygons.outline)) == 4
-
-
-def _mids(value: object) -> tuple[str, ...]:
-    items = (item.get("mid") for item in _list(value) if isinstance(item, Mapping))
-    return tuple(str(mid) for mid in items if isinstance(mid, (str, int)))
-
-
 # -- values ------------------------------------------------------------------------------------------------------------
 
 
 def _categories(value: object) -> Iterator[tuple[Choice, object]]:
     """The categories of a list, each with its entry; an entry may be the name itself (json-formats 2.9 b)."""
-    for entry in _list(value):
+    for entry in list_in(value):
         name = entry.get("name") if isinstance(entry, Mapping) else entry
         if isinstance(name, str):
-            yield Choice(name, _number(entry.get("confidence")) if isinstance(entry, Mapping) else None), entry
-
-
-def _list(value: object) -> list[Any]:
-    return value if isinstance(value, list) else []
-
-
-def _text(value: object) -> str | None:
-    return value if isinstance(value, str) else None
-
-
-def _bool(value: object) -> bool | None:
-    return value if isinstance(value, bool) else None
-
-
-def _number(value: object) -> float | None:
-    return value if isinstance(value, (int, float)) and not isinstance(value, bool) else None
-
-
-def _int(value: object) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
+            yield Choice(name, number_in(entry.get("confidence")) if isinstance(entry, Mapping) else None), entry

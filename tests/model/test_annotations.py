@@ -10,23 +10,9 @@ import pytest
 from hypothesis import given
 
 from kili_query import Annotation, DataError, Label, Ontology, count_categories, read_annotations, read_labels
-from kili_query.model.annotations import (
-    Choice,
-    Line,
-    PageRing,
-    Pages,
-    Point,
-    Polygons,
-    Pose,
-    PosePoint,
-    Relation,
-    TextSpan,
-    annotations_of,
-    annotations_of_label,
-    count,
-    rotation_of,
-)
+from kili_query.model.annotations import Choice, annotations_of, annotations_of_label, count, rotation_of
 from kili_query.model.counts import Step, count_label, find_objects_of
+from kili_query.model.geometry import Line, PageRing, Pages, Point, Polygons, Pose, PosePoint, Relation, TextSpan
 from tests.conftest import ROOT
 from tests.model.test_counts import EXAMPLES, _labels, _of_fixture
 from tests.strategies import json_interfaces, level_labels, responses
