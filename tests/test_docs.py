@@ -27,6 +27,7 @@ import pytest
 
 import kili_query
 from kili_query.errors import CODES, DataError, Diagnostic, render_all
+from kili_query.server import LocalKili
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
@@ -116,14 +117,18 @@ class Page:
         return str(raised.value)
 
 
+def _sample() -> LocalKili:
+    """Local Kili with the sample that ships, as a reader starts it."""
+    server = LocalKili().start()
+    server.load(ROOT / "tests/data/coco.zip", interface=ROOT / "tests/data/coco.interface.json", input_type="IMAGE")
+    return server
+
+
 @cache
 def _reader() -> tuple[str, str]:
     """The key and endpoint of a reader who started local Kili with the sample that ships."""
-    from kili_query.server import LocalKili
-
-    server = LocalKili().start()
+    server = _sample()
     atexit.register(server.stop)
-    server.load(ROOT / "tests/data/coco.zip", interface=ROOT / "tests/data/coco.interface.json", input_type="IMAGE")
     return server.api_key, server.endpoint
 
 
@@ -257,14 +262,20 @@ def test_examples_in_docstrings_hold(name: str) -> None:
     names = dict(vars(module))
     if "client._async" in name:
         pytest.skip("examples with `await` run in their synchronous form")
-    if "client._sync" in name:
-        kili = kili_query.Kili(*_reader(), disable_tqdm=True)
-        [project] = kili.projects(search_query="coco", fields=["id"])
-        names |= {"kili": kili, "project": project["id"]}
     report = io.StringIO()
     runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE)
     for example in doctest.DocTestFinder(exclude_empty=True).find(module, name, globs=names):
-        runner.run(example, out=report.write)
+        if "client._sync" not in name or not example.examples:
+            runner.run(example, out=report.write)
+            continue
+        with contextlib.ExitStack() as stack:  # one for each method: some change what is there
+            server = _sample()
+            stack.callback(server.stop)
+            kili = kili_query.Kili(server.api_key, server.endpoint, disable_tqdm=True)
+            [project] = kili.projects(search_query="coco", fields=["id"])
+            example.globs |= {"kili": kili, "project": project["id"]}
+            runner.run(example, out=report.write)
+            kili.close()
     assert not runner.failures, report.getvalue()
 
 
