@@ -16,6 +16,7 @@ import pkgutil
 import re
 import subprocess
 import sys
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -274,7 +275,9 @@ def test_examples_in_docstrings_hold(name: str) -> None:
             kili = kili_query.Kili(server.api_key, server.endpoint, disable_tqdm=True)
             [project] = kili.projects(search_query="coco", fields=["id"])
             example.globs |= {"kili": kili, "project": project["id"]}
-            runner.run(example, out=report.write)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", DeprecationWarning)  # of methods that Kili has deprecated
+                runner.run(example, out=report.write)
             kili.close()
     assert not runner.failures, report.getvalue()
 
