@@ -2,35 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-from kili_query.lang.ast import And, Comparison, InList, InRange, Leaf, Node, Not, Or
+from kili_query.lang.ast import And, Comparison, InList, InRange, Leaf, Node, Not, Operand, Or
+
+if TYPE_CHECKING:
+    from kili_query.model.counts import Counts
 
 Test = Callable[[int], bool]
-Row = tuple[tuple[str, str], Test, int, int]
-"""(job, category), the test of its count, the row to go on with if it holds, and if not."""
+Row = tuple[Operand, Test, int, int]
+"""The operand, the test of its value, the row to go on with if it holds, and if not."""
 
 _TRUE, _FALSE, _NEXT = -1, -2, -3
 
 
-def compile_predicate(root: Node) -> Callable[[Mapping[tuple[str, str], int]], bool]:
+def compile_predicate(root: Node) -> Callable[[Counts], bool]:
     """A function from counts, (job, category) -> number with zeros left out, to the truth of the query.
 
     >>> from kili_query.lang.parser import parse_tree
     >>> compile_predicate(parse_tree("A.B.count > 1 AND NOT C.D.count > 0"))({("A", "B"): 2})
     True
     """
-    rows = compile_rows(root)
+    rows = [(operand.value, test, if_true, if_false) for operand, test, if_true, if_false in compile_rows(root)]
     if len(rows) == 1:
-        key, test, if_true, _ = rows[0]
+        value, test, if_true, _ = rows[0]
         expected = if_true == _TRUE
-        return lambda counts: test(counts.get(key, 0)) is expected
+        return lambda counts: test(value(counts)) is expected
 
-    def predicate(counts: Mapping[tuple[str, str], int]) -> bool:
-        row, get = 0, counts.get
+    def predicate(counts: Counts) -> bool:
+        row = 0
         while row >= 0:
-            key, test, if_true, if_false = rows[row]
-            row = if_true if test(get(key, 0)) else if_false
+            value, test, if_true, if_false = rows[row]
+            row = if_true if test(value(counts)) else if_false
         return row == _TRUE
 
     return predicate
@@ -55,20 +59,20 @@ def compile_rows(root: Node) -> list[Row]:
             case Not(item):
                 todo.append((item, if_false, if_true))
             case _:
-                rows.append((node.operand.key, leaf_test(node), if_true, if_false))
+                rows.append((node.operand, leaf_test(node), if_true, if_false))
     last = len(rows) - 1
     turned = {_TRUE: _TRUE, _FALSE: _FALSE}
-    return [(key, test, turned.get(t, last - t), turned.get(f, last - f)) for key, test, t, f in reversed(rows)]
+    return [(operand, test, turned.get(t, last - t), turned.get(f, last - f)) for operand, test, t, f in reversed(rows)]
 
 
 def leaf_test(leaf: Leaf) -> Test:
-    """The test that one comparison makes of its count."""
+    """The test that one comparison makes of its operand's value."""
     match leaf:
         case Comparison(_, operator, number):
             test = operator.test
-            return lambda count: test(count, number)
+            return lambda value: test(value, number)
         case InList(_, numbers, negated):
             accepted = frozenset(numbers)
-            return (lambda count: count not in accepted) if negated else accepted.__contains__
+            return (lambda value: value not in accepted) if negated else accepted.__contains__
         case InRange():
-            return leaf.counts.has
+            return leaf.accepted.has
