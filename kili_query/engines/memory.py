@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from kili_query.lang.ast import And, Comparison, InList, InRange, Leaf, Node, Not, Operand, Or
+from kili_query.lang.intervals import Intervals
 
 if TYPE_CHECKING:
     from kili_query.model.counts import Counts
 
-Test = Callable[[int], bool]
+Test = tuple[Callable[[int, Any], bool], Any]
+"""A function, and what it is to compare a value with."""
 Row = tuple[Operand, Test, int, int]
 """The operand, the test of its value, the row to go on with if it holds, and if not."""
 
@@ -24,17 +26,18 @@ def compile_predicate(root: Node) -> Callable[[Counts], bool]:
     >>> compile_predicate(parse_tree("A.B.count > 1 AND NOT C.D.count > 0"))({("A", "B"): 2})
     True
     """
-    rows = [(operand.value, test, if_true, if_false) for operand, test, if_true, if_false in compile_rows(root)]
+    # `operand.value` without a call of Python for each
+    rows = [(operand.key, *test, if_true, if_false) for operand, test, if_true, if_false in compile_rows(root)]
     if len(rows) == 1:
-        value, test, if_true, _ = rows[0]
+        key, test, against, if_true, _ = rows[0]
         expected = if_true == _TRUE
-        return lambda counts: test(value(counts)) is expected
+        return lambda counts: test(counts.get(key, 0), against) is expected
 
     def predicate(counts: Counts) -> bool:
-        row = 0
+        row, get = 0, counts.get
         while row >= 0:
-            value, test, if_true, if_false = rows[row]
-            row = if_true if test(value(counts)) else if_false
+            key, test, against, if_true, if_false = rows[row]
+            row = if_true if test(get(key, 0), against) else if_false
         return row == _TRUE
 
     return predicate
@@ -69,10 +72,20 @@ def leaf_test(leaf: Leaf) -> Test:
     """The test that one comparison makes of its operand's value."""
     match leaf:
         case Comparison(_, operator, number):
-            test = operator.test
-            return lambda value: test(value, number)
+            return operator.test, number
         case InList(_, numbers, negated):
-            accepted = frozenset(numbers)
-            return (lambda value: value not in accepted) if negated else accepted.__contains__
+            return (_is_out_of if negated else _is_in), frozenset(numbers)
         case InRange():
-            return leaf.accepted.has
+            return _is_among, leaf.accepted
+
+
+def _is_in(value: int, numbers: frozenset[int]) -> bool:
+    return value in numbers
+
+
+def _is_out_of(value: int, numbers: frozenset[int]) -> bool:
+    return value not in numbers
+
+
+def _is_among(value: int, accepted: Intervals) -> bool:
+    return accepted.has(value)

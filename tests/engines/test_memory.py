@@ -67,8 +67,8 @@ LEAVES = {
 @pytest.mark.parametrize("text", LEAVES)
 def test_a_comparison_is_a_test_of_its_count(text: str) -> None:
     leaf = parse(text).tree
-    test = leaf_test(leaf)  # type: ignore[arg-type]
-    assert {n for n in range(7) if test(n)} == LEAVES[text]
+    test, against = leaf_test(leaf)  # type: ignore[arg-type]
+    assert {n for n in range(7) if test(n, against)} == LEAVES[text]
     assert {n for n in range(7) if compile_predicate(leaf)({("J", "A"): n})} == LEAVES[text]
     assert {n for n in range(7) if not parse(f"NOT {text}").holds({("J", "A"): n})} == LEAVES[text]
 
