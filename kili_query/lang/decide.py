@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from kili_query.errors import Diagnostic, Span, UnsupportedQueryError
-from kili_query.lang.ast import And, Group, Leaf, Node, Operand, fold, leaves
+from kili_query.lang.ast import And, Count, Group, Leaf, Node, fold, leaves
 from kili_query.lang.printer import to_text
 from kili_query.lang.recursion import Step, run
 from kili_query.lang.rewrites import push_not
@@ -57,7 +57,8 @@ class _Diagrams:
 
     def __init__(self, roots: list[Node]) -> None:
         self._roots = roots
-        borders: dict[Operand, set[int]] = {}
+        # each branches by itself, whatever the others are: so only counts, and no two operands that share one
+        borders: dict[Count, set[int]] = {}
         for root in roots:
             for leaf in leaves(root):
                 at = borders.setdefault(leaf.operand, {0})

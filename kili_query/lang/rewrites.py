@@ -8,6 +8,7 @@ from kili_query.errors import Diagnostic, UnsupportedQueryError
 from kili_query.lang.ast import (
     And,
     Comparison,
+    Count,
     Group,
     InList,
     InRange,
@@ -131,7 +132,7 @@ def _interval(operand: Operand, low: int, high: int | None) -> Node:
     return conjunction([Comparison(operand, Operator.GE, low), Comparison(operand, Operator.LE, high)])
 
 
-def _not_expressible(operand: Operand) -> list[Diagnostic]:
+def _not_expressible(operand: Count) -> list[Diagnostic]:
     return [
         Diagnostic(
             "KQ401",
