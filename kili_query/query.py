@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from functools import cached_property
 from itertools import islice
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeAlias
@@ -15,10 +15,9 @@ from kili_query.lang.printer import to_lines, to_text
 
 if TYPE_CHECKING:
     from kili_query.engines.explain import Explanation
+    from kili_query.model.counts import Counts, Key
     from kili_query.model.labels import Label
     from kili_query.model.ontology import Ontology
-
-Counts = Mapping[tuple[str, str], int]
 
 CategoryQuery: TypeAlias = Annotated[str, "category query"]
 """The text of a category query, for annotations. To type checkers it is `str`.
@@ -61,9 +60,9 @@ class Query:
         return str(self) if self._source is None else self._source
 
     @cached_property
-    def operands(self) -> tuple[tuple[str, str], ...]:
+    def operands(self) -> tuple[Key, ...]:
         """The (job, category) pairs that the query asks for, each once, in order."""
-        return tuple(dict.fromkeys(leaf.operand.key for leaf in ast.leaves(self._tree)))
+        return tuple(dict.fromkeys(key for leaf in ast.leaves(self._tree) for key in leaf.operand.keys))
 
     # -- text and data ---------------------------------------------------------------------------------------------
 
@@ -167,7 +166,7 @@ class Query:
 
     def unmet(
         self,
-        names: Iterable[tuple[str, str]],
+        names: Iterable[Key],
         ontology: Ontology | None = None,
         *,
         first: int | None = None,

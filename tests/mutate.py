@@ -58,12 +58,12 @@ _MEANING = "tests/test_spec.py::test_query_holds_for_its_labels_on_every_engine"
 _LAWS = "tests/test_properties.py::test_"
 CORE = (
     Room(
-        ("lang/intervals", "lang/simplifier", "lang/rewrites", "lang/decide", "lang/numbers", "lang/parser",
+        ("lang/ast", "lang/intervals", "lang/parentheses", "lang/simplifier", "lang/rewrites", "lang/decide", "lang/numbers", "lang/parser",
          "lang/printer", "lang/checker"),
         ("tests/lang", "tests/test_spec.py", "tests/test_properties.py", "tests/faults/test_lang*.py"),
     ),
     Room(
-        ("engines/memory", "engines/scan", "engines/sqlite", "engines/explain", "engines/remote"),
+        ("engines/memory", "engines/scan", "engines/sqlite", "engines/sqlite_tables", "engines/explain", "engines/remote"),
         ("tests/engines", _MEANING, f"{_LAWS}engines_agree_with_the_definition",
          f"{_LAWS}a_query_matches_a_label_by_its_counts", f"{_LAWS}a_thousand_levels_need_no_stack"),
     ),

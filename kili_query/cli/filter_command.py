@@ -29,7 +29,7 @@ from kili_query.cli.options import (
 )
 from kili_query.cli.queries import given_queries
 from kili_query.cli.terminal import echo, result_file
-from kili_query.formats import SUFFIXES, WRITTEN
+from kili_query.formats import BY_NAME, SUFFIXES, WRITTEN
 from kili_query.offline.files import refuse_inputs, whole_file
 from kili_query.offline.write import writer
 
@@ -97,7 +97,8 @@ def command(
     if ids and (format_ or suffix) not in (None, "ids"):
         raise click.UsageError("--ids is a format of its own; it goes with no other --format")
     kind = "ids" if ids else format_ or suffix or "ndjson"
-    if kind == "zip" and (output is None or output == "-"):
+    row = BY_NAME[kind]
+    if row.archive and (output is None or output == "-"):
         raise click.UsageError("an archive is written to a file: give --output FILE")
     if csv_safe and kind != "csv":
         raise click.UsageError("--csv-safe goes with CSV: give --format csv")
@@ -120,15 +121,15 @@ def command(
             stack.callback(target.abandon)
         for part in select(
             query, *sources,
-            unit="labels" if labels and kind != "zip" else "assets", trim=labels and kind == "zip",
+            unit="labels" if labels and not row.archive else "assets", trim=labels and row.archive,
             ontology=ontology, types=chosen_types(label_types, all_types), invert=invert,
-            data=not count and kind in ("ndjson", "json", "zip"), validate=validate, workers=workers,
+            data=not count and not row.ids_only, validate=validate, workers=workers,
         ):  # fmt: skip
             summary.add(part.summary)
             for hit in part.hits:
                 new = labels or assets.is_new(hit)
                 matches += new
-                if target and (new or kind not in ("ids", "csv")):
+                if target and (new or not row.ids_only):
                     target.write(hit)
             advance(part.size)
         if exit_code(summary.records, summary.problems) == BAD_INPUT:  # nothing was read: no empty file for it

@@ -14,7 +14,9 @@ _UNKNOWN_FIELD = re.compile(r"""Cannot query field ["'](\w+)["'] on type ["'](\w
 _NO_PARTS = re.compile(
     r"""Field ["'](\w+)["'] must not have a selection since type ["']([^"']+)["'] has no subfields"""
 )
-_PARTS_NEEDED = re.compile(r"""Field ["'](\w+)["'] of type ["']\[?(\w+)[^"']*["'] must have a selection of subfields""")
+_PARTS_NEEDED = re.compile(
+    r"""Field ["'](\w+)["'] of type ["']\[?(\w++)[^"']*+["'] must have a selection of subfields"""
+)
 
 
 def _names(value: Any) -> list[str]:

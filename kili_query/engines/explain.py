@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from kili_query.lang.ast import And, Group, Leaf, Node, Not, fold
 from kili_query.lang.printer import leaf_to_text
+from kili_query.model.counts import Key
 
-Objects = Mapping[tuple[str, str], Sequence[tuple[object, ...]]]
+Objects = Mapping[Key, Sequence[tuple[object, ...]]]
 """(job, category) -> the identities of the objects, as `model.counts.find_objects` gives them."""
 
 
@@ -23,7 +24,7 @@ class Explanation:
     truth: bool
     items: tuple[Explanation, ...] = ()
     count: int | None = None
-    """The actual count, for a comparison."""
+    """The value of the operand, for a comparison."""
     objects: tuple[str, ...] = ()
     """The identities of the counted objects, outermost first, such as `BOATS:m1 / COLOR:RED`."""
 
@@ -71,9 +72,12 @@ def explain(root: Node, objects: Objects) -> Explanation:
     """The explanation of a query for a label in which these objects were found."""
 
     def leaf(node: Leaf) -> Explanation:
-        found = objects.get(node.operand.key, ())
-        names = tuple(" / ".join(map(str, identity)) for identity in found)
-        return Explanation(node, node.counts.has(len(found)), (), len(found), names)
+        found = {key: objects.get(key, ()) for key in node.operand.keys}
+        value = node.operand.value({key: len(identities) for key, identities in found.items()})
+        names = dict.fromkeys(
+            " / ".join(map(str, identity)) for identities in found.values() for identity in identities
+        )
+        return Explanation(node, node.accepted.has(value), (), value, tuple(names))
 
     def group(node: Group, below: list[Explanation]) -> Explanation:
         truths = [item.truth for item in below]

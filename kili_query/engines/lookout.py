@@ -11,9 +11,8 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Iterable, Iterator
 
+from kili_query.model.counts import Key
 from kili_query.model.ontology import folded
-
-Key = tuple[str, str]
 
 FIRST, LATER = 4 << 20, 128 << 10
 """Bytes that are decoded for the names in them, as long as one of the query was not met: of the first part of the input,

@@ -2,35 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
-from kili_query.lang.ast import And, Comparison, InList, InRange, Leaf, Node, Not, Or
+from kili_query.lang.ast import And, Comparison, InList, InRange, Leaf, Node, Not, Operand, Or
+from kili_query.lang.intervals import Intervals
 
-Test = Callable[[int], bool]
-Row = tuple[tuple[str, str], Test, int, int]
-"""(job, category), the test of its count, the row to go on with if it holds, and if not."""
+if TYPE_CHECKING:
+    from kili_query.model.counts import Counts
+
+Test = tuple[Callable[[int, Any], bool], Any]
+"""A function, and what it is to compare a value with."""
+Row = tuple[Operand, Test, int, int]
+"""The operand, the test of its value, the row to go on with if it holds, and if not."""
 
 _TRUE, _FALSE, _NEXT = -1, -2, -3
 
 
-def compile_predicate(root: Node) -> Callable[[Mapping[tuple[str, str], int]], bool]:
+def compile_predicate(root: Node) -> Callable[[Counts], bool]:
     """A function from counts, (job, category) -> number with zeros left out, to the truth of the query.
 
     >>> from kili_query.lang.parser import parse_tree
     >>> compile_predicate(parse_tree("A.B.count > 1 AND NOT C.D.count > 0"))({("A", "B"): 2})
     True
     """
-    rows = compile_rows(root)
+    # `operand.value` without a call of Python for each
+    rows = [(operand.key, *test, if_true, if_false) for operand, test, if_true, if_false in compile_rows(root)]
     if len(rows) == 1:
-        key, test, if_true, _ = rows[0]
+        key, test, against, if_true, _ = rows[0]
         expected = if_true == _TRUE
-        return lambda counts: test(counts.get(key, 0)) is expected
+        return lambda counts: test(counts.get(key, 0), against) is expected
 
-    def predicate(counts: Mapping[tuple[str, str], int]) -> bool:
+    def predicate(counts: Counts) -> bool:
         row, get = 0, counts.get
         while row >= 0:
-            key, test, if_true, if_false = rows[row]
-            row = if_true if test(get(key, 0)) else if_false
+            key, test, against, if_true, if_false = rows[row]
+            row = if_true if test(get(key, 0), against) else if_false
         return row == _TRUE
 
     return predicate
@@ -55,20 +62,30 @@ def compile_rows(root: Node) -> list[Row]:
             case Not(item):
                 todo.append((item, if_false, if_true))
             case _:
-                rows.append((node.operand.key, leaf_test(node), if_true, if_false))
+                rows.append((node.operand, leaf_test(node), if_true, if_false))
     last = len(rows) - 1
     turned = {_TRUE: _TRUE, _FALSE: _FALSE}
-    return [(key, test, turned.get(t, last - t), turned.get(f, last - f)) for key, test, t, f in reversed(rows)]
+    return [(operand, test, turned.get(t, last - t), turned.get(f, last - f)) for operand, test, t, f in reversed(rows)]
 
 
 def leaf_test(leaf: Leaf) -> Test:
-    """The test that one comparison makes of its count."""
+    """The test that one comparison makes of its operand's value."""
     match leaf:
         case Comparison(_, operator, number):
-            test = operator.test
-            return lambda count: test(count, number)
+            return operator.test, number
         case InList(_, numbers, negated):
-            accepted = frozenset(numbers)
-            return (lambda count: count not in accepted) if negated else accepted.__contains__
+            return (_is_out_of if negated else _is_in), frozenset(numbers)
         case InRange():
-            return leaf.counts.has
+            return _is_among, leaf.accepted
+
+
+def _is_in(value: int, numbers: frozenset[int]) -> bool:
+    return value in numbers
+
+
+def _is_out_of(value: int, numbers: frozenset[int]) -> bool:
+    return value not in numbers
+
+
+def _is_among(value: int, accepted: Intervals) -> bool:
+    return accepted.has(value)

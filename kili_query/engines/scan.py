@@ -24,7 +24,7 @@ from kili_query.errors import DataError
 from kili_query.lang.ast import And, Comparison, Count, Group, Leaf, Node, conjunction, disjunction, fold, leaves
 from kili_query.lang.operators import Operator
 from kili_query.lang.rewrites import push_not
-from kili_query.model.counts import count_label, frame_keys, is_empty
+from kili_query.model.counts import Counts, Key, count_label, frame_keys, is_empty
 from kili_query.model.decoding import decode_json, kind_of
 from kili_query.model.kili import LABEL_KEYS, PSEUDO_JOBS
 from kili_query.model.labels import (
@@ -42,8 +42,7 @@ from kili_query.model.ontology import Ontology
 MIN_SKIPPED = 4096
 """Records below this size, in bytes, are always decoded: so a broken one is noticed, and it costs little."""
 
-Key = tuple[str, str]
-Predicate = Callable[[Mapping[Key, int]], bool]
+Predicate = Callable[[Counts], bool]
 
 
 class LabelKey(NamedTuple):
@@ -65,7 +64,7 @@ class Verdict:
     empty: int = 0
     matched: list[LabelKey] = field(default_factory=list)
     problems: list[DataError] = field(default_factory=list)
-    counts: list[Mapping[Key, int]] = field(default_factory=list)
+    counts: list[Counts] = field(default_factory=list)
     """Those of each label that could be read, in a scan without a test."""
     external_id: str | None = None
     asset_id: str | None = None
@@ -124,7 +123,8 @@ class Scanner:
         """
         wanted: dict[str, set[str]] = {}
         for leaf in leaves(tree):
-            wanted.setdefault(leaf.operand.job, set()).add(leaf.operand.category)
+            for job, category in leaf.operand.keys:
+                wanted.setdefault(job, set()).add(category)
         return cls(compile_predicate(tree), wanted, None if validate else _necessary(tree), ontology, types, lookout)
 
     def scan(self, buffer: bytes, start: int = 0, end: int | None = None) -> Verdict:
@@ -233,7 +233,7 @@ class Scanner:
         self._note({k: len(identities) for k, identities in found.items()}, key, verdict, owner)
         return True
 
-    def _note(self, counts: Mapping[Key, int], key: LabelKey, verdict: Verdict, owner: AssetIds | None) -> None:
+    def _note(self, counts: Counts, key: LabelKey, verdict: Verdict, owner: AssetIds | None) -> None:
         if self._lookout is not None:
             self._lookout.note(counts)
             if not self._lookout.unmet:
@@ -377,9 +377,9 @@ def _necessary(tree: Node) -> Predicate | None:
     """A weaker query, on how often categories are written: a count of n takes n occurrences of the quoted key."""
 
     def leaf(node: Leaf) -> Node | None:
-        if not node.counts:
+        if not node.accepted:
             return Comparison(node.operand, Operator.LT, 0)
-        low, name = node.counts[0].low, node.operand.category
+        low, name = node.accepted[0].low, node.operand.category
         plain = name.isascii() and name.isprintable() and not set(name) & set('"\\/')
         return Comparison(Count("", name), Operator.GE, low) if low > 0 and plain else None
 

@@ -1,11 +1,9 @@
 """The engine in SQLite: a tree becomes a condition on the rows of labels, over a table of their counts.
 
-The tables hold how many objects of each category a label has; what a label does not have has no row::
+The tables (`sqlite_tables.py`) hold how many objects of each category a label has; what a label does not have has no
+row.
 
-    operands(id INTEGER PRIMARY KEY, project_id TEXT, job TEXT, category TEXT, UNIQUE(project_id, job, category))
-    counts(operand_id INTEGER, n INTEGER, label_id INTEGER, PRIMARY KEY(operand_id, n, label_id)) WITHOUT ROWID
-
-**A comparison is a set of counts** (`lang/intervals.py`). `> 2` is 3 and more: the labels with such a row satisfy it,
+**A comparison is a set of numbers** (`lang/intervals.py`). `> 2` is 3 and more: the labels with such a row satisfy it,
 and they stand side by side in the key of `counts`. A set that holds 0, such as that of `< 3`, is turned round: of
 the labels, all but those with a row outside the set. So a comparison is a set of labels read from `counts`, or its
 complement, and no label needs a row for what it does not have.
@@ -45,8 +43,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from kili_query.errors import Diagnostic, Span, UnsupportedQueryError
-from kili_query.lang.ast import Group, Leaf, Node, Not, Or, fold
-from kili_query.lang.intervals import ALL, NONE, Counts, Interval, union
+from kili_query.lang.ast import Group, Leaf, Node, Not, Operand, Or, fold
+from kili_query.lang.intervals import ALL, NONE, Interval, Intervals, union
 from kili_query.lang.printer import to_text
 
 MAX_COUNT = 2**63 - 1
@@ -63,8 +61,6 @@ _CHAIN = 5  # parts of an AND tried one after the other, each on what is left; m
 _LIST = 100  # intervals of one count above which they are one parameter, as JSON
 _BRACKETS = str.maketrans("()", "[]")
 _MUCH = 8.0  # how many times larger a set must be to look a few labels up in it, and not go through it
-
-Key = tuple[str, str]
 
 
 def compile_condition(
@@ -97,26 +93,26 @@ def compile_condition(
     steps = _Steps(root, project, prefix)
     item = steps.all_of([fold(root, _asked, steps.group)])
     if isinstance(item, _Asked):
-        if item.counts in (ALL, NONE):
-            return str(int(item.counts == ALL)), {}
-        item = steps.any_of([item]) if not item.counts.has(0) else steps.any_of([item.inverse()]).inverse()
+        if item.values in (ALL, NONE):
+            return str(int(item.values == ALL)), {}
+        item = steps.any_of([item]) if not item.values.has(0) else steps.any_of([item.inverse()]).inverse()
     word = "NOT IN" if item.inverted else "IN"
     return f"{label} {word} ({steps.select(item)})", {name: value for value, name in steps.names.items()}
 
 
 class _Asked(NamedTuple):
-    """Labels by one of their counts."""
+    """Labels by the value of an operand."""
 
-    key: Key
-    counts: Counts
+    operand: Operand
+    values: Intervals
 
     def inverse(self) -> _Asked:
-        return _Asked(self.key, ~self.counts)
+        return _Asked(self.operand, ~self.values)
 
     @property
     def share(self) -> float:
         """A guess how many labels it is, for want of a better one: each count is half as frequent as the one below."""
-        return sum(2.0 ** (1 - low) - (0.0 if high is None else 2.0**-high) for low, high in self.counts)
+        return sum(2.0 ** (1 - low) - (0.0 if high is None else 2.0**-high) for low, high in self.values)
 
 
 class _Step(NamedTuple):
@@ -133,8 +129,8 @@ class _Step(NamedTuple):
 
 def _asked(leaf: Leaf) -> _Asked | _Step:
     """What a comparison asks, in numbers that SQLite has; no count is beyond them."""
-    counts = (Interval(low, None if high is None or high >= MAX_COUNT else high) for low, high in leaf.counts)
-    return _Asked(leaf.operand.key, Counts(interval for interval in counts if interval.low <= MAX_COUNT))
+    values = (Interval(low, None if high is None or high >= MAX_COUNT else high) for low, high in leaf.accepted)
+    return _Asked(leaf.operand, Intervals(interval for interval in values if interval.low <= MAX_COUNT))
 
 
 class _Steps:
@@ -157,19 +153,19 @@ class _Steps:
 
     def all_of(self, items: list[_Asked | _Step]) -> _Asked | _Step:
         """The labels of which all items hold."""
-        gaps: dict[Key, list[Counts]] = {}
+        gaps: dict[Operand, list[Intervals]] = {}
         for item in items:
             if isinstance(item, _Asked):
-                gaps.setdefault(item.key, []).append(~item.counts)
-        leaves = [_Asked(key, counts) for key, sets in gaps.items() if (counts := ~union(*sets)) != ALL]
+                gaps.setdefault(item.operand, []).append(~item.values)
+        leaves = [_Asked(operand, values) for operand, sets in gaps.items() if (values := ~union(*sets)) != ALL]
         steps = [item for item in items if isinstance(item, _Step)]
-        never = next((leaf for leaf in leaves if leaf.counts == NONE), None)
+        never = next((leaf for leaf in leaves if leaf.values == NONE), None)
         if never or len(leaves) + len(steps) < 2:
             return never or (leaves or steps or [_Asked(next(iter(gaps)), ALL)])[0]
-        without = [leaf.inverse() for leaf in leaves if leaf.counts.has(0)]
+        without = [leaf.inverse() for leaf in leaves if leaf.values.has(0)]
         without_steps = [step.inverse() for step in steps if step.inverted]
         excluded = self.any_of(without, without_steps) if without or without_steps else None
-        leaves = [leaf for leaf in leaves if not leaf.counts.has(0)]
+        leaves = [leaf for leaf in leaves if not leaf.values.has(0)]
         steps = [step for step in steps if not step.inverted]
         if excluded and not leaves and not steps:
             return excluded.inverse()
@@ -228,8 +224,9 @@ class _Steps:
         """The SELECT of the labels with a count that is asked for; each label once for each of the leaves."""
         bind = self._bind
         rows, lists = [], []
-        for (job, category), counts in leaves:
-            ends = [(low, MAX_COUNT if high is None else high) for low, high in counts]
+        for operand, values in leaves:
+            job, category = operand.key
+            ends = [(low, MAX_COUNT if high is None else high) for low, high in values]
             if len(ends) > _LIST:
                 numbers = bind(str(ends).translate(_BRACKETS))
                 names = f"{bind(job)} AS column1, {bind(category)} AS column2"

@@ -12,20 +12,28 @@ class Format(NamedTuple):
     suffixes: tuple[str, ...]
     read: bool = False
     """True if labels are read from it. What a file holds decides how, not its name."""
-    write: bool = False
-    """True if selections are written in it (`offline.write`)."""
+    write: str | None = None
+    """What writes selections in it, as `module:name`: made as `offline.write.writer` says. None: they are not."""
+    ids_only: bool = False
+    """True if no more is written of a selection than what is found."""
+    archive: bool = False
+    """True if it is written to a file that can seek, with whole assets in it and what belongs to them."""
     needs: str | None = None
     """The extra of this package that has to be installed for it."""
 
 
+_OFFLINE = "kili_query.offline"
+
 FORMATS = (
-    Format("ndjson", (".ndjson", ".jsonl"), read=True, write=True),
-    Format("json", (".json",), read=True, write=True),
-    Format("csv", (".csv",), write=True),
-    Format("ids", (".txt",), write=True),
-    Format("zip", (".zip",), read=True, write=True),
+    Format("ndjson", (".ndjson", ".jsonl"), read=True, write=f"{_OFFLINE}.write:LineWriter"),
+    Format("json", (".json",), read=True, write=f"{_OFFLINE}.write:ListWriter"),
+    Format("csv", (".csv",), write=f"{_OFFLINE}.write:CsvWriter", ids_only=True),
+    Format("ids", (".txt",), write=f"{_OFFLINE}.write:IdWriter", ids_only=True),
+    Format("zip", (".zip",), read=True, write=f"{_OFFLINE}.archive:ArchiveWriter", archive=True),
 )
 """All formats. Those that are read may be compressed with gzip too, but for archives."""
+
+BY_NAME = {row.name: row for row in FORMATS}
 
 WRITTEN = tuple(row.name for row in FORMATS if row.write)
 """The names of those that selections are written in."""

@@ -8,11 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from kili_query.errors import Span
-from kili_query.lang.intervals import Counts, between, exactly
+from kili_query.lang.intervals import Intervals, between, exactly
+from kili_query.lang.lexis import name_to_text
 from kili_query.lang.operators import Operator
+
+if TYPE_CHECKING:
+    from kili_query.model.counts import Counts, Key
 
 NOWHERE = Span(0, 0)
 """The span of a node that was built without text."""
@@ -22,7 +26,7 @@ R = TypeVar("R")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Count:
-    """An operand: how many objects of a category a label holds. The only kind of operand so far."""
+    """`JOB.CATEGORY.count`: how many objects of a category a label holds."""
 
     job: str
     category: str
@@ -31,15 +35,42 @@ class Count:
     category_span: Span = NOWHERE
 
     @property
-    def key(self) -> tuple[str, str]:
-        """(job, category), as counts are keyed."""
+    def key(self) -> Key:
+        """The key of the one count that it is."""
         return (self.job, self.category)
 
+    @property
+    def keys(self) -> tuple[Key, ...]:
+        """The keys of the counts that its value is made of."""
+        return ((self.job, self.category),)
+
+    def value(self, counts: Counts) -> int:
+        """Its value for a label that has these counts."""
+        return counts.get((self.job, self.category), 0)
+
+    @property
+    def text(self) -> str:
+        """Its canonical text, names quoted where they must be."""
+        return f"{name_to_text(self.job)}.{name_to_text(self.category)}.count"
+
+    @property
+    def names(self) -> tuple[tuple[str, Span], ...]:
+        """The names in it, each with where it is written."""
+        return ((self.job, self.job_span), (self.category, self.category_span))
+
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Count) and self.key == other.key
+        return isinstance(other, Count) and self.job == other.job and self.category == other.category
 
     def __hash__(self) -> int:
-        return hash(self.key)
+        return hash((self.job, self.category))
+
+
+Operand = Count
+"""What stands left of an operator: a whole number from 0 that a label has. Only counts so far.
+
+Another kind joins here, as a union. It has all that `Count` has but `key` and the two names: equality without spans, `span`,
+`names`, `text`, `keys` and `value`. Whoever needs more asks of which kind it is, and mypy names those who do not yet.
+"""
 
 
 class _Node:
@@ -65,29 +96,29 @@ class _Node:
 class Comparison(_Node):
     """`JOB.CATEGORY.count > 3`."""
 
-    operand: Count
+    operand: Operand
     operator: Operator
     number: int
     span: Span = NOWHERE
 
     @property
-    def counts(self) -> Counts:
-        """The counts for which it holds."""
-        return self.operator.counts(self.number)
+    def accepted(self) -> Intervals:
+        """The values of the operand for which it holds."""
+        return self.operator.accepted(self.number)
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class InList(_Node):
     """`JOB.CATEGORY.count IN (1, 3, 7)`, or NOT IN."""
 
-    operand: Count
+    operand: Operand
     numbers: tuple[int, ...]
     negated: bool = False
     span: Span = NOWHERE
 
     @property
-    def counts(self) -> Counts:
-        """The counts for which it holds."""
+    def accepted(self) -> Intervals:
+        """The values of the operand for which it holds."""
         return ~exactly(*self.numbers) if self.negated else exactly(*self.numbers)
 
 
@@ -95,15 +126,15 @@ class InList(_Node):
 class InRange(_Node):
     """`JOB.CATEGORY.count IN 2..5`, or NOT IN; one end can be open (None)."""
 
-    operand: Count
+    operand: Operand
     low: int | None
     high: int | None
     negated: bool = False
     span: Span = NOWHERE
 
     @property
-    def counts(self) -> Counts:
-        """The counts for which it holds."""
+    def accepted(self) -> Intervals:
+        """The values of the operand for which it holds."""
         return ~between(self.low, self.high) if self.negated else between(self.low, self.high)
 
 
@@ -214,10 +245,10 @@ def _shape(root: Node) -> Iterator[Hashable]:
     for node in walk(root):
         match node:
             case Comparison(operand, operator, number):
-                yield (operand.key, operator, number)
+                yield (operand, operator, number)
             case InList(operand, numbers, negated):
-                yield (operand.key, numbers, negated)
+                yield (operand, numbers, negated)
             case InRange(operand, low, high, negated):
-                yield (operand.key, low, high, negated)
+                yield (operand, low, high, negated)
             case _:
                 yield (type(node), len(children(node)))

@@ -7,8 +7,9 @@ from collections.abc import Iterable, Iterator
 
 from kili_query.errors import Diagnostic, Fix, Span
 from kili_query.lang.ast import And, Count, InRange, Leaf, Node, Or, leaves, walk
-from kili_query.lang.intervals import ALL, Counts, between
-from kili_query.lang.printer import name_to_text, to_text
+from kili_query.lang.intervals import ALL, NONE, between
+from kili_query.lang.lexis import name_to_text
+from kili_query.lang.printer import to_text
 from kili_query.lang.rewrites import push_not
 from kili_query.lang.simplifier import Finding, verdict_or_rest
 from kili_query.lang.wording import listed, nearest, other_form, shown
@@ -199,7 +200,7 @@ def _why(part: Node, verdict: bool) -> str | None:
         return None
     if isinstance(part, InRange) and part.low is not None and part.high is not None and part.low > part.high:
         return f"the ends are in falling order; `{part.high}..{part.low}` is a range"
-    if verdict and part.counts.has(0):
+    if verdict and part.accepted.has(0):
         return "a count is never below 0; `> 0` asks for at least one"
     return "a count is a whole number from 0"
 
@@ -259,10 +260,10 @@ def _check_bounds(root: Node, ontology: Ontology) -> Iterator[Diagnostic]:
     for leaf in leaves(root):
         job = ontology.jobs.get(leaf.operand.job)
         bound = ontology.largest_count(job) if job and leaf.operand.category in job.categories else None
-        if job is None or bound is None or leaf.counts in (ALL, Counts()):
+        if job is None or bound is None or leaf.accepted in (ALL, NONE):
             continue
         possible = between(0, bound)
-        passing = leaf.counts & possible
+        passing = leaf.accepted & possible
         if passing and passing != possible:
             continue
         word = "always" if passing else "never"
@@ -283,12 +284,12 @@ def _check_choices(node: And, ontology: Ontology) -> Iterator[Diagnostic]:
         return
     needed: dict[str, dict[str, Leaf]] = {}
     for item in node.items:
-        if isinstance(item, Leaf) and item.counts and item.counts[0].low > 0:
+        if isinstance(item, Leaf) and item.accepted and item.accepted[0].low > 0:
             needed.setdefault(item.operand.job, {}).setdefault(item.operand.category, item)
     for key, asked in needed.items():
         job = ontology.jobs.get(key)
         bound = ontology.largest_count(job) if job and job.is_single_choice else None
-        if bound is not None and sum(leaf.counts[0].low for leaf in asked.values()) > bound and len(asked) > 1:
+        if bound is not None and sum(leaf.accepted[0].low for leaf in asked.values()) > bound and len(asked) > 1:
             span = Span(min(leaf.span.start for leaf in asked.values()), max(leaf.span.end for leaf in asked.values()))
             message = f"job `{key}` chooses one category, and this asks for {listed(asked)} at once"
             yield Diagnostic("KQ303", message, span, "labels that obey the ontology cannot hold both")

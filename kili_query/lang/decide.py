@@ -1,6 +1,6 @@
 """Exact answers over all counts: do two queries mean the same, does one follow from the other.
 
-A query becomes a decision diagram: for each count, in one order, a branch for each of the finitely many classes of
+A query becomes a decision diagram: for each operand, in one order, a branch for each of the finitely many classes of
 numbers that the comparisons tell apart. Equal meanings are equal diagrams.
 """
 
@@ -9,15 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from kili_query.errors import Diagnostic, Span, UnsupportedQueryError
-from kili_query.lang.ast import And, Group, Leaf, Node, fold, leaves
+from kili_query.lang.ast import And, Count, Group, Leaf, Node, fold, leaves
 from kili_query.lang.printer import to_text
 from kili_query.lang.recursion import Step, run
 from kili_query.lang.rewrites import push_not
 
 MAX_BRANCHES = 500_000
 """The size past which a question is refused: branches of diagrams drawn while it is decided (about two seconds)."""
-
-Key = tuple[str, str]
 
 
 def implies(left: Node, right: Node) -> bool:
@@ -59,17 +57,18 @@ class _Diagrams:
 
     def __init__(self, roots: list[Node]) -> None:
         self._roots = roots
-        borders: dict[Key, set[int]] = {}
+        # each branches by itself, whatever the others are: so only counts, and no two operands that share one
+        borders: dict[Count, set[int]] = {}
         for root in roots:
             for leaf in leaves(root):
-                at = borders.setdefault(leaf.operand.key, {0})
-                for low, high in leaf.counts:
+                at = borders.setdefault(leaf.operand, {0})
+                for low, high in leaf.accepted:
                     at.add(low)
                     if high is not None:
                         at.add(high + 1)
         # between two borders all numbers behave alike; the border stands for them
-        self._numbers = {key: sorted(at) for key, at in borders.items()}
-        self._level = {key: level for level, key in enumerate(borders)}
+        self._numbers = {operand: sorted(at) for operand, at in borders.items()}
+        self._level = {operand: level for level, operand in enumerate(borders)}
         self._parts: list[tuple[int, tuple[int, ...]]] = [(len(borders), ()), (len(borders), ())]
         self._known: dict[tuple[int, tuple[int, ...]], int] = {}
         self._joined: dict[tuple[bool, int, int], int] = {}
@@ -84,15 +83,15 @@ class _Diagrams:
         return fold(push_not(root, negated=negated), self._draw_leaf, group)
 
     def _draw_leaf(self, leaf: Leaf) -> int:
-        key, counts = leaf.operand.key, leaf.counts
-        starts = {low for low, _ in counts} | {0}
-        ends = {high + 1 for _, high in counts if high is not None}
+        operand, accepted = leaf.operand, leaf.accepted
+        starts = {low for low, _ in accepted} | {0}
+        ends = {high + 1 for _, high in accepted if high is not None}
         branches, inside = [], False
-        for number in self._numbers[key]:
+        for number in self._numbers[operand]:
             if number in starts or number in ends:
-                inside = counts.has(number)
+                inside = accepted.has(number)
             branches.append(_TRUE if inside else _FALSE)
-        return self._part(self._level[key], tuple(branches))
+        return self._part(self._level[operand], tuple(branches))
 
     def join(self, conjunctive: bool, diagrams: Iterable[int]) -> int:
         """The AND (or the OR) of diagrams; in pairs, so that small ones meet small ones."""

@@ -18,6 +18,7 @@ from kili_query.lang.ast import (
     Leaf,
     Node,
     Not,
+    Operand,
     Or,
     conjunction,
     disjunction,
@@ -48,7 +49,7 @@ class _Leaf(_Model):
     category: str
 
     @property
-    def operand(self) -> Count:
+    def operand(self) -> Operand:
         return Count(self.job, self.category)
 
 

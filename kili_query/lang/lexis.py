@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from kili_query.model.ontology import PLAIN_NAME
+from kili_query.model.ontology import PLAIN_NAME, is_plain_name
 
 PLAIN = PLAIN_NAME.pattern
 """A name without quotes."""
@@ -53,6 +53,15 @@ def quote(name: str) -> str:
     '"12\\" gun"'
     """
     return '"' + name.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def name_to_text(name: str) -> str:
+    r"""A key as it is written in a query: plain if it can be, else in quotes.
+
+    >>> name_to_text('the "big" one')
+    '"the \\"big\\" one"'
+    """
+    return name if is_plain_name(name) else quote(name)
 
 
 def unquote(text: str) -> str:

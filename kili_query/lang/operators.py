@@ -6,11 +6,11 @@ import operator as python
 from collections.abc import Callable
 from enum import Enum
 
-from kili_query.lang.intervals import Counts, at_least, at_most, exactly
+from kili_query.lang.intervals import Intervals, at_least, at_most, exactly
 
 
 class Operator(Enum):
-    """A row of the table: symbol, the words for it, the test, the counts that pass."""
+    """A row of the table: symbol, the words for it, the test, the values that pass."""
 
     EQ = ("==", "exactly", python.eq, exactly)
     NE = ("!=", "any number but", python.ne, lambda n: ~exactly(n))
@@ -20,14 +20,14 @@ class Operator(Enum):
     GT = (">", "more than", python.gt, lambda n: at_least(n + 1))
 
     def __init__(
-        self, symbol: str, words: str, test: Callable[[int, int], bool], counts: Callable[[int], Counts]
+        self, symbol: str, words: str, test: Callable[[int, int], bool], accepted: Callable[[int], Intervals]
     ) -> None:
         self.symbol = symbol
         self.words = words
         self.test = test
-        """`test(count, number)` tells whether the comparison holds."""
-        self.counts = counts
-        """`counts(number)` is the set of counts for which it holds."""
+        """`test(value, number)` tells whether the comparison holds."""
+        self.accepted = accepted
+        """`accepted(number)` is the set of values for which it holds."""
 
     def __reduce_ex__(self, _: object) -> tuple[object, ...]:
         return (getattr, (Operator, self.name))  # by name: the functions of a row cannot be pickled

@@ -14,6 +14,7 @@ from kili_query.lang.ast import And, Comparison, Count, InList, InRange, Leaf, N
 from kili_query.lang.lexis import COMMENT, DIGITS, QUOTED, unquote
 from kili_query.lang.numbers import number_from_text
 from kili_query.lang.operators import BY_SYMBOL
+from kili_query.lang.parentheses import thinned
 from kili_query.lang.stopped import Open, Slot, Stopped
 
 if TYPE_CHECKING:
@@ -65,10 +66,11 @@ def _read(text: str) -> Any:
     """What the rules make of a text, or where the parser stopped."""
     from lark import exceptions
 
+    thin = thinned(text)
     try:
-        return grammar().parse(text)
+        return grammar().parse(thin.text)
     except exceptions.UnexpectedInput as error:
-        return _stopped(error, len(text))
+        return thin.restored(_stopped(error, len(text)))
 
 
 def warm_up() -> None:

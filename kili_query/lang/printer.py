@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from kili_query.lang.ast import And, Comparison, Count, InList, InRange, Leaf, Node, Not, Or, children, fold
-from kili_query.lang.lexis import quote
+from kili_query.lang.ast import And, Comparison, InList, InRange, Leaf, Node, Not, Or, children, fold
 from kili_query.lang.numbers import number_to_text
-from kili_query.model.ontology import is_plain_name
 
 
 def to_text(root: Node) -> str:
@@ -129,7 +127,7 @@ def _width(node: Node, below: list[int]) -> int:
 
 def leaf_to_text(leaf: Leaf) -> str:
     """The canonical text of one comparison."""
-    operand = operand_to_text(leaf.operand)
+    operand = leaf.operand.text
     match leaf:
         case Comparison(_, operator, number):
             return f"{operand} {operator.symbol} {number_to_text(number)}"
@@ -138,17 +136,3 @@ def leaf_to_text(leaf: Leaf) -> str:
         case InRange(_, low, high, negated):
             start, end = ("" if bound is None else number_to_text(bound) for bound in (low, high))
             return f"{operand} {'NOT ' * negated}IN {start}..{end}"
-
-
-def operand_to_text(operand: Count) -> str:
-    """`JOB.CATEGORY.count`, names quoted where they must be."""
-    return f"{name_to_text(operand.job)}.{name_to_text(operand.category)}.count"
-
-
-def name_to_text(name: str) -> str:
-    r"""A key as it is written in a query: plain if it can be, else in quotes.
-
-    >>> name_to_text('the "big" one')
-    '"the \\"big\\" one"'
-    """
-    return name if is_plain_name(name) else quote(name)

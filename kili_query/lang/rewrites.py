@@ -1,4 +1,4 @@
-"""Trees become other trees that mean the same. Counts are whole numbers from 0, so every rewrite is exact."""
+"""Trees become other trees that mean the same. Values are whole numbers from 0, so every rewrite is exact."""
 
 from __future__ import annotations
 
@@ -15,14 +15,16 @@ from kili_query.lang.ast import (
     Leaf,
     Node,
     Not,
+    Operand,
     conjunction,
     disjunction,
     fold,
     leaves,
 )
-from kili_query.lang.intervals import Counts
+from kili_query.lang.intervals import Intervals
+from kili_query.lang.lexis import name_to_text
 from kili_query.lang.operators import Operator
-from kili_query.lang.printer import name_to_text, to_text
+from kili_query.lang.printer import to_text
 from kili_query.model.ontology import is_plain_name
 
 
@@ -111,16 +113,16 @@ def _portable_leaf(leaf: Leaf) -> Node:
             ends = ((Operator.GE, low), (Operator.LE, high))
             return conjunction([Comparison(operand, operator, end) for operator, end in ends if end is not None])
         case _:
-            return from_counts(operand, leaf.counts)
+            return from_values(operand, leaf.accepted)
 
 
-def from_counts(operand: Count, counts: Counts) -> Node:
-    """A portable tree that holds for just these counts."""
-    rows = [_interval(operand, low, high) for low, high in counts]
+def from_values(operand: Operand, accepted: Intervals) -> Node:
+    """A portable tree that holds for just these values of the operand."""
+    rows = [_interval(operand, low, high) for low, high in accepted]
     return disjunction(rows) if rows else Comparison(operand, Operator.LT, 0)
 
 
-def _interval(operand: Count, low: int, high: int | None) -> Node:
+def _interval(operand: Operand, low: int, high: int | None) -> Node:
     if high is None:
         return Comparison(operand, Operator.GT, low - 1) if low else Comparison(operand, Operator.GE, 0)
     if low == high:
@@ -138,6 +140,6 @@ def _not_expressible(operand: Count) -> list[Diagnostic]:
             span,
             "no server can search it; the query can be answered locally, on labels",
         )
-        for name, span in ((operand.job, operand.job_span), (operand.category, operand.category_span))
+        for name, span in operand.names
         if not is_plain_name(name)
     ]

@@ -1,6 +1,6 @@
-"""What a query says twice, or not at all: interval reasoning per job and category.
+"""What a query says twice, or not at all: interval reasoning, one operand at a time.
 
-Each AND knows what its comparisons leave possible for a count, each OR what they have not yet covered; that knowledge
+Each AND knows what its comparisons leave possible for an operand, each OR what they have not yet covered; that knowledge
 is carried inwards. A part that can then make no difference is dropped. The checker reports what the simplifier drops.
 """
 
@@ -11,16 +11,14 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from kili_query.errors import Span
-from kili_query.lang.ast import And, Comparison, Leaf, Node, Not, Or, leaves
-from kili_query.lang.intervals import ALL, Counts, union
+from kili_query.lang.ast import And, Comparison, Leaf, Node, Not, Operand, Or, leaves
+from kili_query.lang.intervals import ALL, NONE, Intervals, union
 from kili_query.lang.operators import Operator
 from kili_query.lang.recursion import Step, run
 from kili_query.lang.rewrites import negate_leaf
 
 MAX_WORK = 300_000
-"""Comparisons of one count in a group, times the intervals they stand for: past this none of them is called redundant."""
-
-Key = tuple[str, str]
+"""Comparisons of one operand in a group, times the intervals they stand for: past this none of them is called redundant."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +42,7 @@ class Finding:
 def simplify(root: Node, report: Callable[[Finding], None] | None = None) -> Node:
     """The query without what is always true, never true or redundant; NOT is pushed inwards.
 
-    A query that is always (never) true becomes `J.C.count >= 0` (`< 0`) of its first count.
+    A query that is always (never) true becomes `J.C.count >= 0` (`< 0`) of its first operand.
 
     >>> from kili_query.lang.parser import parse_tree
     >>> simplify(parse_tree("A.B.count > 3 AND (A.B.count > 1 OR C.D.count > 0) AND E.F.count >= 0"))
@@ -70,10 +68,10 @@ class _Item(NamedTuple):
     """The node, with the NOT before it if there is one."""
 
     @property
-    def counts(self) -> Counts:
-        """For a comparison: the counts for which the item holds."""
+    def accepted(self) -> Intervals:
+        """For a comparison: the values of its operand for which the item holds."""
         assert isinstance(self.node, Leaf)
-        return self.node.counts if self.kept else ~self.node.counts
+        return self.node.accepted if self.kept else ~self.node.accepted
 
     def rest(self) -> Node:
         """A comparison as a node without NOT."""
@@ -89,7 +87,7 @@ class _Reducer:
         self._tell = report
         self._decided = 0  # findings of parts that are always or never true
         # what the surroundings leave possible: changed on the way into a group, restored on the way out
-        self._known: dict[Key, Counts] = {}
+        self._known: dict[Operand, Intervals] = {}
 
     def _report(self, finding: Finding) -> None:
         self._decided += finding.verdict is not None
@@ -104,30 +102,30 @@ class _Reducer:
         verdict = self._verdict(item)
         if verdict is None:
             return item.rest()
-        absolute = node.counts in (ALL, Counts())
+        absolute = node.accepted in (ALL, NONE)
         self._report(Finding(verdict is item.kept, (node,)) if absolute else Finding(None, (item.written,)))
         return verdict
 
     def _verdict(self, item: _Item) -> bool | None:
-        possible = self._known.get(item.node.operand.key, ALL)  # type: ignore[union-attr]
-        passing = item.counts & possible
+        possible = self._known.get(item.node.operand, ALL)  # type: ignore[union-attr]
+        passing = item.accepted & possible
         return False if not passing else True if passing == possible else None
 
     def _reduce_group(self, origin: _Item, conjunctive: bool, items: list[_Item]) -> Step[_Result]:
-        """An AND (conjunctive) or an OR. Its mirror image is the other one with all counts complemented."""
+        """An AND (conjunctive) or an OR. Its mirror image is the other one with all sets complemented."""
         while True:
-            comparisons: dict[Key, list[_Item]] = {}
+            comparisons: dict[Operand, list[_Item]] = {}
             for item in items:
                 if isinstance(item.node, Leaf):
-                    comparisons.setdefault(item.node.operand.key, []).append(item)
-            outer = {key: self._known.get(key, ALL) for key in comparisons}
+                    comparisons.setdefault(item.node.operand, []).append(item)
+            outer = {operand: self._known.get(operand, ALL) for operand in comparisons}
             dropped: set[int] = set()
-            inner: dict[Key, Counts] = {}
-            for key, same in comparisons.items():
-                rest = self._thin_out(origin, same, outer[key], conjunctive, dropped)
+            inner: dict[Operand, Intervals] = {}
+            for operand, same in comparisons.items():
+                rest = self._thin_out(origin, same, outer[operand], conjunctive, dropped)
                 if rest is None:
                     return not conjunctive
-                inner[key] = rest
+                inner[operand] = rest
             self._known.update(inner)
             done, again = [], False
             seen: set[Node] = set()
@@ -164,18 +162,18 @@ class _Reducer:
         return And(nodes, origin.node.span) if conjunctive else Or(nodes, origin.node.span)
 
     def _thin_out(
-        self, origin: _Item, same: list[_Item], outer: Counts, conjunctive: bool, dropped: set[int]
-    ) -> Counts | None:
-        """Drop the comparisons of one count that the others make redundant; None if together they decide the group."""
-        sets = [item.counts if conjunctive else ~item.counts for item in same]
+        self, origin: _Item, same: list[_Item], outer: Intervals, conjunctive: bool, dropped: set[int]
+    ) -> Intervals | None:
+        """Drop the comparisons of one operand that the others make redundant; None if together they decide the group."""
+        sets = [item.accepted if conjunctive else ~item.accepted for item in same]
         if len(same) * sum(map(len, sets)) > MAX_WORK:
-            together = ~union(*(~counts for counts in sets))
+            together = ~union(*(~accepted for accepted in sets))
             if not together:
                 self._report(Finding(not isinstance(origin.node, And), (origin.node,)))
             return outer & together or None
         before = [outer]  # what is possible before each comparison
-        for counts in sets:
-            before.append(before[-1] & counts)
+        for accepted in sets:
+            before.append(before[-1] & accepted)
         if not before[-1]:
             self._report_decided(origin, same, sets, conjunctive)
             return None
@@ -193,20 +191,20 @@ class _Reducer:
                 after = after & sets[i]
         return before[-1]
 
-    def _report_decided(self, origin: _Item, same: list[_Item], sets: list[Counts], conjunctive: bool) -> None:
-        """Comparisons of one count that decide their group. If only the surroundings make them, the group is reported."""
-        alone = [item for item, counts in zip(same, sets, strict=True) if not counts]
+    def _report_decided(self, origin: _Item, same: list[_Item], sets: list[Intervals], conjunctive: bool) -> None:
+        """Comparisons of one operand that decide their group. If only the surroundings make them, the group is reported."""
+        alone = [item for item, accepted in zip(same, sets, strict=True) if not accepted]
         for item in alone:
             self._report(Finding(conjunctive is not item.kept, (item.node,), group=origin.node))
         if alone:
             return
         possible, needed = ALL, []
-        for item, counts in zip(same, sets, strict=True):
-            if possible & counts != possible:
+        for item, accepted in zip(same, sets, strict=True):
+            if possible & accepted != possible:
                 needed.append(item.written)
-                possible = possible & counts
+                possible = possible & accepted
         if not possible:
-            # an AND whose parts exclude each other is never true, an OR whose parts cover all counts always is
+            # an AND whose parts exclude each other is never true, an OR whose parts cover all values always is
             self._report(Finding(not isinstance(origin.node, And), tuple(needed), group=origin.node))
 
 

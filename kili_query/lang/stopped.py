@@ -51,6 +51,8 @@ class Open(NamedTuple):
     start: int
     end: int
     text: str
+    times: int = 1
+    """For `LPAR`: how many are open right inside of one another, of which this is the innermost."""
 
 
 class Stopped(NamedTuple):

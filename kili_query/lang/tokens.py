@@ -42,8 +42,8 @@ class Word(NamedTuple):
         return key_from_text(self.text)
 
 
-class Operand(NamedTuple):
-    """`JOB.CATEGORY.count`, or as much of it as is there, and the words of its comparison."""
+class Partial(NamedTuple):
+    """A comparison, as far as it is there: the words of its names, and where it stands."""
 
     job: Word
     category: Word | None
@@ -131,17 +131,17 @@ def comments(text: str) -> list[str]:
 _SPACE = re.compile(r"\s*+")
 
 
-def operands(text: str) -> list[Operand]:
+def partials(text: str) -> list[Partial]:
     """The comparisons of a text, as far as they are there.
 
-    >>> [(o.job.key, o.category and o.category.key) for o in operands("A.B.count > 1 AND C.")]
+    >>> [(p.job.key, p.category and p.category.key) for p in partials("A.B.count > 1 AND C.")]
     [('A', 'B'), ('C', None)]
     """
-    found: list[Operand] = []
+    found: list[Partial] = []
     begun = listing = False
     for word in words(text):
         if word.role is Role.JOB:
-            found.append(Operand(word, None, word.span))
+            found.append(Partial(word, None, word.span))
             begun, listing = True, False
             continue
         if (word.role is Role.KEYWORD and word.text in ("AND", "OR")) or (word.text == ")" and not listing):
@@ -151,7 +151,7 @@ def operands(text: str) -> list[Operand]:
         listing = word.text != ")" and (listing or word.text == "(")
         last = found[-1]
         category = word if word.role is Role.CATEGORY else last.category
-        found[-1] = Operand(last.job, category, Span(last.span.start, word.span.end))
+        found[-1] = Partial(last.job, category, Span(last.span.start, word.span.end))
     return found
 
 

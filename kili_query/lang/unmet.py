@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from kili_query.errors import Diagnostic, Fix, Span
 from kili_query.lang.ast import Count, Node, leaves
 from kili_query.lang.checker import written_alike
-from kili_query.lang.printer import name_to_text
+from kili_query.lang.lexis import name_to_text
 from kili_query.lang.wording import listed, nearest, other_form, shown
 from kili_query.model.ontology import Ontology, one_form
+
+if TYPE_CHECKING:
+    from kili_query.model.counts import Key
 
 _SHOWN = 60
 """Characters of a name that are shown in a message."""
@@ -32,7 +35,7 @@ ALL = Looked()
 
 
 def find_unmet(
-    root: Node, names: Iterable[tuple[str, str]], ontology: Ontology | None = None, looked: Looked = ALL
+    root: Node, names: Iterable[Key], ontology: Ontology | None = None, looked: Looked = ALL
 ) -> list[Diagnostic]:
     """The operands of a query that are not among the names of labels, (job, category), in the order of its text.
 
@@ -44,7 +47,7 @@ def find_unmet(
     jobs: dict[str, list[str]] = {}
     for job, category in sorted(known):
         jobs.setdefault(job, []).append(category)
-    asked: dict[tuple[str, str], Count] = {}
+    asked: dict[Key, Count] = {}
     for leaf in leaves(root):
         if leaf.operand.key not in known:
             asked.setdefault(leaf.operand.key, leaf.operand)

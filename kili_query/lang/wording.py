@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from kili_query.lang.printer import name_to_text
+from kili_query.lang.lexis import name_to_text
 from kili_query.model.ontology import folded
 
 LIKENESS = 0.6

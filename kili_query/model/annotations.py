@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from kili_query.errors import DataError
-from kili_query.model.counts import Identity, ReadLabel, Step, decode_response, frame_keys
+from kili_query.model.counts import Identity, Key, ReadLabel, Step, decode_response, frame_keys
 from kili_query.model.geometry import (
     Geometry,
     Line,
@@ -94,7 +94,7 @@ class Annotation:
         return self.categories[0].name if self.categories else None
 
     @property
-    def identities(self) -> Iterator[tuple[tuple[str, str], Identity]]:
+    def identities(self) -> Iterator[tuple[Key, Identity]]:
         """What `model.counts` counts here: (job, category) and the identity, as `explain` names the objects."""
         if self.step is not None:
             for name in dict.fromkeys(category.name for category in self.categories):
@@ -144,13 +144,13 @@ def annotations_of_label(label: ReadLabel, ontology: Ontology | None = None) -> 
     return _walk_levels(answers, walk) if label.by_level else _walk_response(answers, walk)
 
 
-def count(annotations: Iterable[Annotation]) -> dict[tuple[str, str], int]:
+def count(annotations: Iterable[Annotation]) -> dict[Key, int]:
     """The counts of the annotations of one label: the numbers of `model.counts`.
 
     >>> count(annotations_of({"WEATHER": {"categories": [{"name": "SUN"}]}}))
     {('WEATHER', 'SUN'): 1}
     """
-    found: dict[tuple[str, str], set[Identity]] = {}
+    found: dict[Key, set[Identity]] = {}
     for annotation in annotations:
         for key, identity in annotation.identities:
             found.setdefault(key, set()).add(identity)

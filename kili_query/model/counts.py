@@ -18,10 +18,14 @@ from kili_query.model.ontology import as_ontology
 if TYPE_CHECKING:
     from kili_query.model.ontology import Ontology
 
-Counts = dict[tuple[str, str], int]
+Key = tuple[str, str]
+"""What is counted: (job key, category key)."""
+
+Counts = Mapping[Key, int]
+"""What a label holds of each category; what is not there counts 0."""
 
 
-def count_categories(json_response: object, ontology: Ontology | None = None) -> Counts:
+def count_categories(json_response: object, ontology: Ontology | None = None) -> dict[Key, int]:
     """How many objects of each category a label holds: (job key, category key) -> count, zeros left out.
 
     `json_response` is the object itself or its JSON text (json-formats 3.5). The ontology tells frames of a video
@@ -37,7 +41,7 @@ def count_categories(json_response: object, ontology: Ontology | None = None) ->
     return _walk(decode_response(json_response), as_ontology(ontology)).counts()
 
 
-def find_objects(json_response: object, ontology: Ontology | None = None) -> dict[tuple[str, str], list[Identity]]:
+def find_objects(json_response: object, ontology: Ontology | None = None) -> dict[Key, list[Identity]]:
     """What each count is made of: (job key, category key) -> the identities, in the order they were met."""
     return _walk(decode_response(json_response), as_ontology(ontology)).identities()
 
@@ -82,7 +86,7 @@ class ReadLabel(Protocol):
         """Where it comes from."""
 
 
-def count_label(label: ReadLabel, ontology: Ontology | None = None) -> Counts:
+def count_label(label: ReadLabel, ontology: Ontology | None = None) -> dict[Key, int]:
     """`count_categories` of a label of `read_labels`, the conversation form of LLM projects included.
 
     Raises
@@ -92,7 +96,7 @@ def count_label(label: ReadLabel, ontology: Ontology | None = None) -> Counts:
     return _walk_label(label, ontology).counts()
 
 
-def find_objects_of(label: ReadLabel, ontology: Ontology | None = None) -> dict[tuple[str, str], list[Identity]]:
+def find_objects_of(label: ReadLabel, ontology: Ontology | None = None) -> dict[Key, list[Identity]]:
     """`find_objects` of a label of `read_labels`."""
     return _walk_label(label, ontology).identities()
 
@@ -204,17 +208,17 @@ class _Findings:
 
     def __init__(self) -> None:
         self._places: dict[tuple[int, Step], int] = {}  # (place of the parent, step) -> place; the top is 0
-        self._found: dict[tuple[str, str], dict[int, None]] = {}  # a dict as an ordered set
+        self._found: dict[Key, dict[int, None]] = {}  # a dict as an ordered set
         self._unnamed = 0
 
     def place(self, parent: int, step: Step) -> int:
         """The number of a place: the same for the same step below the same parent."""
         return self._places.setdefault((parent, step), len(self._places) + 1)
 
-    def counts(self) -> Counts:
+    def counts(self) -> dict[Key, int]:
         return {key: len(places) for key, places in self._found.items()}
 
-    def identities(self) -> dict[tuple[str, str], list[Identity]]:
+    def identities(self) -> dict[Key, list[Identity]]:
         steps = {number: known for known, number in self._places.items()}
 
         def chain(number: int) -> Identity:

@@ -8,7 +8,7 @@ import sqlite3
 import tempfile
 import time
 import zipfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from itertools import groupby
 from typing import BinaryIO
@@ -18,6 +18,7 @@ from kili_query.model.labels import AssetIds
 from kili_query.model.pieces import indented
 from kili_query.offline.media import README, File, Origin, leads_out, media_names
 from kili_query.offline.select import Hit
+from kili_query.offline.write import Order
 
 _NOT_IN_NAMES = re.compile(r"[ \\\x00-\x1f\x7f\ud800-\udfff]")
 _LONGEST_NAME = 1000  # characters of an id that name a member; an archive has room for 65535 bytes
@@ -35,11 +36,11 @@ class ArchiveWriter:
 
     unnamed = 0
 
-    def __init__(self, file: BinaryIO, query: str, sources: Sequence[str]) -> None:
+    def __init__(self, file: BinaryIO, order: Order) -> None:
         self.left_out = 0
         self.reasons: list[DataError] = []
         self._zip = zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED)
-        self._origins = [Origin(source) for source in sources]
+        self._origins = [Origin(source) for source in order.sources]
         self._used: dict[str, File | None] = {}
         self._records = 0
         self._waiting: _Waiting | None = None
@@ -49,7 +50,7 @@ class ArchiveWriter:
                 self._list = tempfile.TemporaryFile()  # noqa: SIM115 - an archive takes one member at a time
             else:
                 self._zip.mkdir("labels")
-            self._zip.writestr(README, _readme(self._origins, query))
+            self._zip.writestr(README, _readme(self._origins, order.query))
         except BaseException:
             self.abandon()
             raise

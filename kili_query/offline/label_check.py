@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from kili_query.errors import DataError
-from kili_query.lang.printer import name_to_text
+from kili_query.lang.lexis import name_to_text
 from kili_query.lang.wording import listed, nearest, shown
 from kili_query.model.counts import decode_response, frame_keys
 from kili_query.model.decoding import kind_of

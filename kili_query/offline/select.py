@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 from itertools import repeat
 from typing import Literal, NamedTuple, Self
 
-from kili_query.engines.lookout import Key, Lookout
+from kili_query.engines.lookout import Lookout
 from kili_query.engines.scan import LabelKey, Scanner, Verdict
 from kili_query.errors import DataError
 from kili_query.formats.kili import Place, Problem, Record, Source
+from kili_query.model.counts import Key
 from kili_query.model.decoding import decode_json
 from kili_query.model.kili import LABEL_KEYS
 from kili_query.model.labels import DEFAULT_LABEL_TYPES, AssetIds, LabelTypes, owner_ids

@@ -9,12 +9,11 @@ from typing import Self
 
 from kili_query.engines.scan import Scanner
 from kili_query.formats.kili import Problem, Record, Source
+from kili_query.model.counts import Key
 from kili_query.model.labels import DEFAULT_LABEL_TYPES, LabelTypes
 from kili_query.model.ontology import Ontology
 from kili_query.offline.run import run
 from kili_query.offline.tally import Tally
-
-Key = tuple[str, str]
 
 
 @dataclass(slots=True)

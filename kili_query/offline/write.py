@@ -1,18 +1,19 @@
-"""Write what was selected: NDJSON, a JSON list, CSV, ids, or a new export archive."""
+"""Write what was selected, in the formats of the table: here those of lines and lists; an archive is `archive.py`."""
 
 from __future__ import annotations
 
 import csv
 import io
 from collections.abc import Sequence
-from typing import BinaryIO, Protocol
+from importlib import import_module
+from typing import BinaryIO, NamedTuple, Protocol
 
 from kili_query.errors import DataError
-from kili_query.offline.archive import ArchiveWriter
+from kili_query.formats import BY_NAME
 from kili_query.offline.files import whole_file
 from kili_query.offline.select import Hit
 
-__all__ = ["Writer", "csv_row", "whole_file", "writer"]
+__all__ = ["Order", "Writer", "csv_row", "whole_file", "writer"]
 
 
 class Writer(Protocol):
@@ -35,29 +36,41 @@ class Writer(Protocol):
         """Let go of everything, after a failure or at the end: what was written and not closed is worth nothing."""
 
 
+class Order(NamedTuple):
+    """How a selection is to be written."""
+
+    query: str = ""
+    """The canonical query: an archive tells it."""
+    sources: Sequence[str] = ()
+    """Where the hits come from: an archive copies their files."""
+    csv_safe: bool = False
+    """True to put a quote before cells that a spreadsheet would run."""
+
+
 def writer(
     format: str, file: BinaryIO, *, query: str = "", sources: Sequence[str] = (), csv_safe: bool = False
 ) -> Writer:
-    """The writer of a format.
+    """The writer of a format: what its row names, made of a file and an `Order`.
 
     Parameters
     ----------
     format: one of `formats.WRITTEN`.
     file: where to write; an archive needs one that can seek.
-    query, sources: the canonical query, and where the hits come from: an archive tells the one and copies files of the other.
-    csv_safe: put a quote before cells that a spreadsheet would run.
+    query, sources, csv_safe: the order.
     """
-    if format == "zip":
-        return ArchiveWriter(file, query, sources)
-    if format == "csv":
-        return _CsvWriter(file, csv_safe)
-    return {"ndjson": _LineWriter, "json": _ListWriter, "ids": _IdWriter}[format](file)
+    where = BY_NAME[format].write
+    assert where, format
+    module, name = where.split(":")
+    made: Writer = getattr(import_module(module), name)(file, Order(query, sources, csv_safe))
+    return made
 
 
-class _LineWriter:
+class LineWriter:
+    """One JSON object on each line."""
+
     unnamed = left_out = 0
 
-    def __init__(self, file: BinaryIO) -> None:
+    def __init__(self, file: BinaryIO, order: Order) -> None:
         self._file = file
         self.reasons: list[DataError] = []
 
@@ -71,7 +84,9 @@ class _LineWriter:
         pass
 
 
-class _ListWriter(_LineWriter):
+class ListWriter(LineWriter):
+    """A JSON list."""
+
     _before = b"[\n"
 
     def write(self, hit: Hit) -> None:
@@ -82,10 +97,12 @@ class _ListWriter(_LineWriter):
         self._file.write(b"\n]\n" if self._before == b",\n" else b"[]\n")
 
 
-class _CsvWriter(_LineWriter):
-    def __init__(self, file: BinaryIO, safe: bool) -> None:
-        super().__init__(file)
-        self._safe = safe
+class CsvWriter(LineWriter):
+    """A line of ids for each hit."""
+
+    def __init__(self, file: BinaryIO, order: Order) -> None:
+        super().__init__(file, order)
+        self._safe = order.csv_safe
         self._row(["externalId", "id", "label"])
 
     def write(self, hit: Hit) -> None:
@@ -96,7 +113,9 @@ class _CsvWriter(_LineWriter):
         self._file.write(csv_row(cells, safe=self._safe).encode(errors="surrogatepass"))
 
 
-class _IdWriter(_LineWriter):
+class IdWriter(LineWriter):
+    """One id on each line."""
+
     def write(self, hit: Hit) -> None:
         if hit.asset is None:
             self.unnamed += 1

@@ -20,7 +20,7 @@ from sqlalchemy.dialects.sqlite import dialect
 from kili_query.model.decoding import decode_json
 from kili_query.server.budget import Budget, Row, Times
 from kili_query.server.filters import Scope, Where
-from kili_query.server.rows import driver
+from kili_query.server.tables import driver
 
 Record = dict[str, Any]
 

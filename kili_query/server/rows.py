@@ -1,18 +1,19 @@
 """Rows of assets and labels on their way into a project: gathered, and written in batches.
 
-Here, and only here, a label becomes rows of counts; `model.counts` says which.
+Here, and only here, labels are given to the tables of counts (`engines/sqlite_tables.py`).
 """
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Table
 
+from kili_query.engines.sqlite_tables import CountRows
 from kili_query.model.counts import Counts
 from kili_query.server import tables as t
+from kili_query.server.tables import driver
 
 BATCH = 2_000
 """Labels, and assets, that are held back before they are written."""
@@ -36,9 +37,8 @@ class Rows:
     def __init__(self, connection: Connection, project_id: str) -> None:
         self._driver = driver(connection)
         self.project_id = project_id
-        self._next = {table: self._last(table) for table in (t.assets, t.labels, t.operands)}
-        known = self._driver.execute("SELECT job, category, id FROM operands WHERE project_id = ?", (project_id,))
-        self._operands = {(job, category): number for job, category, number in known}
+        self._next = {table: self._last(table) for table in (t.assets, t.labels)}
+        self._counts = CountRows(self._driver, project_id)
         self._pending: dict[Table, list[tuple[Any, ...]]] = {table: [] for table in _WRITERS}
         self._asset_keys: dict[tuple[str, str], int] = {}  # of those that are not written yet
         self._assets: dict[int, tuple[str, str]] = {}
@@ -73,19 +73,15 @@ class Rows:
         self._labels[uid] = Held(self.project_id, asset, str(values["label_type"]), response)
         self._put(t.labels, {**values, **row})
         self._pending[t.responses].append((key, response, annotations))
-        self.count(key, counts)
+        self._counts.add(key, counts)
         if len(self._pending[t.labels]) >= BATCH:
             self.flush()
         return key
 
-    def count(self, label: int, counts: Counts) -> None:
-        """The rows of counts of a label."""
-        for pair, number in counts.items():
-            operand = self._operands.get(pair)
-            if operand is None:
-                operand = self._operands[pair] = self._number(t.operands)
-                self._pending[t.operands].append((operand, self.project_id, *pair))
-            self._pending[t.counts].append((operand, number, label))
+    def recount(self, label: int, counts: Counts) -> None:
+        """Other counts for a label that is there."""
+        self._counts.remove(label)
+        self._counts.add(label, counts)
 
     def asset(self, column: str, value: str) -> int | None:
         """The key of the project's asset with this `uid` or `external_id`."""
@@ -126,6 +122,7 @@ class Rows:
             if rows:
                 self._driver.executemany(_WRITERS[table], rows)
                 rows.clear()
+        self._counts.flush()
         self._asset_keys.clear()
         self._assets.clear()
         self._labels.clear()
@@ -150,19 +147,12 @@ def _check(*values: object) -> None:
             value.encode()
 
 
-def driver(connection: Connection) -> sqlite3.Connection:
-    """What stands below a connection, in the same transaction: an export has a million rows, a page has to be quick."""
-    below = connection.connection.driver_connection
-    assert isinstance(below, sqlite3.Connection)
-    return below
-
-
 def _insert(table: Table) -> str:
     names = ", ".join(column.name for column in table.columns)
     return f"INSERT INTO {table.name} ({names}) VALUES ({', '.join('?' * len(table.columns))})"
 
 
-_WRITERS = {table: _insert(table) for table in (t.assets, t.labels, t.responses, t.operands, t.counts)}
+_WRITERS = {table: _insert(table) for table in (t.assets, t.labels, t.responses)}
 _DEFAULTS: dict[Table, dict[str, Any]] = {
     table: {column.name: getattr(column.default, "arg", None) for column in table.columns}
     for table in (t.assets, t.labels)

@@ -202,7 +202,7 @@ class Store:
     def _make(self) -> None:
         """The tables and the mark that says so, in one transaction: a folder is made, or still empty."""
         with self.writing() as connection:
-            tables.metadata.create_all(connection)
+            tables.create_all(connection)
             connection.execute(insert(tables.settings), {"name": "secret", "value": secrets.token_hex(32)})
             connection.exec_driver_sql(f"PRAGMA application_id = {tables.APPLICATION_ID}")
             connection.exec_driver_sql(f"PRAGMA user_version = {tables.SCHEMA_VERSION}")

@@ -1,16 +1,18 @@
 """The tables of local Kili.
 
-Rows that are sorted and joined in large numbers (assets, labels, operands) have whole numbers as keys; the ids that
+Rows that are sorted and joined in large numbers (assets, labels) have whole numbers as keys; the ids that
 people see stand beside them, in `uid`; within an organization each is there once, which `rows.py` sees to, and what
 other organizations have is no matter. Moments are texts of one length in UTC, so that they sort as they are.
 """
 
 from __future__ import annotations
 
+import sqlite3
+
 from sqlalchemy import (
     Boolean,
-    CheckConstraint,
     Column,
+    Connection,
     Float,
     ForeignKey,
     Index,
@@ -20,6 +22,8 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
 )
+
+from kili_query.engines.sqlite_tables import create_tables
 
 SCHEMA_VERSION = 2
 """Kept in the database (`PRAGMA user_version`) and shown by the version route: clients cache the schema by it."""
@@ -214,24 +218,6 @@ responses = Table(  # apart from the labels: filters and counts then pass over s
     Column("annotations", Text),
 )  # fmt: skip
 
-operands = Table(
-    "operands", metadata,
-    Column("id", Integer, primary_key=True),
-    Column("project_id", Text, _to("projects.id"), nullable=False),
-    Column("job", Text, nullable=False),
-    Column("category", Text, nullable=False),
-    UniqueConstraint("project_id", "job", "category"),
-)  # fmt: skip
-
-counts = Table(
-    "counts", metadata,
-    Column("operand_id", Integer, _to("operands.id"), primary_key=True, autoincrement=False),
-    Column("n", Integer, CheckConstraint("n > 0"), primary_key=True, autoincrement=False),
-    Column("label_id", Integer, _to("labels.id"), primary_key=True, autoincrement=False),
-    Index("counts_of_label", "label_id"),
-    sqlite_with_rowid=False,
-)  # fmt: skip
-
 notifications = Table(
     "notifications", metadata,
     Column("id", Text, primary_key=True),
@@ -256,3 +242,16 @@ settings = Table(
     Column("name", Text, primary_key=True),
     Column("value", Text, nullable=False),
 )  # fmt: skip
+
+
+def create_all(connection: Connection) -> None:
+    """Make the tables, those of the counts of labels too, which belong to the engine that reads them."""
+    metadata.create_all(connection)
+    create_tables(driver(connection), projects="projects (id)", labels="labels (id)")
+
+
+def driver(connection: Connection) -> sqlite3.Connection:
+    """What stands below a connection, in the same transaction: an export has a million rows, a page has to be quick."""
+    below = connection.connection.driver_connection
+    assert isinstance(below, sqlite3.Connection)
+    return below

@@ -8,6 +8,7 @@ import pytest
 
 from kili_query import parse
 from kili_query.engines.memory import compile_predicate, compile_rows, leaf_test
+from kili_query.lang.ast import Count
 
 Key = tuple[str, str]
 
@@ -46,10 +47,10 @@ def test_only_what_can_still_decide_is_looked_at(text: str, asked: dict[str, str
 
 def test_rows_stand_in_the_order_of_the_comparisons() -> None:
     rows = compile_rows(parse("J.A.count > 0 AND (J.B.count > 0 OR NOT J.C.count > 0)").tree)
-    assert [(key, if_true, if_false) for key, _, if_true, if_false in rows] == [
-        (("J", "A"), 1, -2),
-        (("J", "B"), -1, 2),
-        (("J", "C"), -2, -1),
+    assert [(operand, if_true, if_false) for operand, _, if_true, if_false in rows] == [
+        (Count("J", "A"), 1, -2),
+        (Count("J", "B"), -1, 2),
+        (Count("J", "C"), -2, -1),
     ]
 
 
@@ -66,8 +67,8 @@ LEAVES = {
 @pytest.mark.parametrize("text", LEAVES)
 def test_a_comparison_is_a_test_of_its_count(text: str) -> None:
     leaf = parse(text).tree
-    test = leaf_test(leaf)  # type: ignore[arg-type]
-    assert {n for n in range(7) if test(n)} == LEAVES[text]
+    test, against = leaf_test(leaf)  # type: ignore[arg-type]
+    assert {n for n in range(7) if test(n, against)} == LEAVES[text]
     assert {n for n in range(7) if compile_predicate(leaf)({("J", "A"): n})} == LEAVES[text]
     assert {n for n in range(7) if not parse(f"NOT {text}").holds({("J", "A"): n})} == LEAVES[text]
 

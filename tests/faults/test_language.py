@@ -119,11 +119,13 @@ class Use(NamedTuple):
 
 EVERYWHERE = ("search", "finditer", "findall", "sub", "split")
 MODULES = ("kili_query.lang", "kili_query.model", "kili_query.engines", "kili_query.formats", "kili_query.server.search",
-           "kili_query.client.documents")  # fmt: skip
+           "kili_query.client.documents", "kili_query.client.suggestions", "kili_query.editor.finding.tolerant",
+           "kili_query.editor.finding.notebook")  # fmt: skip
 EXCUSED = {
     "lang.parser._PIECE[0]": "it is asked of tokens that the grammar has accepted, whose quotes are closed",
     "lang.tokens._COMPARED[0]": "it is asked of the part of a text that the grammar has accepted",
-    "formats.containers.split._TOKEN[0]": "it is asked of windows of bounded size",
+    "editor.finding.tolerant._NAMED[0]": "it is asked of 200 characters",
+    "editor.finding.tolerant._KEY[0]": "it is asked of 200 characters",
 }
 """Patterns that are quadratic for texts that they are never asked of."""
 
@@ -331,3 +333,19 @@ REPEATED = (
 def test_a_text_that_is_no_query_is_told_so_in_linear_time(begin: str) -> None:
     for repeated in REPEATED:
         assert _is_linear(lambda size, r=repeated: check(begin + r * (size // len(r)) + "\x01"), 0.05), repeated  # type: ignore[misc]
+
+
+LARGE = {
+    "(": "(" * 999_999,
+    ")": ")" * 999_999,
+    "( ": "( " * 499_999,
+    "(query": "(" * 900_000 + "A.B.count > 1",
+    "(query)": "(" * 490_000 + "A.B.count > 1" + ")" * 490_000,
+    "()": "(" * 490_000 + ")" * 490_000,
+}
+"""Texts of a megabyte of which the parser of old took ten seconds, a token for each parenthesis."""
+
+
+@pytest.mark.parametrize("name", LARGE)
+def test_a_megabyte_of_parentheses_takes_no_longer_than_one_of_comparisons(name: str) -> None:
+    assert _cost(lambda: check(LARGE[name]), 2) < 2

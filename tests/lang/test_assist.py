@@ -17,7 +17,7 @@ from kili_query.lang import assist
 from kili_query.lang.assist import Kind, Role
 from kili_query.lang.assist.markdown import block, code, plain, prose
 from kili_query.lang.ast import Comparison, leaves
-from kili_query.lang.tokens import operands
+from kili_query.lang.tokens import partials
 from tests.conftest import SPEC
 
 CARET = "‸"
@@ -179,7 +179,7 @@ def test_nothing_raises_whatever_the_text(text: str, offset: int) -> None:
 @pytest.mark.parametrize("text", ACCEPTED, ids=lambda text: ascii(text[:60]))
 def test_the_roles_of_words_are_those_of_the_tree(text: str) -> None:
     tree = parse(text).tree
-    found = operands(text)
+    found = partials(text)
     wanted = list(leaves(tree))
     assert [o.span for o in found] == [leaf.span for leaf in wanted]
     assert [o.job.span for o in found] == [leaf.operand.job_span for leaf in wanted]

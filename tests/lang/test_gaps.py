@@ -12,11 +12,11 @@ from kili_query import check, parse
 from kili_query.errors import Span
 from kili_query.lang import simplifier
 from kili_query.lang.ast import Comparison, Count
-from kili_query.lang.intervals import ALL, NONE, Counts, between, exactly, union
+from kili_query.lang.intervals import ALL, NONE, Intervals, between, exactly, union
 from kili_query.lang.operators import Operator
 from kili_query.lang.parser import parse_tree
 from kili_query.lang.printer import to_text
-from kili_query.lang.rewrites import from_counts, portable_superset
+from kili_query.lang.rewrites import from_values, portable_superset
 from kili_query.lang.simplifier import Finding, simplify
 
 # -- sets of counts ----------------------------------------------------------------------------------------------------
@@ -25,7 +25,7 @@ pairs = st.lists(st.tuples(st.integers(0, 12), st.none() | st.integers(0, 12)), 
 RANGE = range(16)
 
 
-def _sets(rows: list[tuple[int, int | None]]) -> tuple[Counts, set[int]]:
+def _sets(rows: list[tuple[int, int | None]]) -> tuple[Intervals, set[int]]:
     inside = {n for low, high in rows for n in RANGE if low <= n and (high is None or n <= high)}
     return union(*(between(low, high) for low, high in rows)), inside
 
@@ -43,7 +43,7 @@ def test_sets_of_counts_are_sets(left: list[tuple[int, int | None]], right: list
 
 
 def test_an_interval_inside_the_last_but_behind_the_first_is_merged_with_the_last() -> None:
-    assert union(exactly(0), between(2, 9), between(3, 5)) == Counts((*exactly(0), *between(2, 9)))
+    assert union(exactly(0), between(2, 9), between(3, 5)) == Intervals((*exactly(0), *between(2, 9)))
 
 
 # -- the simplifier ----------------------------------------------------------------------------------------------------
@@ -144,8 +144,8 @@ def test_the_superset_asks_for_as_little_as_it_can(text: str, superset: str | No
         (NONE, "A.B.count < 0"),
     ],
 )
-def test_a_set_of_counts_is_written_in_the_shortest_way(counts: Counts, text: str) -> None:
-    assert to_text(from_counts(Count("A", "B"), counts)) == text
+def test_a_set_of_counts_is_written_in_the_shortest_way(counts: Intervals, text: str) -> None:
+    assert to_text(from_values(Count("A", "B"), counts)) == text
 
 
 # -- exact answers -----------------------------------------------------------------------------------------------------

@@ -19,13 +19,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kili_query import DataError, Label, Ontology, Query, parse, read_labels
-from kili_query.formats import FORMATS, READ_SUFFIXES, SUFFIXES, WRITTEN
+from kili_query.formats import BY_NAME, FORMATS, READ_SUFFIXES, SUFFIXES, WRITTEN, Format
 from kili_query.formats.containers import sources
 from kili_query.formats.containers.archive import JSON_SUFFIXES
+from kili_query.formats.kili import Place
 from kili_query.offline import run
 from kili_query.offline.select import Hit, Summary, select
 from kili_query.offline.statistics import Statistics, measure
-from kili_query.offline.write import whole_file, writer
+from kili_query.offline.write import LineWriter, whole_file, writer
 from tests import naive
 from tests.strategies import responses, small_trees
 
@@ -538,6 +539,25 @@ def test_suffixes_choose_formats() -> None:
     assert JSON_SUFFIXES == (".json", ".jsonl", ".ndjson", ".json.gz", ".jsonl.gz", ".ndjson.gz")
     suffixes = [suffix for row in FORMATS for suffix in row.suffixes]
     assert len(suffixes) == len(set(suffixes))
+
+
+class Shouting(LineWriter):
+    """A format of the test's own: its whole writer."""
+
+    def write(self, hit: Hit) -> None:
+        self._file.write(hit.data.upper())
+
+
+def test_a_format_is_a_row_and_what_it_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(BY_NAME, "loud", Format("loud", (".loud",), write=f"{__name__}:Shouting"))
+    assert text_of("loud", [Hit(b'{"a": 1}', Place("x"), "a", None, None)]) == '{"A": 1}'
+
+
+@pytest.mark.parametrize("row", [row for row in FORMATS if row.write], ids=lambda row: row.name)
+def test_each_row_names_a_writer(row: Format) -> None:
+    target = writer(row.name, io.BytesIO())
+    assert (target.unnamed, target.left_out, target.reasons) == (0, 0, [])
+    target.abandon()
 
 
 # -- a file appears whole or not at all ---------------------------------------------------------------------------------

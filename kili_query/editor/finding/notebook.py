@@ -22,8 +22,8 @@ _NO_BREAK = re.compile(r"[^\r\n]")
 _CELL_MAGIC = re.compile(r"\s*%%(\w+)[^\n]*")
 _PYTHON_CELLS = ("time", "timeit", "capture", "prun")
 _MAGIC = re.compile(
-    r"^(?P<indent>[ \t]*)(?P<magic>[%!?](?:[^\n]*\\\r?\n)*[^\n]*|[^\n#'\"]*[\w.\])]\?{1,2}[ \t]*$)"
-    r"|^(?P<assigned>[ \t]*[\w.\[\], \t]+=[ \t]*)(?P<command>[%!](?:[^\n]*\\\r?\n)*[^\n]*)",
+    r"^(?P<indent>[ \t]*+)(?P<magic>[%!?](?:[^\n]*\\\r?\n)*[^\n]*|[^\n#'\"]*[\w.\])]\?{1,2}[ \t]*$)"
+    r"|^(?P<assigned>[\w.\[\], \t]++=[ \t]*+)(?P<command>[%!](?:[^\n]*\\\r?\n)*[^\n]*)",
     re.MULTILINE,
 )
 _TIMED = re.compile(r"%(?:time|prun|timeit(?:[ \t]+-(?:[nrp][ \t]*\d+|[tcqo]))*)[ \t]+(?=[^\s-])")  # before Python code

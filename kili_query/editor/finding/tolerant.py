@@ -31,7 +31,7 @@ _ARGUMENT = re.compile(
     rf"category_search[ \t]*=(?!=)(?:{_OPEN_ROW}|[ \t]*(?P<constant>[^\W\d]\w*)[ \t]*(?=[,)\r\n#]|\Z))"
 )
 _IMPORT = re.compile(r"\bfrom[ \t]+kili_query(?:\.query)?[ \t]+import\b[ \t]*(?:\(([^()]*)|([^\r\n]*))")
-_MODULE = re.compile(r"\bimport\b[ \t]*[^\r\n]*?\bkili_query[ \t]*(?:\bas[ \t]+(\w+))?")
+_MODULE = re.compile(r"\bimport\b(?:[^\r\n]*?\b(?P<module>kili_query)[ \t]*+(?:\bas[ \t]++(\w++))?|[^\r\n]*+)")
 _ALIAS = re.compile(r"\bparse\b(?:[ \t]+as[ \t]+(\w+))?|\*")
 _FILTERS_GIVEN = re.compile(rf"(?:\b(?:{'|'.join(DICTS)})[ \t]*=|\*\*)\s*(?:[^\W\d]\w*\s*)?\Z")
 _KEY = re.compile(r"(\x01+)[ \t]*:\s*\Z")
@@ -96,7 +96,8 @@ def parser_patterns(source: str) -> frozenset[str]:
         for match in _IMPORT.finditer(code):
             known |= {alias[1] or "parse" for alias in _ALIAS.finditer(match[1] or match[2] or "")}
         for match in _MODULE.finditer(code):
-            known.add(rf"{match[1] or 'kili_query'}(?:\.query)?\.parse")
+            if match["module"]:
+                known.add(rf"{match[2] or 'kili_query'}(?:\.query)?\.parse")
     return frozenset(known)
 
 

@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from kili_query.engines.lookout import Key, Lookout
+from kili_query.engines.lookout import Lookout
 from kili_query.errors import DataError, Diagnostic
-from kili_query.model.counts import count_label
+from kili_query.model.counts import Key, count_label
 from kili_query.model.labels import Label, labels_of
 from kili_query.model.ontology import Ontology
 from kili_query.query import Query

@@ -39,7 +39,7 @@ _RAW = msgspec.json.Decoder(msgspec.Raw)
 _PYTHON = python_decoder()
 _SPACE = re.compile(rb"[ \t\r\n]*")
 _BOUNDARY = re.compile(rb"\}[ \t\r\n]*+,?[ \t\r\n]*+(?=\{)")
-_TOKEN = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|[\[\]{}"]', re.S)
+_TOKEN = re.compile(rb'"(?:[^"\\]++|\\.)*+(?P<end>")?|[\[\]{}]', re.S)
 _CLOSING = {b"{": b"}", b"[": b"]"}
 _SCALAR = re.compile(rb'[^\s,\]\[{}"]+')
 
@@ -336,7 +336,7 @@ def _scan(data: bytes, at: int) -> _End:
         elif text in (b"}", b"]"):
             if expected.pop() != text:
                 return _End("bad", token.start(), Fault("a bracket is missing", token.start() - at))
-        elif text == b'"':  # a string without an end
+        elif token["end"] is None:  # a string without an end
             break
         if not expected:
             return _End("found", token.end())

@@ -12,11 +12,10 @@ from kili_query.errors import Span
 from kili_query.lang.assist.caret import Caret, carets
 from kili_query.lang.assist.hover import category_card, job_card
 from kili_query.lang.intervals import between
-from kili_query.lang.lexis import ANY_NAME
+from kili_query.lang.lexis import ANY_NAME, name_to_text
 from kili_query.lang.operators import BY_SYMBOL, Operator
-from kili_query.lang.printer import name_to_text
 from kili_query.lang.stopped import Slot
-from kili_query.lang.tokens import key_from_text, operands
+from kili_query.lang.tokens import key_from_text, partials
 from kili_query.lang.wording import nearest
 from kili_query.model.ontology import Category, Job, Ontology
 
@@ -255,7 +254,7 @@ def _known(job_key: str, category_key: str, ontology: Ontology | None) -> _Known
 
 
 def _operand_before(place: _Place, ontology: Ontology | None) -> _Known:
-    last = operands(place.text[: place.offset])[-1]
+    last = partials(place.text[: place.offset])[-1]
     return _known(last.job.key, last.category.key if last.category else "", ontology)
 
 
@@ -281,8 +280,8 @@ _HALF_COMPARISON = re.compile(r"([<>=!]+)([ \t\r\n]*)([+-]?)")
 def _sensible(operator: Operator, known: _Known) -> list[int]:
     """The numbers for which the comparison depends on the label."""
     possible = between(0, known.most)
-    passing = ((number, operator.counts(number) & possible) for number in _NUMBERS)
-    return [number for number, counts in passing if counts and counts != possible]
+    passing = ((number, operator.accepted(number) & possible) for number in _NUMBERS)
+    return [number for number, accepted in passing if accepted and accepted != possible]
 
 
 def _numbers(place: _Place, operator: Operator, known: _Known, *, glued: bool) -> Iterator[Completion]:

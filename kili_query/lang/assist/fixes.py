@@ -8,9 +8,10 @@ from typing import NamedTuple
 
 from kili_query.errors import Diagnostic, Fix, QuerySyntaxError, Severity
 from kili_query.lang.checker import check_tree, near_categories
+from kili_query.lang.lexis import name_to_text
 from kili_query.lang.parser import parse_tree
-from kili_query.lang.printer import name_to_text, to_lines
-from kili_query.lang.tokens import Operand, comments, operands
+from kili_query.lang.printer import to_lines
+from kili_query.lang.tokens import Partial, comments, partials
 from kili_query.lang.wording import nearest, shown
 from kili_query.model.ontology import Ontology
 
@@ -114,10 +115,10 @@ def _others(text: str, diagnostic: Diagnostic, ontology: Ontology | None) -> Ite
     """The other names that may be meant."""
     if ontology is None:
         return
-    operand = next((o for o in operands(text) if _is_about(diagnostic, o)), None)
-    if operand is None:
+    partial = next((p for p in partials(text) if _is_about(diagnostic, p)), None)
+    if partial is None:
         return
-    job, category = operand.job, operand.category
+    job, category = partial.job, partial.category
     known = ontology.jobs.get(job.key)
     if diagnostic.code in ("KQ109", "KQ110") and diagnostic.fix is None:
         for found_job, found_category in _counts_named(job.key, ontology):
@@ -132,9 +133,9 @@ def _others(text: str, diagnostic: Diagnostic, ontology: Ontology | None) -> Ite
         yield from (Fix(job.span, name_to_text(key), safe=False) for key in dict.fromkeys(keys))
 
 
-def _is_about(diagnostic: Diagnostic, operand: Operand) -> bool:
-    """True if a part of the operand is what the diagnostic marks."""
-    return diagnostic.span in (operand.job.span, operand.category.span if operand.category else None)
+def _is_about(diagnostic: Diagnostic, partial: Partial) -> bool:
+    """True if a name of the comparison is what the diagnostic marks."""
+    return diagnostic.span in (partial.job.span, partial.category.span if partial.category else None)
 
 
 def _counts_named(name: str, ontology: Ontology) -> Iterator[tuple[str, str]]:

@@ -11,7 +11,7 @@ from kili_query.lang.assist.words import in_words, leaf_in_words
 from kili_query.lang.ast import And, Leaf, Node, Not, Or, walk
 from kili_query.lang.checker import check_tree
 from kili_query.lang.parser import parse_tree
-from kili_query.lang.tokens import Operand, Role, Word, operands, words
+from kili_query.lang.tokens import Partial, Role, Word, partials, words
 from kili_query.lang.wording import nearest
 from kili_query.model.ontology import Category, Job, Ontology
 
@@ -36,19 +36,19 @@ def hover(text: str, offset: int, ontology: Ontology | None = None) -> Hover | N
     word = next((word for word in words(text) if word.span.start <= offset < word.span.end), None)
     if word is None or word.role in (Role.COMMENT, Role.UNKNOWN):
         return None
-    operand = next((o for o in operands(text) if o.span.start <= word.span.start < o.span.end), None)
-    if word.role in (Role.KEYWORD, Role.PUNCTUATION) and (word.text in ("AND", "OR", "(", ")") or operand is None):
+    partial = next((p for p in partials(text) if p.span.start <= word.span.start < p.span.end), None)
+    if word.role in (Role.KEYWORD, Role.PUNCTUATION) and (word.text in ("AND", "OR", "(", ")") or partial is None):
         return _group(text, word, ontology)
-    if word.text == "NOT" and operand is not None and word.span.start < operand.span.start:
+    if word.text == "NOT" and partial is not None and word.span.start < partial.span.start:
         return _group(text, word, ontology)
-    if operand is None:
+    if partial is None:
         return None
-    meaning = _meaning(text, operand, ontology)
+    meaning = _meaning(text, partial, ontology)
     if word.role is Role.JOB:
         return Hover(word.span, _paragraphs(_job(word.key, ontology), meaning))
     if word.role is Role.CATEGORY:
-        return Hover(word.span, _paragraphs(_category(operand.job.key, word.key, ontology), meaning))
-    return Hover(operand.span, meaning) if meaning else None
+        return Hover(word.span, _paragraphs(_category(partial.job.key, word.key, ontology), meaning))
+    return Hover(partial.span, meaning) if meaning else None
 
 
 def _paragraphs(*parts: str) -> str:
@@ -58,10 +58,10 @@ def _paragraphs(*parts: str) -> str:
 # -- comparisons and groups --------------------------------------------------------------------------------------------
 
 
-def _meaning(text: str, operand: Operand, ontology: Ontology | None) -> str:
+def _meaning(text: str, partial: Partial, ontology: Ontology | None) -> str:
     """The comparison in one sentence, and whether it always or never holds; nothing if it is not complete."""
     try:
-        tree = parse_tree(text[slice(*operand.span)])
+        tree = parse_tree(text[slice(*partial.span)])
     except QuerySyntaxError:
         return ""
     if not isinstance(tree, Leaf):

@@ -8,9 +8,9 @@ from typing import NamedTuple
 from kili_query.errors import Fix, QuerySyntaxError, Span
 from kili_query.lang.assist.words import leaf_in_words
 from kili_query.lang.ast import Leaf
+from kili_query.lang.lexis import name_to_text
 from kili_query.lang.parser import parse_tree
-from kili_query.lang.printer import name_to_text
-from kili_query.lang.tokens import Operand, Role, operands, words
+from kili_query.lang.tokens import Partial, Role, partials, words
 from kili_query.model.ontology import Ontology
 
 
@@ -51,20 +51,20 @@ def symbols(text: str, ontology: Ontology | None = None) -> list[Symbol]:
     >>> [s.name for s in symbols("A.B.count > 1 AND C.D.count")]
     ['A.B', 'C.D']
     """
-    return [_symbol(text, operand, ontology) for operand in operands(text)]
+    return [_symbol(text, partial, ontology) for partial in partials(text)]
 
 
-def _symbol(text: str, operand: Operand, ontology: Ontology | None) -> Symbol:
-    last = operand.category or operand.job
-    name = name_to_text(operand.job.key)
-    if operand.category is not None:
-        name += f".{name_to_text(operand.category.key)}"
+def _symbol(text: str, partial: Partial, ontology: Ontology | None) -> Symbol:
+    last = partial.category or partial.job
+    name = name_to_text(partial.job.key)
+    if partial.category is not None:
+        name += f".{name_to_text(partial.category.key)}"
     try:
-        tree = parse_tree(text[slice(*operand.span)])
+        tree = parse_tree(text[slice(*partial.span)])
         detail = leaf_in_words(tree, ontology) if isinstance(tree, Leaf) else ""
     except QuerySyntaxError:
         detail = ""
-    return Symbol(name, detail, operand.span, Span(operand.job.span.start, last.span.end))
+    return Symbol(name, detail, partial.span, Span(partial.job.span.start, last.span.end))
 
 
 def names(text: str) -> Iterator[Name]:

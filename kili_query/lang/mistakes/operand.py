@@ -8,9 +8,8 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from kili_query.errors import Diagnostic, Fix, Span
-from kili_query.lang.lexis import QUOTED, QUOTED_LOOSELY, unquote
+from kili_query.lang.lexis import QUOTED, QUOTED_LOOSELY, name_to_text, unquote
 from kili_query.lang.mistakes.place import A_COUNT, QUOTES, At, end_of, foreign_character, is_foreign, unexpected
-from kili_query.lang.printer import name_to_text
 from kili_query.lang.wording import nearest, shown
 from kili_query.model.ontology import is_plain_name
 

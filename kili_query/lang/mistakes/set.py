@@ -95,4 +95,6 @@ def _meant(at: At) -> Fix | None:
 def closing(at: At) -> Fix:
     """All the parentheses that are missing at the end; on a line of their own where a comment would swallow them."""
     in_comment = "#" in at.text[at.text.rfind("\n") + 1 :]
-    return Fix(end_of(at), "\n" * in_comment + ")" * sum(word.kind == "LPAR" for word in at.open), safe=False)
+    return Fix(
+        end_of(at), "\n" * in_comment + ")" * sum(word.times for word in at.open if word.kind == "LPAR"), safe=False
+    )
