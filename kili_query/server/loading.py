@@ -13,13 +13,13 @@ from uuid import UUID, uuid5
 from sqlalchemy import Connection, insert, select, update
 
 from kili_query.errors import DataError
-from kili_query.formats.containers.records import Problem
+from kili_query.formats.containers.records import Place, Problem
 from kili_query.formats.kili import decode_record, plan
 from kili_query.model.conversations import from_annotations, to_annotations
 from kili_query.model.counts import count_label
 from kili_query.model.decoding import decode_json, encode_json
-from kili_query.model.kili import ASSET_STATUSES, CONVERSATIONS, LABEL_KEYS, LABEL_TYPES, STEP_STATUSES
-from kili_query.model.labels import Label, labels_of
+from kili_query.model.kili import ASSET_STATUSES, CONVERSATIONS, LABEL_TYPES, STEP_STATUSES
+from kili_query.model.labels import Label, asset_ids, id_text, is_bare, labels_of, owner_ids
 from kili_query.model.ontology import Ontology, only_project
 from kili_query.server import tables as t
 from kili_query.server.media import Media
@@ -135,7 +135,7 @@ def _read(loading: _Loading, export: str | os.PathLike[str], advance: Callable[[
         for item in part.records():
             record = item if isinstance(item, Problem) else decode_record(item)
             if not isinstance(record, Problem):
-                loading.add(record, str(item.where))
+                loading.add(record, item.where)
             elif not record.skipped:
                 done.report(record.error())
         advance(part.size)
@@ -170,11 +170,16 @@ class _Loading:
         self._positions = 0
         self.done = Loaded(project_id)
 
-    def add(self, record: Mapping[str, Any], where: str) -> None:
-        """The asset and the labels of a record."""
-        labels = list(labels_of(record, types=None, where=where))
+    def add(self, record: Mapping[str, Any], place: Place) -> None:
+        """The assets and the labels of a record: one asset, or those that the labels of a dump name."""
+        labels = list(labels_of(record, types=None, where=str(place)))
+        for owner, its in _by_owner(record, labels):
+            self._add(owner, its, place)
+
+    def _add(self, record: Mapping[str, Any], labels: list[Label], place: Place) -> None:
+        where = str(place)
         try:
-            asset = self._asset(record, labels, where)
+            asset = self._asset(record, labels, place)
         except UnicodeError:
             self.done.report(DataError("the asset holds half a surrogate pair, which cannot be kept", where=where))
             return
@@ -197,11 +202,11 @@ class _Loading:
             of_project = t.projects.c.id == self._project_id
             self._connection.execute(update(t.projects).where(of_project).values(workflow_version=version))
 
-    def _asset(self, record: Mapping[str, Any], labels: list[Label], where: str) -> int:
-        bare = not any(key in record for key in (*LABEL_KEYS, "label"))
-        own: Any = (record.get("labelOf") or {"id": record.get("assetId")}) if bare else record
+    def _asset(self, record: Mapping[str, Any], labels: list[Label], where: Place) -> int:
+        bare = is_bare(record)
+        own: Any = record.get("labelOf") if bare else record
         own = own if isinstance(own, Mapping) else {}
-        given, external_id = _text(own.get("id")), _text(own.get("externalId"))
+        external_id, given = (_text(name) for name in asset_ids(record))
         told = self._name(f"{given} {external_id} {_as_text(own.get('content'))}")
         others = False
         for known in self._there(given, told, external_id):
@@ -220,7 +225,7 @@ class _Loading:
             )
         elif self._rows.has_asset(uid):
             uid = self._name(uid)  # another project has an asset of this id: the same export was loaded twice
-        key = self._rows.add_asset(uid, external_id or given or uid, self._asset_values(own, labels))
+        key = self._rows.add_asset(uid, external_id or given or uid, self._asset_values(own, labels, where))
         self.done.assets += 1
         return key
 
@@ -238,12 +243,12 @@ class _Loading:
         content = _as_text(own.get("content"))
         return external_id in (None, called) and (not content or not stored or self._media.same(stored, content))
 
-    def _asset_values(self, own: Mapping[str, Any], labels: list[Label]) -> dict[str, Any]:
+    def _asset_values(self, own: Mapping[str, Any], labels: list[Label], where: Place) -> dict[str, Any]:
         created = self._moment(own.get("createdAt"))
         values: dict[str, Any] = {
             "created_at": created,
             "updated_at": self._moment(own.get("updatedAt"), created),
-            "content": self._media.stored(_as_text(own.get("content")) or ""),
+            "content": self._media.stored(_as_text(own.get("content")) or "", where),
             "json_content": _as_text(own.get("jsonContent")) or "",
             "json_metadata": _metadata(own.get("jsonMetadata")),
             "ocr_metadata": _as_text(own.get("ocrMetadata")),
@@ -275,7 +280,7 @@ class _Loading:
             label = replace(label, response=from_annotations(annotations), problem=None)
         counts = count_label(label, self._ontology)
         self._positions += 1
-        given = _text(record.get("id")) if label.key or "labelOf" in record or "assetId" in record else None
+        given = _text(id_text(record.get("id")))
         kind = label.label_type if label.label_type in LABEL_TYPES else "DEFAULT"
         response = _response(label.response)
         uid = self._label_id(given, Held(self._project_id, asset, kind, response), label)
@@ -367,6 +372,21 @@ _LABEL_FLAGS = {
     "isLatestReviewLabelForUser": "is_latest_review_label_for_user",
     "isLastForStep": "is_last_for_step",
 }
+
+
+def _by_owner(record: Mapping[str, Any], labels: list[Label]) -> list[tuple[Mapping[str, Any], list[Label]]]:
+    """The labels of a record by what names their asset: the record, or each label itself where an object around a dump
+    names none."""
+    if is_bare(record) or any(asset_ids(record)):
+        return [(record, labels)]
+    named: list[tuple[Mapping[str, Any], list[Label]]] = []
+    rest: list[Label] = []
+    for label in labels:
+        if isinstance(label.record, Mapping) and any(owner_ids(label.record)):
+            named.append((label.record, [label]))
+        else:
+            rest.append(label)
+    return [*named, (record, rest)] if rest or not named else named
 
 
 def _status(labels: list[Label]) -> str:
