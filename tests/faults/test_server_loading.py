@@ -184,11 +184,41 @@ def test_numbers_beyond_measure_do_not_end_a_loading(tmp_path: Path, number: obj
 
 
 def test_halves_of_surrogate_pairs_do_not_end_a_loading(tmp_path: Path) -> None:
-    from kili_query.server.loading import _json, _whole_text
+    from kili_query.server.kept import json_text, whole_text
 
-    assert json.loads(_json({"a\ud800": "\udc00"})) == {"a\ud800": "\udc00"}
-    assert _whole_text("a\ud800b") == "a\N{REPLACEMENT CHARACTER}b"
-    assert _whole_text("a\N{SNOWMAN}") == "a\N{SNOWMAN}"
+    assert json.loads(json_text({"a\ud800": "\udc00"})) == {"a\ud800": "\udc00"}
+    assert whole_text("a\ud800b") == "a\N{REPLACEMENT CHARACTER}b"
+    assert whole_text("a\N{SNOWMAN}") == "a\N{SNOWMAN}"
+
+
+HALVES: dict[str, tuple[Record, list[str]]] = {
+    "an id": (asset("x\ud83d", label()), ["`externalId`"]),
+    "a content": (asset("x", label(), content="\udc00 a"), ["`content`"]),
+    "metadata": (asset("x", label(), jsonMetadata={"\ud83d": "\ud83d"}), []),
+    "metadata as a text": (asset("x", label(), jsonMetadata='{"a": "\ud83d"}'), []),
+    "of a label": (asset("x", label("l\ud83d", author={"email": "\ud83d@x"}, modelName="\ud83d")), ["`id`, `modelName`, `author.email`"]),
+    "the asset of a label": ({**label(), "labelOf": {"externalId": "\ud83d"}}, ["`labelOf.externalId`"]),
+    "an answer": (asset("x", label() | {"jsonResponse": {**response(1), "T": {"text": "\ud83d"}}}), []),
+    "an answer in a text": (asset("x", label() | {"jsonResponse": json.dumps({**response(1), "T": {"text": "\ud83d"}}, ensure_ascii=False)}), []),
+    "a name": (asset("x", label() | {"jsonResponse": {**response(1), "\ud83d": {"categories": [{"name": "\ud83d"}]}}}), ["in names"]),
+    "a step": (asset("x", label(), currentStep={"name": "\ud83d"}), ["`currentStep.name`"]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", HALVES)
+def test_what_no_database_keeps_of_a_text_is_told(tmp_path: Path, name: str) -> None:
+    record, told = HALVES[name]
+    with LocalKili(socket=False) as server:
+        report = loaded(server, tmp_path, record)
+        (found,) = Asking(server).labels({}, "jsonResponse labelOf { jsonMetadata }")
+    assert (report.labels, report.unreadable, len(report.changes)) == (1, 0, len(told))
+    assert all(keys in change for keys, change in zip(told, report.changes, strict=True))
+    given = (record.get("labels") or [record])[0]["jsonResponse"]
+    assert json.loads(found["jsonResponse"]) == (json.loads(given) if isinstance(given, str) else given)
+    metadata = record.get("jsonMetadata", {})
+    assert json.loads(found["labelOf"]["jsonMetadata"]) == (
+        json.loads(metadata) if isinstance(metadata, str) else metadata
+    )
 
 
 def test_the_command_says_what_it_has_changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -313,7 +313,7 @@ def test_all_media_of_the_shared_export(run: cli.Run, tmp_path: Path, shared: Pa
 def test_names_and_texts_that_only_python_reads_are_written_all_the_same(tmp_path: Path) -> None:
     odd = b'{"externalId": "\\ud83d/x", "id": 1e999, "n": NaN, "content": "assets/a", "labels":\n [{"b": NaN}]}'
     assert json.loads(object_of(fields_of(odd)))["externalId"] == "\ud83d/x"
-    assert [bytes(item) for item in labels_in(fields_of(odd)["labels"])] == [b'{"b": NaN}']
+    assert [bytes(item) for item in labels_in(fields_of(odd)["labels"])] == [b'{"b":NaN}']
     assert (on_one_line(odd).count(b"\n"), indented(odd)) == (0, odd)
     assert media_names(odd) == ["assets/a"]
     assert object_of({"\ud83d": b"1", "b": b"[]"}) == b'{"\\ud83d":1,"b":[]}'
