@@ -8,10 +8,10 @@ of the input the first ones are decoded. All this ends with the last name that i
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Iterable, Iterator
 
 from kili_query.model.ontology import folded
+from kili_query.model.spelling import FORMS, normalized
 
 Key = tuple[str, str]
 
@@ -115,4 +115,4 @@ def _forms(name: str) -> Iterator[str]:
     for case in (name, name.upper(), name.lower(), name.title(), name.capitalize()):
         yield case
         if not case.isascii():
-            yield from (unicodedata.normalize(form, case) for form in ("NFC", "NFD", "NFKC", "NFKD"))
+            yield from (normalized(form, case) for form in FORMS)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import unicodedata
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -19,6 +18,7 @@ from kili_query.formats.containers.records import Place
 from kili_query.formats.containers.streams import file_chunks, os_problem
 from kili_query.model.labels import is_record
 from kili_query.model.pieces import fields_of
+from kili_query.model.spelling import normalized
 from kili_query.offline.select import Hit
 
 README = "README.kili.txt"
@@ -223,7 +223,7 @@ def leads_out(name: str) -> bool:
 
 def _tidy(steps: list[str]) -> str:
     """A path in one Unicode form: a Mac takes names apart (`e` and an accent) that others write as one character."""
-    return unicodedata.normalize("NFC", "/".join(steps))
+    return normalized("NFC", "/".join(steps))
 
 
 def _spoken(info: zipfile.ZipInfo) -> str:

@@ -490,6 +490,19 @@ def test_a_key_that_a_warning_repeats_stays_hidden(proxy: f.Proxy, form: str) ->
     assert not [canary for canary in CANARIES if canary in str(told_of.message).lower()]
 
 
+@pytest.mark.parametrize("kind", ["sync", "async"])
+@pytest.mark.parametrize("form", ECHOED)
+def test_a_key_that_the_server_repeats_stays_out_of_the_logs_below(
+    proxy: f.Proxy, caplog: pytest.LogCaptureFixture, kind: str, form: str
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    line = " ".join(ECHOED[form].split())
+    proxy.on("", then=f.says(200, {"data": {"data": 1}}, x_echo=line))
+    f.Client(kind, SECRET, proxy.endpoint).call("count_projects")
+    assert "x-echo" in caplog.text.lower()
+    assert not [canary for canary in CANARIES if canary in caplog.text.lower()]
+
+
 def test_hiding_leaves_the_rest() -> None:
     said = f"the key {SECRET} and 'k3y', base64 YWJj; 3141"
     assert without_key(said, SECRET) == "the key ... and 'k3y', base64 YWJj; 3141"
