@@ -25,6 +25,8 @@ MAX_COMPARISONS = 100_000
 """The largest number of comparisons; a list counts one for each of its numbers."""
 MAX_LEVELS = 1_000
 """The deepest nesting of AND, OR and NOT. Redundant parentheses are no level."""
+MAX_OPEN = 200_000
+"""The most parentheses that are open at one place: with more, to read the text takes long, and nobody means them."""
 
 
 def parse_tree(text: str, *, limited: bool = True) -> Node:
@@ -43,12 +45,25 @@ def parse_tree(text: str, *, limited: bool = True) -> Node:
     if limited and len(text) > MAX_TEXT:
         message = f"the text has {len(text):,} characters; the longest possible is {MAX_TEXT:,}"
         raise QuerySyntaxError(text, [Diagnostic("KQ115", message, Span(MAX_TEXT, len(text)))])
+    if text.count("(") > MAX_OPEN and (at := _opened_too_often(text)) is not None:
+        message = f"more than {MAX_OPEN:,} parentheses are open here"
+        raise QuerySyntaxError(text, [Diagnostic("KQ117", message, Span(at, at + 1))])
     read = _read(text)
     if not isinstance(read, Stopped):
         return _freeze(_leaf(read), text)
     from kili_query.lang.mistakes.explain import diagnose
 
     raise QuerySyntaxError(text, [diagnose(text, read, stopped_in)])
+
+
+def _opened_too_often(text: str) -> int | None:
+    """The first place where too many parentheses are open; names in quotes and comments have none."""
+    level = 0
+    for found in re.finditer(rf"[()]|{QUOTED}|{COMMENT}", text):
+        level += (found[0] == "(") - (found[0] == ")")
+        if level > MAX_OPEN:
+            return found.start()
+    return None
 
 
 def stopped_in(text: str) -> Stopped | None:

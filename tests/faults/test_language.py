@@ -27,7 +27,7 @@ from hypothesis import example, given, settings
 
 from kili_query import check
 from kili_query.lang import assist
-from kili_query.lang.parser import stopped_in
+from kili_query.lang.parser import MAX_TEXT, stopped_in
 from kili_query.model.spelling import FORMS, Form, normalized
 from tests.conftest import SPEC
 from tests.lang.test_editing import damaged
@@ -340,6 +340,17 @@ def test_a_text_that_is_no_query_is_told_so_in_linear_time(begin: str) -> None:
 )
 def test_texts_are_normalized_in_linear_time(piece: str) -> None:
     assert _is_linear(lambda size: normalized("NFKC", "a" + piece * (size // len(piece))))
+
+
+@pytest.mark.parametrize("form", ["(", "( "])
+def test_parentheses_that_nobody_means_are_refused_before_they_are_read(form: str) -> None:
+    text = form * (MAX_TEXT // len(form))
+    [found] = check(text)
+    assert (found.code, found.span.end - found.span.start) == ("KQ117", 1)
+    assert _cost(lambda: check(text)) < 2
+    quoted = 'A."' + "(" * 300_000 + '".count > 0'
+    assert check(quoted) == []
+    assert check(f"{quoted} # {quoted[2:-10]}") == []
 
 
 @pytest.mark.parametrize("form", FORMS)

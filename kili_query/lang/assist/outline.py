@@ -91,7 +91,7 @@ def renames(text: str, name: Name, new: str) -> list[Fix]:
     """The edits that give a job or a category another key, wherever it stands in a text.
 
     >>> renames("A.B.count > 1 AND C.B.count > 1", Name("A", "B", Span(0, 0)), "traffic light")
-    [Fix(span=Span(start=2, end=3), text='"traffic light"')]
+    [Fix(span=Span(start=2, end=3), text='"traffic light"', safe=True)]
     """
     written = name_to_text(new)
     return [Fix(other.span, written) for other in names(text) if other[:2] == name[:2]]
