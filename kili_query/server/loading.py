@@ -200,8 +200,8 @@ class _Loading:
             except DataError as error:
                 self.done.report(error)
             except UnicodeError:
-                place = f"{where}, {label.name}"
-                self.done.report(DataError("the label holds half a surrogate pair, which cannot be kept", where=place))
+                at = f"{where}, {label.name}"
+                self.done.report(DataError("the label holds half a surrogate pair, which cannot be kept", where=at))
 
     def finish(self) -> None:
         """Write the rest, and what can be said only now."""

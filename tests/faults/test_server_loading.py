@@ -96,7 +96,10 @@ def test_labels_of_a_dump_that_name_no_asset_share_one(tmp_path: Path) -> None:
 @pytest.mark.parametrize("kind", NAMES)
 def test_media_are_found_whatever_their_names_look_like(tmp_path: Path, kind: str, packed: bool, inside: str) -> None:
     named, called = NAMES[kind]
-    members = {f"{inside}labels/x.json": asset("x", label(), content=named), f"{inside}{called}": b"a picture"}
+    members: dict[str, object] = {
+        f"{inside}labels/x.json": asset("x", label(), content=named),
+        f"{inside}{called}": b"a picture",
+    }
     export = zipped(tmp_path / "in.zip", members)
     if not packed:
         with zipfile.ZipFile(export) as archive:
