@@ -103,10 +103,12 @@ def command(
     if csv_safe and kind != "csv":
         raise click.UsageError("--csv-safe goes with CSV: give --format csv")
     to_file = None if output == "-" else output
+    if not count:
+        refuse_inputs(to_file, [*sources, query_text, *filter(None, [ontology_file])])
     given = given_queries((query_text,))[0]
     names = known_names(ontology_file, input_type, no_ontology, file=given.path, quiet=quiet)
     if not count:
-        refuse_inputs(to_file, [*sources, query_text, *filter(None, (ontology_file, names.found))])
+        refuse_inputs(to_file, filter(None, [names.found]))
     replaces = to_file is not None and os.path.isfile(to_file)
     query, ontology = ready_query(given.text, names), names.ontology
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from base64 import b64encode
 from collections.abc import Iterator
@@ -31,6 +32,33 @@ def hide(error: KiliQueryError, key: str) -> None:
     error.args = tuple(_hidden(value, key) for value in error.args)
     for name, value in vars(error).items():
         setattr(error, name, _hidden(value, key))
+
+
+_LOGGERS = ("httpx", *(f"httpcore.{name}" for name in ("connection", "http11", "http2", "proxy", "socks")))
+"""They write the headers and the first lines of answers, at levels that are rarely shown."""
+
+
+class _InLogs(logging.Filter):
+    keys = frozenset[str]()
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Take the keys out of a message; it is shown all the same."""
+        text = whole = record.getMessage()
+        for key in self.keys:
+            text = without_key(text, key)
+        if text != whole:
+            record.msg, record.args = text, ()
+        return True
+
+
+_IN_LOGS = _InLogs()
+
+
+def hide_in_logs(key: str) -> None:
+    """Take a key out of what the libraries below this one log of answers, from now on."""
+    _IN_LOGS.keys |= {key}
+    for name in _LOGGERS:
+        logging.getLogger(name).addFilter(_IN_LOGS)
 
 
 def _hidden(value: object, key: str) -> object:

@@ -8,11 +8,11 @@ of the input the first ones are decoded. All this ends with the last name that i
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Iterable, Iterator
 
 from kili_query.model.counts import Key
 from kili_query.model.ontology import folded
+from kili_query.model.spelling import FORMS, normalized
 
 FIRST, LATER = 4 << 20, 128 << 10
 """Bytes that are decoded for the names in them, as long as one of the query was not met: of the first part of the input,
@@ -114,4 +114,4 @@ def _forms(name: str) -> Iterator[str]:
     for case in (name, name.upper(), name.lower(), name.title(), name.capitalize()):
         yield case
         if not case.isascii():
-            yield from (unicodedata.normalize(form, case) for form in ("NFC", "NFD", "NFKC", "NFKD"))
+            yield from (normalized(form, case) for form in FORMS)

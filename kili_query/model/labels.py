@@ -173,7 +173,7 @@ def labels_of(
                 if label_id is None or label_id not in seen:
                     seen.update(() if label_id is None else (label_id,))
                     whose = owner_ids(value) if not any(ids) and isinstance(value, Mapping) else ids
-                    yield from _label(value, whose, key, position, types, where)
+                    yield from _label(value, whose if any(whose) else ids, key, position, types, where)
     elif "label" in record:
         levels = record["label"]
         problem = None if levels is None or isinstance(levels, Mapping) else "`label` is not an object"

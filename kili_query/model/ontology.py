@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -11,6 +10,7 @@ from pathlib import Path
 
 from kili_query.errors import DataError
 from kili_query.model.decoding import decode_json, kind_of
+from kili_query.model.spelling import normalized
 
 PLAIN_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_*-]*")
 """A key that Kili's own language can express (json-formats 4.1)."""
@@ -252,7 +252,7 @@ def one_form(name: str) -> str:
     >>> one_form("cafe\u0301") == one_form("caf\u00e9")
     True
     """
-    return name if name.isascii() else unicodedata.normalize("NFKC", name)
+    return name if name.isascii() else normalized("NFKC", name)
 
 
 def folded(name: str) -> str:

@@ -77,7 +77,7 @@ def refuse_inputs(output: str | None, inputs: Iterable[str]) -> None:
         if target == identity:
             reason = "it is an input"
         elif os.path.isdir(source) and (identity in above or _holds(source, target, everything=output is not None)):
-            reason = f"it lies in {source}, which is an input"
+            reason = f"it lies in {source}, which is an input; a file outside of that folder can be written"
         else:
             continue
         raise DataError(f"cannot be written: {reason}", code="KQ503", where=output or "standard output")

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import os
-import unicodedata
 import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import msgspec
 
 from kili_query.errors import DataError
-from kili_query.formats.containers.archive import member_chunks
+from kili_query.formats.containers.archive import member_chunks, overlapping
+from kili_query.formats.containers.records import Place
 from kili_query.formats.containers.streams import file_chunks, os_problem
 from kili_query.model.labels import is_record
 from kili_query.model.pieces import fields_of
+from kili_query.model.spelling import normalized
 from kili_query.offline.select import Hit
 
 README = "README.kili.txt"
@@ -31,16 +32,18 @@ class File:
     path: str
     """The file, or the archive that holds it."""
     info: zipfile.ZipInfo | None = None
+    shared: bool = False
+    """Its bytes belong to another member of its archive, too."""
 
     def chunks(self) -> Iterator[bytes]:
         """The content, a piece at a time.
 
         Raises
         ------
-        DataError: it cannot be read, is damaged, or inflates beyond reason (KQ503).
+        DataError: it cannot be read, is damaged, or is made to inflate beyond reason (KQ503).
         """
         if self.info:
-            yield from member_chunks(self.path, self.info)
+            yield from member_chunks(self.path, self.info, shared=self.shared)
             return
         try:
             with open(self.path, "rb") as file:
@@ -50,7 +53,7 @@ class File:
 
     def below(self, root: int) -> File:
         """The same file, of an export whose root is so many folders deep."""
-        return File("/".join(_steps(self.name)[root:]), self.path, self.info)
+        return replace(self, name="/".join(_steps(self.name)[root:]))
 
     @cached_property
     def sum(self) -> tuple[int, int]:
@@ -69,10 +72,12 @@ class Origin:
     def __init__(self, source: str) -> None:
         self.source = source
         self._infos: list[zipfile.ZipInfo] | None = None
+        self._shared: set[int] = set()
         with suppress(OSError, ValueError, NotImplementedError, zipfile.BadZipFile):  # the reader tells what is wrong
             if os.path.isfile(source) and zipfile.is_zipfile(source):  # a pipe would be emptied
                 with zipfile.ZipFile(source) as archive:
                     self._infos = [info for info in archive.infolist() if not info.is_dir()]
+                    self._shared = overlapping(archive.infolist())
         self._base, whole = os.path.abspath(source), os.path.isdir(source)
         if not whole:
             self._base = os.path.dirname(self._base)
@@ -84,6 +89,11 @@ class Origin:
     def holds(self, hit: Hit) -> bool:
         """True if the hit comes from this source."""
         return hit.where.source == self.source or hit.where.source.startswith(os.path.join(self.source, ""))
+
+    @property
+    def base(self) -> str:
+        """The folder, all links followed, that holds all files of a source that is no archive."""
+        return os.path.realpath(self._base)
 
     @property
     def single(self) -> bool:
@@ -108,22 +118,29 @@ class Origin:
 
     def files_of(self, hit: Hit) -> Iterator[File | str]:
         """The files of an asset; of one that it names and that is not here, only the name."""
-        at = self._at(hit)
-        labels = [at[:number] for number, step in enumerate(at[:-1]) if step == "labels"]
-        roots = [*labels, at[:-1], []]  # the folders that can be the root of its export, the likeliest first
         for name in media_names(hit.data):
-            steps = _steps(name)
-            found = (self._find([*root, *steps], len(root)) for root in roots if not leads_out(name))
-            yield next((file for file in found if file), name)
-        yield from self._answers(hit, roots)
+            yield self.find(name, hit.where) or name
+        yield from self._answers(hit)
 
-    def _at(self, hit: Hit) -> list[str]:
-        """The steps from the top of the source to the file that holds the hit."""
-        return _steps(hit.where.member or os.path.relpath(os.path.abspath(hit.where.source), self._base))
+    def find(self, name: str, where: Place) -> File | None:
+        """The file that a record at a place calls by a name; None if it is not there, or leads out of the export."""
+        steps = [] if leads_out(name) else _steps(name)
+        found = (self._find([*root, *steps], len(root)) for root in self._roots(self._at(where)) if steps)
+        return next((file for file in found if file), None)
 
-    def _answers(self, hit: Hit, roots: list[list[str]]) -> Iterator[File]:
+    def _at(self, where: Place) -> list[str]:
+        """The steps from the top of the source to the file that holds a record."""
+        return _steps(where.member or os.path.relpath(os.path.abspath(where.source), self._base))
+
+    @staticmethod
+    def _roots(at: list[str]) -> list[list[str]]:
+        """The folders that can be the root of the export of a file, the likeliest first."""
+        return [*(at[:number] for number, step in enumerate(at[:-1]) if step == "labels"), at[:-1], []]
+
+    def _answers(self, hit: Hit) -> Iterator[File]:
         """The files right in `labels/<external id>/`, but for those of other assets, whose ids begin with this one."""
-        at = self._at(hit)
+        at = self._at(hit.where)
+        roots = self._roots(at)
         if "labels" in at[:-1]:
             folders = [(roots[0], [*at[:-1], at[-1].removesuffix(".json")])]
         else:  # of a `data.json`, or of any other file
@@ -146,8 +163,10 @@ class Origin:
     def _by_name(self) -> dict[str, File]:
         """All files by their names, from the top of the source."""
         if self._infos is not None:
-            files = (File(_slashed(_spoken(info)), self.source, info) for info in self._infos)
-            return {file.name: file for file in files}
+            return {
+                (name := _slashed(_spoken(info))): File(name, self.source, info, info.header_offset in self._shared)
+                for info in self._infos
+            }
         found = {}
         for top in self._tops:
             for place, folders, names in os.walk(os.path.join(self._base, top)):
@@ -204,7 +223,7 @@ def leads_out(name: str) -> bool:
 
 def _tidy(steps: list[str]) -> str:
     """A path in one Unicode form: a Mac takes names apart (`e` and an accent) that others write as one character."""
-    return unicodedata.normalize("NFC", "/".join(steps))
+    return normalized("NFC", "/".join(steps))
 
 
 def _spoken(info: zipfile.ZipInfo) -> str:

@@ -24,7 +24,7 @@ MAX_ROOTS = 100
 CELL = 32
 """What a value weighs beside its text: its place in memory, and its key in the answer."""
 
-COMPLETED = 256
+COMPLETED = 1024
 """The same, where graphql-core completes it: that is slow."""
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from math import isfinite
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid5
@@ -13,15 +12,27 @@ from uuid import UUID, uuid5
 from sqlalchemy import Connection, insert, select, update
 
 from kili_query.errors import DataError
-from kili_query.formats.containers.records import Problem
+from kili_query.formats.containers.records import Place, Problem
 from kili_query.formats.kili import decode_record, plan
 from kili_query.model.conversations import from_annotations, to_annotations
 from kili_query.model.counts import count_label
 from kili_query.model.decoding import decode_json, encode_json
-from kili_query.model.kili import ASSET_STATUSES, CONVERSATIONS, LABEL_KEYS, LABEL_TYPES, STEP_STATUSES
-from kili_query.model.labels import Label, labels_of
+from kili_query.model.kili import ASSET_STATUSES, CONVERSATIONS, LABEL_TYPES, STEP_STATUSES
+from kili_query.model.labels import Label, asset_ids, id_text, is_bare, labels_of, owner_ids
 from kili_query.model.ontology import Ontology, only_project
 from kili_query.server import tables as t
+from kili_query.server.kept import (
+    REPLACEMENT,
+    as_json,
+    as_text,
+    changed_texts,
+    metadata_of,
+    number_of,
+    response_of,
+    text_of,
+    whole_names,
+    whole_number,
+)
 from kili_query.server.media import Media
 from kili_query.server.moments import moment, now
 from kili_query.server.people import People
@@ -135,7 +146,7 @@ def _read(loading: _Loading, export: str | os.PathLike[str], advance: Callable[[
         for item in part.records():
             record = item if isinstance(item, Problem) else decode_record(item)
             if not isinstance(record, Problem):
-                loading.add(record, str(item.where))
+                loading.add(record, item.where)
             elif not record.skipped:
                 done.report(record.error())
         advance(part.size)
@@ -170,11 +181,16 @@ class _Loading:
         self._positions = 0
         self.done = Loaded(project_id)
 
-    def add(self, record: Mapping[str, Any], where: str) -> None:
-        """The asset and the labels of a record."""
-        labels = list(labels_of(record, types=None, where=where))
+    def add(self, record: Mapping[str, Any], place: Place) -> None:
+        """The assets and the labels of a record: one asset, or those that the labels of a dump name."""
+        labels = list(labels_of(record, types=None, where=str(place)))
+        for owner, its in _by_owner(record, labels):
+            self._add(owner, its, place)
+
+    def _add(self, record: Mapping[str, Any], labels: list[Label], place: Place) -> None:
+        where = str(place)
         try:
-            asset = self._asset(record, labels, where)
+            asset = self._asset(record, labels, place)
         except UnicodeError:
             self.done.report(DataError("the asset holds half a surrogate pair, which cannot be kept", where=where))
             return
@@ -184,8 +200,8 @@ class _Loading:
             except DataError as error:
                 self.done.report(error)
             except UnicodeError:
-                place = f"{where}, {label.name}"
-                self.done.report(DataError("the label holds half a surrogate pair, which cannot be kept", where=place))
+                at = f"{where}, {label.name}"
+                self.done.report(DataError("the label holds half a surrogate pair, which cannot be kept", where=at))
 
     def finish(self) -> None:
         """Write the rest, and what can be said only now."""
@@ -197,12 +213,14 @@ class _Loading:
             of_project = t.projects.c.id == self._project_id
             self._connection.execute(update(t.projects).where(of_project).values(workflow_version=version))
 
-    def _asset(self, record: Mapping[str, Any], labels: list[Label], where: str) -> int:
-        bare = not any(key in record for key in (*LABEL_KEYS, "label"))
-        own: Any = (record.get("labelOf") or {"id": record.get("assetId")}) if bare else record
+    def _asset(self, record: Mapping[str, Any], labels: list[Label], where: Place) -> int:
+        bare = is_bare(record)
+        own: Any = record.get("labelOf") if bare else record
         own = own if isinstance(own, Mapping) else {}
-        given, external_id = _text(own.get("id")), _text(own.get("externalId"))
-        told = self._name(f"{given} {external_id} {_as_text(own.get('content'))}")
+        external_id, given = (text_of(name) for name in asset_ids(record))
+        told = self._name(f"{given} {external_id} {as_text(own.get('content'))}")
+        if not bare:
+            self._tell_changed(own, f"{where}: the asset `{external_id or given}`")
         others = False
         for known in self._there(given, told, external_id):
             if self._same(known, external_id, own):
@@ -220,9 +238,14 @@ class _Loading:
             )
         elif self._rows.has_asset(uid):
             uid = self._name(uid)  # another project has an asset of this id: the same export was loaded twice
-        key = self._rows.add_asset(uid, external_id or given or uid, self._asset_values(own, labels))
+        key = self._rows.add_asset(uid, external_id or given or uid, self._asset_values(own, labels, where))
         self.done.assets += 1
         return key
+
+    def _tell_changed(self, record: Mapping[str, Any], name: str) -> None:
+        if keys := changed_texts(record):
+            listed = ", ".join(f"`{key}`" for key in keys)
+            self.done.tell(f"{name}: {listed}: half of a surrogate pair is kept as `{REPLACEMENT}`")
 
     def _there(self, uid: str | None, told: str, external_id: str | None) -> Iterator[int]:
         """Assets of the project that are called like one of a record: by id, or by external id if it has none."""
@@ -235,32 +258,32 @@ class _Loading:
     def _same(self, known: int, external_id: str | None, own: Mapping[str, Any]) -> bool:
         """Whether nothing tells a record apart from an asset that is there: neither external id nor content."""
         called, stored = self._rows.asset_values(known)
-        content = _as_text(own.get("content"))
+        content = as_text(own.get("content"))
         return external_id in (None, called) and (not content or not stored or self._media.same(stored, content))
 
-    def _asset_values(self, own: Mapping[str, Any], labels: list[Label]) -> dict[str, Any]:
+    def _asset_values(self, own: Mapping[str, Any], labels: list[Label], where: Place) -> dict[str, Any]:
         created = self._moment(own.get("createdAt"))
         values: dict[str, Any] = {
             "created_at": created,
             "updated_at": self._moment(own.get("updatedAt"), created),
-            "content": self._media.stored(_as_text(own.get("content")) or ""),
-            "json_content": _as_text(own.get("jsonContent")) or "",
-            "json_metadata": _metadata(own.get("jsonMetadata")),
-            "ocr_metadata": _as_text(own.get("ocrMetadata")),
-            "thumbnail": _text(own.get("thumbnail")),
-            "resolution": _as_json(own.get("resolution")),
-            "page_resolutions": _as_json(own.get("pageResolutions")),
-            "geospatial_export_metadata": _as_text(own.get("geospatialExportMetadata") or None),
-            "priority": _whole(own.get("priority")) or 0,
+            "content": self._media.stored(as_text(own.get("content")) or "", where),
+            "json_content": as_text(own.get("jsonContent")) or "",
+            "json_metadata": metadata_of(own.get("jsonMetadata")),
+            "ocr_metadata": as_text(own.get("ocrMetadata")),
+            "thumbnail": text_of(own.get("thumbnail")),
+            "resolution": as_json(own.get("resolution")),
+            "page_resolutions": as_json(own.get("pageResolutions")),
+            "geospatial_export_metadata": as_text(own.get("geospatialExportMetadata") or None),
+            "priority": whole_number(own.get("priority")) or 0,
             "status": own["status"] if own.get("status") in ASSET_STATUSES else _status(labels),
         }
-        values |= {name: _number(own.get(key)) for key, name in _MARKS.items()} | {
-            "duration": _number(own.get("duration"))
+        values |= {name: number_of(own.get(key)) for key, name in _MARKS.items()} | {
+            "duration": number_of(own.get("duration"))
         }
         values |= {name: own.get(key) is True for key, name in _ASSET_FLAGS.items()}
         step, status = own.get("currentStep"), own.get("status")
-        if isinstance(step, Mapping) and _text(step.get("name")):
-            values["step_id"] = self._step(step["name"], _text(step.get("stepGroupName")), _text(step.get("type")))
+        if isinstance(step, Mapping) and (step_name := text_of(step.get("name"))):
+            values["step_id"] = self._step(step_name, text_of(step.get("stepGroupName")), text_of(step.get("type")))
             status = step.get("status") or status
         if status in STEP_STATUSES:
             values["step_status"] = status
@@ -275,9 +298,13 @@ class _Loading:
             label = replace(label, response=from_annotations(annotations), problem=None)
         counts = count_label(label, self._ontology)
         self._positions += 1
-        given = _text(record.get("id")) if label.key or "labelOf" in record or "assetId" in record else None
+        given = text_of(id_text(record.get("id")))
         kind = label.label_type if label.label_type in LABEL_TYPES else "DEFAULT"
-        response = _response(label.response)
+        response = response_of(label.response)
+        self._tell_changed(record, f"{label.where}: {label.name}")
+        if (searched := whole_names(counts)) is not counts:
+            told = f"{label.where}: {label.name}: half of a surrogate pair in names is searched as `{REPLACEMENT}`"
+            self.done.tell(told)
         uid = self._label_id(given, Held(self._project_id, asset, kind, response), label)
         if uid is None:
             self.done.copies += 1
@@ -290,27 +317,27 @@ class _Loading:
         if author and self._roles.get(author) != "ADMIN":
             self._roles[author] = "REVIEWER" if kind == "REVIEW" else self._roles.get(author, "LABELER")
         created = self._moment(record.get("createdAt"))
-        seconds = _number(record.get("secondsToLabel")) or 0.0
+        seconds = number_of(record.get("secondsToLabel")) or 0.0
         values: dict[str, Any] = {
             "author_id": author,
             "label_type": kind,
             "created_at": created,
             "updated_at": self._moment(record.get("updatedAt"), created),
-            "model_name": _text(record.get("modelName")),
+            "model_name": text_of(record.get("modelName")),
             "seconds_to_label": seconds,
-            "total_seconds_to_label": _number(record.get("totalSecondsToLabel")) or seconds,
-            "step_name": _text(record.get("stepName")),
-            "referenced_label_id": _text(record.get("referencedLabelId")),
+            "total_seconds_to_label": number_of(record.get("totalSecondsToLabel")) or seconds,
+            "step_name": text_of(record.get("stepName")),
+            "referenced_label_id": text_of(record.get("referencedLabelId")),
             "skipped": record.get("skipped") is True,
             "is_sent_back_to_queue": record.get("isSentBackToQueue") is True,
         }
-        if (total := _whole(record.get("numberOfAnnotations"))) is not None:
+        if (total := whole_number(record.get("numberOfAnnotations"))) is not None:
             values["number_of_annotations"] = total
-        values |= {name: _number(record.get(key)) for key, name in _MARKS.items()}
+        values |= {name: number_of(record.get(key)) for key, name in _MARKS.items()}
         values |= {name: record[key] for key, name in _LABEL_FLAGS.items() if isinstance(record.get(key), bool)}
         if self._converses and not annotations:
             annotations = to_annotations(decode_json(response), uid, by_level=label.by_level)
-        self._rows.add_label(uid, asset, values, response, counts, _as_text(annotations or None))
+        self._rows.add_label(uid, asset, values, response, searched, as_text(annotations or None))
         self.done.labels += 1
 
     def _label_id(self, given: str | None, label: Held, of: Label) -> str | None:
@@ -369,6 +396,21 @@ _LABEL_FLAGS = {
 }
 
 
+def _by_owner(record: Mapping[str, Any], labels: list[Label]) -> list[tuple[Mapping[str, Any], list[Label]]]:
+    """The labels of a record by what names their asset: the record, or each label itself where an object around a dump
+    names none."""
+    if is_bare(record) or any(asset_ids(record)):
+        return [(record, labels)]
+    named: list[tuple[Mapping[str, Any], list[Label]]] = []
+    rest: list[Label] = []
+    for label in labels:
+        if isinstance(label.record, Mapping) and any(owner_ids(label.record)):
+            named.append((label.record, [label]))
+        else:
+            rest.append(label)
+    return [*named, (record, rest)] if rest or not named else named
+
+
 def _status(labels: list[Label]) -> str:
     """The status that the labels of an asset give it."""
     kinds = {label.label_type or "DEFAULT" for label in labels}
@@ -381,73 +423,6 @@ def _status(labels: list[Label]) -> str:
         if "AUTOSAVE" in kinds
         else "TODO"
     )
-
-
-def _text(value: object) -> str | None:
-    return _whole_text(value) if isinstance(value, str) and value else None
-
-
-def _as_text(value: object) -> str | None:
-    """A text as it is, anything else as JSON text, null as null."""
-    return value if value is None else _whole_text(value) if isinstance(value, str) else _json(value)
-
-
-def _as_json(value: object) -> str | None:
-    """A list or an object as JSON text, also one that is JSON text already; None for all else."""
-    if isinstance(value, str):
-        try:
-            value = decode_json(value)
-        except DataError:
-            return None
-    return encode_json(value).decode() if value and isinstance(value, (list, dict)) else None
-
-
-def _json(value: object) -> str:
-    """A JSON text. Halves of surrogate pairs are escaped in it, as no database keeps them otherwise."""
-    return encode_json(value).decode()
-
-
-def _whole_text(text: str) -> str:
-    """A text that a database keeps: halves of surrogate pairs are the sign for what cannot be read."""
-    try:
-        text.encode()
-        return text
-    except UnicodeEncodeError:
-        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-
-
-def _number(value: object) -> float | None:
-    """A number that a database keeps, and an answer can tell; others are none."""
-    if not isinstance(value, (int, float)) or isinstance(value, bool):
-        return None
-    try:
-        return float(value) if isfinite(value) else None
-    except OverflowError:
-        return None
-
-
-def _whole(value: object) -> int | None:
-    """A whole number of the size that the schema has, or the nearest."""
-    number = _number(value)
-    return None if number is None else int(max(-(2.0**31), min(number, 2.0**31 - 1)))
-
-
-def _metadata(value: object) -> str:
-    """Metadata as JSON text; a text that is not JSON is kept as a JSON text."""
-    if isinstance(value, str):
-        try:
-            decode_json(value)
-            return value
-        except DataError:
-            return _json(value) if value.strip() else "{}"
-    return _json(value or {})
-
-
-def _response(value: object) -> str:
-    """The answers of a label as JSON text, never blank."""
-    if isinstance(value, str):
-        return _whole_text(value) if value.strip() not in ("", "null") else "{}"
-    return "{}" if value is None else _json(value)
 
 
 def _annotations(record: Mapping[str, Any]) -> list[dict[str, Any]]:

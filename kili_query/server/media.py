@@ -5,15 +5,14 @@ from __future__ import annotations
 import mimetypes
 import os
 import secrets
-import shutil
-import zipfile
-import zlib
-from pathlib import Path, PurePosixPath
-from typing import IO
+from contextlib import suppress
+from pathlib import Path
 
 from sqlalchemy import Connection, insert, select
 
 from kili_query.errors import DataError
+from kili_query.formats.containers.records import Place
+from kili_query.offline.media import File, Origin
 from kili_query.server import tables as t
 
 STORED = "kili-file:"
@@ -29,32 +28,27 @@ class Media:
         self._export = export
         self._project_id = project_id
         self._written: list[Path] = []
-        self._archive: zipfile.ZipFile | None = None
-        self._root: Path | None = None
-        if os.path.isdir(export):
-            self._root = Path(export).resolve()
-        elif zipfile.is_zipfile(export):
-            self._archive = zipfile.ZipFile(export)
+        self._origin = Origin(export)
 
-    def stored(self, content: str) -> str:
-        """The content with its file copied into the data folder; as it is, if the export holds no such file.
+    def stored(self, content: str, where: Place) -> str:
+        """The content of the record at a place, its file copied into the data folder; as it is, if there is no such file.
 
         Raises
         ------
-        DataError: the file is damaged, or the disk is full.
+        DataError: the file is damaged, or made to inflate beyond reason, or the disk is full.
         """
-        file = self._open(content) if content and "://" not in content else None
+        file = self._find(content, where) if content and "://" not in content else None
         if file is None:
             return content
-        name, file_id = PurePosixPath(content).name, secrets.token_urlsafe(24)
+        name, file_id = _last_step(content), secrets.token_urlsafe(24)
         self._folder.mkdir(mode=0o700, exist_ok=True)
         path = self._folder / file_id
         self._written.append(path)
         try:
-            with file, open(path, "wb", opener=private) as copy:
-                shutil.copyfileobj(file, copy)
-        except (OSError, EOFError, zlib.error, zipfile.BadZipFile) as error:
-            reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+            with open(path, "wb", opener=private) as copy:
+                copy.writelines(file.chunks())
+        except (OSError, DataError) as error:
+            reason = error.message if isinstance(error, DataError) else error.strerror or error
             raise DataError(f"`{content}` cannot be copied: {reason}", code="KQ503", where=self._export) from None
         kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
         row = {"id": file_id, "project_id": self._project_id, "content_type": kind, "name": name}
@@ -66,26 +60,24 @@ class Media:
         if not stored.startswith(STORED):
             return stored == content
         name = self._connection.scalar(select(t.files.c.name).where(t.files.c.id == stored.removeprefix(STORED)))
-        return bool(name == PurePosixPath(content).name)
+        return bool(name == _last_step(content))
 
     def close(self, *, discard: bool = False) -> None:
         """Leave the export; with `discard`, remove what was copied."""
-        if self._archive:
-            self._archive.close()
         for path in self._written if discard else ():
             path.unlink(missing_ok=True)
 
-    def _open(self, content: str) -> IO[bytes] | None:
-        try:
-            if self._archive:
-                info = self._archive.getinfo(content)
-                return None if info.is_dir() else self._archive.open(info)
-            if self._root:
-                path = (self._root / content).resolve()
-                return path.open("rb") if path.is_relative_to(self._root) and path.is_file() else None
-        except (KeyError, OSError, ValueError, RuntimeError, zipfile.BadZipFile):  # no such file, or none to be read
-            pass
+    def _find(self, content: str, where: Place) -> File | None:
+        file = self._origin.find(content, where)
+        with suppress(OSError):  # a link that leads nowhere, or out of the export
+            path = None if file is None or file.info else Path(file.path).resolve(strict=True)
+            if path is None or (path.is_file() and path.is_relative_to(self._origin.base)):
+                return file
         return None
+
+
+def _last_step(content: str) -> str:
+    return content.replace("\\", "/").rpartition("/")[2]
 
 
 def private(path: str, flags: int) -> int:

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, insert, select
 
 from kili_query.server import tables as t
+from kili_query.server.kept import whole_text
 from kili_query.server.store import add_user_row, new_id
 
 
@@ -32,7 +33,7 @@ class People:
         """The user that an object of an export (`id`, `email`, `firstname`, `lastname`) means; made if unknown."""
         if not isinstance(value, Mapping):
             return None
-        person = {name: found for name, found in value.items() if isinstance(found, str) and found}
+        person = {name: whole_text(found) for name, found in value.items() if isinstance(found, str) and found}
         key = (person.get("id"), person.get("email"))
         if key == (None, None):
             return None

@@ -189,7 +189,7 @@ def test_check_prints_diagnostics_for_programs(run: Run, tmp_path: Path) -> None
     ended = run("check", QUERY, path, "--json")
     (row,) = json.loads(ended.out)
     assert (ended.code, row["source"], row["code"], row["severity"]) == (1, str(path), "KQ105", "error")
-    assert row["fix"] == {"span": {"start": 10, "end": 11}, "text": "=="}
+    assert row["fix"] == {"span": {"start": 10, "end": 11}, "text": "==", "safe": True}
     assert json.loads(run("check", QUERY, "--json").out) == []
 
 

@@ -24,7 +24,7 @@ def test_generated_files_are_fresh_and_whole(made: dict[Path, str]) -> None:
 
 def test_nothing_asynchronous_is_left(made: dict[Path, str]) -> None:
     for path, text in made.items():
-        code = text.split("\n", 1)[1]
+        code = text.split("\n", 1)[1].replace("appendManyAssetsAsynchronously", "")  # an operation of Kili's
         if path.parent.name == "_async":
             continue
         for word in ("async ", "await ", "Async", "asyncio", "__aenter__", "aclosing"):

@@ -391,6 +391,28 @@ def test_bodies_are_inflated_whole(pieces: int, pack: Callable[[bytes], bytes], 
             assert body.content == content
 
 
+@pytest.mark.parametrize("step", [1, 2, 19, 10_000])
+def test_all_members_of_gzip_are_read(step: int) -> None:
+    packed = gzip.compress(b"one") + gzip.compress(b"") + gzip.compress(b", two") + b"\0\x1f\x8b padding"
+    body = Body("gzip", 100)
+    for start in range(0, len(packed), step):
+        body.add(packed[start : start + step])
+    assert body.content == b"one, two"
+
+
+@pytest.mark.parametrize("piece", [gzip.compress(b" " * 1000), gzip.compress(b""), b"\0" * 1000, b"padding" * 100])
+def test_what_inflates_to_nothing_or_follows_the_end_is_counted_too(piece: bytes) -> None:
+    body = Body("gzip", 10_000)
+
+    def add_without_end() -> None:
+        body.add(gzip.compress(b"{}"))
+        for _ in range(100_000):
+            body.add(piece)
+
+    with pytest.raises(TooLargeError):
+        add_without_end()
+
+
 @pytest.mark.parametrize("most", [0, -1, 1.5, "1", True, None])
 def test_the_bound_is_a_whole_number_from_1(most: Any) -> None:
     with pytest.raises(ArgumentError, match=r"`max_answer_bytes` is .*; it takes a whole number from 1"):
@@ -488,6 +510,19 @@ def test_a_key_that_a_warning_repeats_stays_hidden(proxy: f.Proxy, form: str) ->
         f.Client("sync", SECRET, proxy.endpoint).call("count_projects")
     (told_of,) = warned
     assert not [canary for canary in CANARIES if canary in str(told_of.message).lower()]
+
+
+@pytest.mark.parametrize("kind", ["sync", "async"])
+@pytest.mark.parametrize("form", ECHOED)
+def test_a_key_that_the_server_repeats_stays_out_of_the_logs_below(
+    proxy: f.Proxy, caplog: pytest.LogCaptureFixture, kind: str, form: str
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    line = " ".join(ECHOED[form].split())
+    proxy.on("", then=f.says(200, {"data": {"data": 1}}, x_echo=line))
+    f.Client(kind, SECRET, proxy.endpoint).call("count_projects")
+    assert "x-echo" in caplog.text.lower()
+    assert not [canary for canary in CANARIES if canary in caplog.text.lower()]
 
 
 def test_hiding_leaves_the_rest() -> None:

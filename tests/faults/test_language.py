@@ -15,6 +15,7 @@ import pkgutil
 import re
 import time
 import tomllib
+import unicodedata
 from collections.abc import Callable, Iterator
 from functools import cache
 from re import _parser as regex
@@ -27,6 +28,7 @@ from hypothesis import example, given, settings
 from kili_query import check
 from kili_query.lang import assist
 from kili_query.lang.parser import stopped_in
+from kili_query.model.spelling import FORMS, Form, normalized
 from tests.conftest import SPEC
 from tests.lang.test_editing import damaged
 from tests.strategies import near_misses
@@ -349,3 +351,19 @@ LARGE = {
 @pytest.mark.parametrize("name", LARGE)
 def test_a_megabyte_of_parentheses_takes_no_longer_than_one_of_comparisons(name: str) -> None:
     assert _cost(lambda: check(LARGE[name]), 2) < 2
+
+
+@pytest.mark.parametrize(
+    "piece", ["\u0301\u0316", "\uff9e\u0316", "\u0f73\u0316", "\u0345" * 40 + "\u0316" * 40], ids=ascii
+)
+def test_texts_are_normalized_in_linear_time(piece: str) -> None:
+    assert _is_linear(lambda size: normalized("NFKC", "a" + piece * (size // len(piece))))
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_long_texts_get_the_unicode_form_that_short_ones_get(form: Form) -> None:
+    for text in ("cafe\u0301 한글 \uff76\uff9e ﬁ \u0958 a\u0316\u0301\u0345 ", "\u0f73\u0f74 ", "é\u0316" * 3):
+        assert normalized(form, text * 300) == unicodedata.normalize(form, text * 300)
+    assert unicodedata.normalize(form, normalized(form, "e" + "\u0301" * 5000)) == normalized(
+        form, "e" + "\u0301" * 5000
+    )

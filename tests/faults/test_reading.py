@@ -551,7 +551,7 @@ def test_problems_are_of_the_part_that_has_them() -> None:
 # -- local Kili --------------------------------------------------------------------------------------------------------
 
 
-def test_local_kili_keeps_what_was_read_and_names_what_it_cannot_keep(tmp_path: Path) -> None:
+def test_local_kili_keeps_what_was_read_and_tells_what_it_keeps_otherwise(tmp_path: Path) -> None:
     interface = tmp_path / "i.json"
     interface.write_text(
         json.dumps([{"jsonInterface": {"jobs": {"J": {"content": {"categories": {"C": {"name": "\ud83d"}}}}}}}])
@@ -563,18 +563,17 @@ def test_local_kili_keeps_what_was_read_and_names_what_it_cannot_keep(tmp_path: 
         for i, odd in enumerate((b"1e999", b"NaN", b"9" * 400, b"9" * 30, b'"x"', b"5"))
     ]
     kept = [record for record in records if b'"author"' not in record]
-    lost = [rb'{"externalId": "\ud83d", "labels": [{"jsonResponse": {}}]}',
+    halves = [rb'{"externalId": "\ud83d", "labels": [{"jsonResponse": {}}]}',
             rb'{"externalId": "x", "labels": [{"jsonResponse": {"J": {"categories": ["\ud83d"]}}}, {"jsonResponse": {%b}}]}' % CHOSEN]  # fmt: skip
-    (tmp_path / "x.ndjson").write_bytes(b"\n".join([*kept, *numbers, *lost]))
+    (tmp_path / "x.ndjson").write_bytes(b"\n".join([*halves, *kept, *numbers]))
     with LocalKili(socket=False) as server:
         report = server.load_report(tmp_path / "x.ndjson", interface=interface)
-        said = [str(problem) for problem in report.problems]
-        assert len(said) == report.unreadable == 2
-        assert "the asset holds half a surrogate pair" in said[0]
-        assert "x, labels[0]: the label holds half a surrogate pair" in said[1]
+        assert report.unreadable == 0
+        assert "`externalId`: half of a surrogate pair is kept as" in "".join(report.changes)
+        assert "x, labels[0]: half of a surrogate pair in names is searched as" in "".join(report.changes)
         asking = Asking(server)
         labels = asking.labels({"search": QUERY}, "jsonResponse")
-        assert len(labels) == len(kept) + len(numbers) + 1 == report.labels
+        assert len(labels) == len(kept) + len(numbers) + 1 == report.labels - 2
         assert all(count_categories(label["jsonResponse"])["J", "C"] == 1 for label in labels)
         assert asking.assets({}, "resolution { width } pageResolutions { width } jsonMetadata priority duration")
         (project,) = asking.ask("{ projects(where: {}, first: 1, skip: 0) { jsonInterface } }")

@@ -282,6 +282,24 @@ def test_media_are_copied_in_pieces_and_a_bomb_is_left_out(run: cli.Run, tmp_pat
         assert names[1] not in archive.namelist()
 
 
+def sharing(path: Path, *contents: str) -> Path:
+    """An archive with media that are one and the same bytes: each entry of the directory points at them."""
+    values = [asset(str(n), 2, content=name) for n, name in enumerate(contents)]
+    zipped(path, {"data.json": values, **dict.fromkeys((*contents, "assets/~"), b"0" * 999)})
+    with zipfile.ZipFile(path, "a") as archive:
+        for name in contents:
+            archive.getinfo(name).header_offset = archive.getinfo("assets/~").header_offset
+        archive.writestr("assets/end", b"")  # writes the directory anew
+    return path
+
+
+def test_media_that_share_their_bytes_are_left_out(run: cli.Run, tmp_path: Path) -> None:
+    contents = ["assets/0.bin", "assets/1.bin"]
+    ended = run("filter", sharing(tmp_path / "in.zip", *contents), QUERY, "-o", tmp_path / "out.zip")
+    assert ended.err.count("shares its bytes with another member") == 2
+    assert ended.err.endswith("2 media files left out\n")
+
+
 def test_all_media_of_the_shared_export(run: cli.Run, tmp_path: Path, shared: Path) -> None:
     source = shared / "faults" / "export_media_names.zip"
     assert "left out" not in run("filter", source, "J.C.count > 0", "-o", tmp_path / "out.zip").err
@@ -295,7 +313,7 @@ def test_all_media_of_the_shared_export(run: cli.Run, tmp_path: Path, shared: Pa
 def test_names_and_texts_that_only_python_reads_are_written_all_the_same(tmp_path: Path) -> None:
     odd = b'{"externalId": "\\ud83d/x", "id": 1e999, "n": NaN, "content": "assets/a", "labels":\n [{"b": NaN}]}'
     assert json.loads(object_of(fields_of(odd)))["externalId"] == "\ud83d/x"
-    assert [bytes(item) for item in labels_in(fields_of(odd)["labels"])] == [b'{"b": NaN}']
+    assert [bytes(item) for item in labels_in(fields_of(odd)["labels"])] == [b'{"b":NaN}']
     assert (on_one_line(odd).count(b"\n"), indented(odd)) == (0, odd)
     assert media_names(odd) == ["assets/a"]
     assert object_of({"\ud83d": b"1", "b": b"[]"}) == b'{"\\ud83d":1,"b":[]}'

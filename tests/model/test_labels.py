@@ -136,7 +136,7 @@ WHOLE: list[tuple[dict[str, Any], dict[str, Any]]] = [
     ({"json_response": {}, "externalId": "a.jpg", "id": "own"},
      {"asset_id": None, "record": {"json_response": {}, "externalId": "a.jpg", "id": "own"}}),
     ({"jsonResponse": {}, "labelOf": {"id": 5}},
-     {"asset_id": None, "external_id": None, "record": {"jsonResponse": {}, "labelOf": {"id": 5}}}),
+     {"asset_id": "5", "external_id": None, "record": {"jsonResponse": {}, "labelOf": {"id": 5}}}),
 ]  # fmt: skip
 
 

@@ -58,7 +58,7 @@ def _box(name: object, **more: object) -> dict[str, Any]:
             "$.WEATHER: job `WEATHER` chooses categories: its answer has `categories`, and no `annotations`"
         ]),
         ({"REMARK": {"text": ["a"]}}, ["$.REMARK.text: a transcription is a text, and this is a list"]),
-        ("{", ["`jsonResponse` is text that is not JSON: the text ends too early"]),
+        ("{", ["`jsonResponse` is text that is not JSON: it ends too early"]),
         ([], ["`jsonResponse` is a list, and must be an object"]),
     ],
 )  # fmt: skip

@@ -22,7 +22,7 @@ from kili_query.client.answers import Answer, Elsewhere, without_query
 from kili_query.client.bodies import ACCEPTED, Body, BodyError, TooLargeError
 from kili_query.client.calls import Call, client_headers
 from kili_query.client.documents import Operation
-from kili_query.client.hiding import hide, without_key
+from kili_query.client.hiding import hide, hide_in_logs, without_key
 from kili_query.client.limits import RateLimit, tell_wait
 from kili_query.client.requests import NOTHING, Request, asked, downloaded, uploaded
 from kili_query.client.retries import UNKNOWN_OUTCOME, Failure, Kind, tell, wait_before_next
@@ -72,6 +72,7 @@ class Transport:
         self._locks: dict[int, threading.Lock] = {}
         self._fresh = True
         self._compress = settings.compress
+        hide_in_logs(self._key())
         # loading certificates and the layers below httpx takes longer than a call: not when the first one waits for it
         self._verify = _certificates(settings.verify) if transport is None else settings.verify
         self._client()

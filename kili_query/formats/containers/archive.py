@@ -154,12 +154,12 @@ def overlapping(infos: Iterable[zipfile.ZipInfo]) -> set[int]:
     return found
 
 
-def member_chunks(path: str, info: zipfile.ZipInfo) -> Iterator[bytes]:
-    """The content of any member, a chunk at a time, its length and checksum compared.
+def member_chunks(path: str, info: zipfile.ZipInfo, *, shared: bool = False) -> Iterator[bytes]:
+    """The content of any member, a chunk at a time, its length and checksum compared. `shared`: see `Member`.
 
     Raises DataError (KQ503) if it cannot be read, is damaged, or inflates beyond reason.
     """
-    member = _member(info, info.filename, optional=True)
+    member = _member(info, info.filename, optional=True, shared=shared)
     reason = _refusal(member, "media file")
     if reason:
         raise DataError(reason, code="KQ503")
@@ -186,7 +186,7 @@ def _refusal(member: Member, kind: str = "label") -> str | None:
     if member.encrypted:
         return "is encrypted"
     if is_bomb(member.packed, member.size):
-        return bomb_message(member.packed, member.size)
+        return bomb_message(member.packed, member.size, kind)
     return None
 
 

@@ -91,9 +91,9 @@ def is_bomb(packed: int, size: int) -> bool:
     return size > _BOMB_SIZE and size > _BOMB_RATIO * max(1, packed)
 
 
-def bomb_message(packed: int, size: int) -> str:
+def bomb_message(packed: int, size: int, kind: str = "label") -> str:
     """What to tell the owner of such data."""
-    return f"inflates from {packed} bytes to {size}, which no label does"
+    return f"inflates from {packed} bytes to {size}, which no {kind} does"
 
 
 def foreign_encoding(head: bytes) -> str | None:

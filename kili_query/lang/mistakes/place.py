@@ -12,6 +12,7 @@ from kili_query.errors import Diagnostic, Fix, Span
 from kili_query.lang.lexis import COMMENT, SPACE
 from kili_query.lang.stopped import Open, Slot
 from kili_query.lang.wording import shown
+from kili_query.model.spelling import normalized
 
 A_COUNT = "a count such as `JOB.CATEGORY.count`"
 AN_OPERATOR = "a comparison operator"
@@ -77,7 +78,7 @@ def end_of(at: At) -> Span:
 
 def plain(text: str) -> str:
     """The text with the signs of ASCII in place of those that look like them: `＞` becomes `>`."""
-    return unicodedata.normalize("NFKC", text).translate(_LOOKS_LIKE)
+    return normalized("NFKC", text).translate(_LOOKS_LIKE)
 
 
 def is_foreign(char: str) -> bool:
