@@ -46,7 +46,7 @@ def _is_response(value: Mapping[str, object]) -> bool:
     return found
 
 
-_YOLO = re.compile(rb"\d+(?:[ \t]+-?\d*\.?\d+(?:[eE][+-]?\d+)?){4,}[ \t]*\r?(?:\n|$)")
+_YOLO = re.compile(rb"\d+(?:[ \t]+-?(?:\d+(?:\.\d+)?|\.\d+)(?:[eE][+-]?\d+)?){4,}[ \t]*\r?(?:\n|$)")
 
 
 def foreign_text(head: bytes) -> str | None:
