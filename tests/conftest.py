@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 from kili_query.lang.parser import warm_up
-from tests.installing import python_with_kili
+from tests.installing import CACHE, python_with_kili
 
 ROOT = Path(__file__).parent.parent
 SPEC = Path(__file__).parent / "spec"
@@ -25,6 +26,12 @@ settings.register_profile("ci", max_examples=EXAMPLES, derandomize=True, deadlin
 settings.register_profile("fuzz", max_examples=EXAMPLES, deadline=None, print_blob=True,
                           suppress_health_check=[HealthCheck.too_slow])  # fmt: skip
 settings.load_profile("fuzz" if FUZZ else "ci")
+
+
+if sys.dont_write_bytecode:  # then each of many hundred processes would compile all that it loads; so: beside no source
+    os.environ["PYTHONPYCACHEPREFIX"] = sys.pycache_prefix = str(CACHE / "bytecode")
+    sys.dont_write_bytecode = False
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 
 # a shell starts what it puts in the background with Ctrl-C ignored, and programs pass that on to those they start

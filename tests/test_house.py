@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.installing import CACHE
+
 ROOT = Path(__file__).parent.parent
 TOOLS = Path(sys.executable).parent
 
@@ -37,7 +39,7 @@ def test_the_layout_is_that_of_ruff() -> None:
 
 @pytest.mark.long
 def test_mypy_is_content() -> None:
-    _run(sys.executable, "-m", "mypy")
+    _run(sys.executable, "-m", "mypy", "--cache-dir", str(CACHE / "mypy"))  # mypy itself tells by Python and version
 
 
 def test_imports_point_one_way() -> None:

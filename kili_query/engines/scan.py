@@ -52,6 +52,9 @@ class LabelKey(NamedTuple):
     position: int
 
 
+_BARE = LabelKey("", 0)
+
+
 @dataclass(slots=True)
 class Verdict:
     """What was found in one record: how many labels took part, which match, which are empty or unreadable."""
@@ -178,10 +181,10 @@ class Scanner:
     # -- typed -----------------------------------------------------------------------------------------------------
 
     def _scan_typed(self, record: Any, decoder: _Decoder) -> Verdict | None:
-        external_id, asset_id = ids = id_text(record.externalId), id_text(record.id, record.assetId)
-        verdict = Verdict(external_id=external_id, asset_id=asset_id)
-        groups = [(key, getattr(record, key)) for key in LABEL_KEYS if getattr(record, key) is not UNSET]
+        groups = [(key, group) for key in LABEL_KEYS if (group := getattr(record, key)) is not UNSET]
         if groups:
+            external_id, asset_id = id_text(record.externalId), id_text(record.id, record.assetId)
+            verdict, named = Verdict(external_id=external_id, asset_id=asset_id), external_id or asset_id
             seen: set[str] = set()
             for key, group in groups:
                 for position, label in enumerate([group] if key == "latestLabel" else group or ()):
@@ -192,15 +195,15 @@ class Scanner:
                         continue
                     if label_id is not None:
                         seen.add(label_id)
-                    owner = _owner_ids(label) if not any(ids) else None
+                    owner = None if named else _owner_ids(label)
                     if not self._judge(label, LabelKey(key, position), decoder, verdict, owner):
                         return None
             return _settled(verdict)
         if record.label is not UNSET or record.jsonResponse is UNSET:
             return None
-        verdict.bare = True
-        verdict.external_id, verdict.asset_id = _owner_ids(record)
-        return verdict if self._judge(record, LabelKey("", 0), decoder, verdict) else None
+        external_id, asset_id = _owner_ids(record)
+        verdict = Verdict(bare=True, external_id=external_id, asset_id=asset_id)
+        return verdict if self._judge(record, _BARE, decoder, verdict) else None
 
     def _judge(
         self, label: Any, key: LabelKey, decoder: _Decoder, verdict: Verdict, owner: AssetIds | None = None
@@ -215,9 +218,11 @@ class Scanner:
             verdict.empty += 1
             response = {}
         found: dict[Key, set[object]] = {}
-        places = {k for k in response if k == "assetLevel"} | frame_keys(response, self._ontology)
-        if self._ontology is not None:
-            places -= self._ontology.jobs.keys()
+        places = {k for k in response if k == "assetLevel" or k[:1].isdigit()}
+        if places:
+            places = (places & {"assetLevel"}) | frame_keys(response, self._ontology)
+            if self._ontology is not None:
+                places -= self._ontology.jobs.keys()
         if decoder is _FRAMES:
             if len(places) != len(response):
                 return False
@@ -229,7 +234,8 @@ class Scanner:
         else:
             self._visit(response, None, found)
         verdict.labels += 1
-        verdict.bare |= owner is not None and any(owner)
+        if owner is not None and any(owner):
+            verdict.bare = True
         self._note({k: len(identities) for k, identities in found.items()}, key, verdict, owner)
         return True
 
@@ -317,7 +323,10 @@ def _settled(verdict: Verdict) -> Verdict:
 def _owner_ids(label: Any) -> AssetIds:
     """`owner_ids` of a typed label."""
     owner = label.labelOf or _NOBODY
-    return id_text(owner.externalId, label.externalId), id_text(owner.id, label.assetId)
+    external_id, asset_id = owner.externalId, owner.id
+    if external_id and asset_id and type(external_id) is type(asset_id) is str:  # as good as always
+        return external_id, asset_id
+    return id_text(external_id, label.externalId), id_text(asset_id, label.assetId)
 
 
 class _All:

@@ -98,9 +98,10 @@ def id_text(*values: object) -> str | None:
     ('12', None)
     """
     for value in values:
-        if isinstance(value, str) and value:
-            return value
-        if isinstance(value, int) and not isinstance(value, bool) and value.bit_length() < _LONGEST_NUMBER:
+        if isinstance(value, str):
+            if value:
+                return value
+        elif isinstance(value, int) and not isinstance(value, bool) and value.bit_length() < _LONGEST_NUMBER:
             return str(value)
     return "" if "" in values else None
 

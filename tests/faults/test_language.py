@@ -279,7 +279,7 @@ def _is_linear(act: Callable[[int], object], negligible: float = NEGLIGIBLE) -> 
     if _cost(lambda: act(4_000)) < negligible:
         return True
     for _ in range(3):
-        short, long = _cost(lambda: act(2_000), 5), _cost(lambda: act(16_000), 2)
+        short, long = _cost(lambda: act(500), 5), _cost(lambda: act(4_000), 2)
         if long < 24 * max(short, 1e-5):
             return True
     return False
