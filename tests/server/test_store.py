@@ -78,6 +78,27 @@ def test_a_newer_database_is_refused(tmp_path: Path) -> None:
         pass
 
 
+def test_files_of_the_second_version_are_kept(tmp_path: Path) -> None:
+    path = database(tmp_path)
+    with start(tmp_path) as server:
+        [before] = Asking(server).assets({}, "content", first=1)
+    connection = sqlite3.connect(path)
+    connection.executescript("""
+        DROP INDEX ix_files_asset_id; DROP INDEX ix_files_expires_at;
+        ALTER TABLE files DROP COLUMN asset_id; ALTER TABLE files DROP COLUMN expires_at; ALTER TABLE files DROP COLUMN facts;
+        PRAGMA user_version = 2;
+    """)
+    rows = connection.execute("SELECT * FROM files").fetchall()
+    connection.close()
+    assert rows
+    with start(tmp_path) as server:
+        assert Asking(server).assets({}, "content", first=1) == [before]
+        assert Asking(server).http.get(before["content"]).status_code == 200
+        with server._running.reading() as reading:
+            assert reading.exec_driver_sql("SELECT id, project_id, content_type, name FROM files").all() == rows
+            assert len(reading.exec_driver_sql("PRAGMA index_list(files)").all()) == 3
+
+
 def test_a_database_of_another_program_is_refused(tmp_path: Path) -> None:
     connection = sqlite3.connect(tmp_path / "kili.db")
     connection.execute("CREATE TABLE mine (x)")
