@@ -33,7 +33,7 @@ def kili(server: LocalKili, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     return Kili(server.api_key, server.endpoint, transport=server.transport, disable_tqdm=True)
 
 
-def make(kili: Kili, input_type: str) -> str:
+def make(kili: Kili, input_type: Any) -> str:
     return str(kili.create_project("t", input_type=input_type, json_interface=INTERFACE)["id"])
 
 
@@ -143,6 +143,7 @@ def test_a_server_that_refuses_uploads_is_told_with_what_is_left(
         with pytest.raises(ApiError, match="413") as caught:
             kili.append_many_to_dataset(project, ["small.txt", "large.txt"], external_id_array=["s", "l"])
         assert kili.count_assets(project) == 0
+        assert caught.value.remaining is not None
         assert caught.value.remaining["external_id_array"] == ["s", "l"]
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -143,7 +142,7 @@ EXPECTED: dict[str, Any] = {
     "delete the last": True,
     "none left": 0,
 }  # fmt: skip
-SIZES = {
+SIZES: dict[str, list[int | None]] = {
     "IMAGE": [20, 20],
     "TEXT": [None, None],
     "PDF": [None],

@@ -84,8 +84,13 @@ def test_files_of_the_second_version_are_kept(tmp_path: Path) -> None:
         [before] = Asking(server).assets({}, "content", first=1)
     connection = sqlite3.connect(path)
     connection.executescript("""
-        DROP INDEX ix_files_asset_id; DROP INDEX ix_files_expires_at;
-        ALTER TABLE files DROP COLUMN asset_id; ALTER TABLE files DROP COLUMN expires_at; ALTER TABLE files DROP COLUMN facts;
+        CREATE TABLE old (
+            id TEXT NOT NULL PRIMARY KEY, project_id TEXT NOT NULL REFERENCES projects (id) ON DELETE CASCADE,
+            content_type TEXT NOT NULL, name TEXT NOT NULL
+        );
+        INSERT INTO old SELECT id, project_id, content_type, name FROM files;
+        DROP TABLE files;
+        ALTER TABLE old RENAME TO files;
         PRAGMA user_version = 2;
     """)
     rows = connection.execute("SELECT * FROM files").fetchall()

@@ -7,6 +7,7 @@ import json
 import os
 import stat
 from pathlib import Path
+from time import time
 from typing import IO, Any
 
 import httpx
@@ -86,7 +87,7 @@ def test_an_address_that_is_not_signed_takes_nothing(
 
 
 def test_an_address_takes_a_file_for_a_day(client: Uploading, project: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    now = bucket.time()
+    now = time()
     [url] = client.sign(f"projects/{project}/assets/a/content")
     monkeypatch.setattr(bucket, "time", lambda: now + bucket.SIGNED_FOR + 1)
     assert client.put(url).status_code == 403
@@ -175,7 +176,7 @@ def test_a_disk_that_is_full_or_fails_is_told(
         if where == "begun":
             patch.setattr(uploads, "_begun", fails)
         elif where == "named":
-            patch.setattr(uploads.os, "replace", fails)
+            patch.setattr(os, "replace", fails)
         elif number == errno.ENOSPC:
             patch.setattr(uploads, "_begun", full)
         else:
