@@ -16,6 +16,7 @@ from sqlalchemy import event
 from kili_query import DataError
 from kili_query.server import LocalKili
 from tests.server.asking import INTERFACE, Asking, response
+from tests.server.files import Uploading
 
 DATA = Path(__file__).parents[1] / "data"
 
@@ -81,7 +82,10 @@ def test_a_newer_database_is_refused(tmp_path: Path) -> None:
 def test_files_of_the_second_version_are_kept(tmp_path: Path) -> None:
     path = database(tmp_path)
     with start(tmp_path) as server:
-        [before] = Asking(server).assets({}, "content", first=1)
+        client = Uploading(server)
+        project = server.projects()[0][0]
+        client.add(project, contentArray=[client.uploaded(project, "a")], idArray=["a"])
+        [before] = client.assets({"id": "a"}, "content")
     connection = sqlite3.connect(path)
     connection.executescript("""
         CREATE TABLE old (
@@ -97,7 +101,7 @@ def test_files_of_the_second_version_are_kept(tmp_path: Path) -> None:
     connection.close()
     assert rows
     with start(tmp_path) as server:
-        assert Asking(server).assets({}, "content", first=1) == [before]
+        assert Asking(server).assets({"id": "a"}, "content") == [before]
         assert Asking(server).http.get(before["content"]).status_code == 200
         with server._running.reading() as reading:
             assert reading.exec_driver_sql("SELECT id, project_id, content_type, name FROM files").all() == rows
