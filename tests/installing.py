@@ -20,6 +20,12 @@ CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "kili
 KILI = "26.2.4"
 """The version of the real `kili`."""
 
+OLDER_KILI = "2.164.0"
+"""A version that calls the mutations of its time."""
+
+AGED = {OLDER_KILI: ["graphql-core<3.3"]}
+"""What a version needs beside itself: what it is built on has moved on."""
+
 
 @contextmanager
 def claimed(home: Path) -> Iterator[bool]:
@@ -42,9 +48,10 @@ def claimed(home: Path) -> Iterator[bool]:
             ready.touch()
 
 
-def python_with_kili() -> Path:
-    """The Python that has `kili` and pandas, below `$KILI_QUERY_ORACLE` or the cache."""
-    home = Path(os.environ.get("KILI_QUERY_ORACLE") or CACHE / f"kili-{KILI}-pandas")
+def python_with_kili(version: str = KILI) -> Path:
+    """The Python that has `kili`, pictures and pandas, in the cache; that of `KILI` below `$KILI_QUERY_ORACLE`, if it is set."""
+    own = os.environ.get("KILI_QUERY_ORACLE") if version == KILI else None
+    home = Path(own or CACHE / f"kili-{version}-image-pandas")
     python = home / "bin" / "python"
     with claimed(home) as ready:
         if not ready:
@@ -52,9 +59,14 @@ def python_with_kili() -> Path:
                 shutil.rmtree(home, ignore_errors=True)
                 venv.create(home, with_pip=True)  # in its place: environments cannot be moved
             except (OSError, subprocess.SubprocessError) as error:
-                pytest.skip(f"kili {KILI} cannot be installed: {error}")
+                pytest.skip(f"kili {version} cannot be installed: {error}")
             pip = [str(python), "-I", "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile"]
-            done = subprocess.run([*pip, f"kili[pandas]=={KILI}"], capture_output=True, text=True, check=False)
+            done = subprocess.run(
+                [*pip, f"kili[image,pandas]=={version}", *AGED.get(version, ())],
+                capture_output=True,
+                text=True,
+                check=False,
+            )
             if done.returncode:
-                pytest.skip(f"kili {KILI} cannot be installed: {done.stderr.strip().splitlines()[-1:]}")
+                pytest.skip(f"kili {version} cannot be installed: {done.stderr.strip().splitlines()[-1:]}")
     return python

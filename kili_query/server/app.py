@@ -26,15 +26,17 @@ from kili_query.errors import DataError
 from kili_query.model.decoding import encode_json
 from kili_query.server import tables as t
 from kili_query.server.bodies import MAX_VALUES, Bodies, too_many_values
+from kili_query.server.bucket import Bucket
 from kili_query.server.budget import MAX_BYTES, MAX_ROWS, Budget
 from kili_query.server.documents import Document
 from kili_query.server.hosts import Hosts
 from kili_query.server.kinds import KINDS
-from kili_query.server.media import STORED
+from kili_query.server.media import LAYERS, STORED
 from kili_query.server.problems import STORAGE_FAILED, error_body, errors_body, storage_failed
 from kili_query.server.reading import Reader
 from kili_query.server.resolvers import make_documents
 from kili_query.server.store import FILES, Account, Store
+from kili_query.server.uploads import MAX_UPLOAD, Uploads
 
 PREFIXES = ("/api/label/v2", "")
 """Where the routes stand, both alike."""
@@ -47,12 +49,13 @@ class Api:
     """The application: what a request asks for, answered from the store.
 
     `response_urls`: contents of labels are served behind addresses (`jsonResponseUrl`), not in the answers themselves.
-    `max_rows`, `max_bytes`: the budget of an answer.
+    `max_rows`, `max_bytes`: the budget of an answer. `max_upload`: the largest file, in bytes.
     """
 
     def __init__(
-        self, store: Store, *, response_urls: bool = False, max_rows: int = MAX_ROWS, max_bytes: int = MAX_BYTES
-    ) -> None:
+        self, store: Store, *, response_urls: bool = False, max_rows: int = MAX_ROWS, max_bytes: int = MAX_BYTES,
+        max_upload: int = MAX_UPLOAD,
+    ) -> None:  # fmt: skip
         self._store = store
         self._budget = partial(Budget, max_rows, max_bytes)
         self._response_urls = response_urls
@@ -65,7 +68,10 @@ class Api:
         # keys and bodies do not wait behind answers
         self._door = ThreadPoolExecutor(max_workers=2, thread_name_prefix="local-kili-door")
         self._bodies = Bodies(self._door)
+        # files are written to a disk that may be slow
+        self._files = ThreadPoolExecutor(max_workers=4, thread_name_prefix="local-kili-files")
         self._secret = (store.setting("secret") or "").encode()
+        self._uploads = Uploads(store, Bucket(self._secret), self._files, self._writer, max_upload)
         routes = [
             route
             for prefix in PREFIXES
@@ -73,6 +79,7 @@ class Api:
                 Route(f"{prefix}/graphql", self._graphql, methods=["POST"]),
                 Route(f"{prefix}/version", self._version),
                 Route(f"{prefix}/files", self._file),
+                Route(f"{prefix}/bucket/{{path:path}}", self._upload, methods=["PUT"]),
                 Route(f"{prefix}/responses/{{key:int}}/{{label_id:path}}", self._response),
             )
         ]
@@ -89,6 +96,7 @@ class Api:
         self._door.shutdown(cancel_futures=True)
         self._threads.shutdown(cancel_futures=True)
         self._writer.shutdown(cancel_futures=True)
+        self._files.shutdown(cancel_futures=True)
 
     # -- GraphQL ---------------------------------------------------------------------------------------------------
 
@@ -153,6 +161,7 @@ class Api:
                     budget=self._budget(),
                     address=lambda content: _address(content, base),
                     response_address=(lambda label: self._response_address(label, base)) if self._response_urls else None,
+                    bucket=Bucket(self._secret, base), folder=self._store.folder / FILES,
                 )  # fmt: skip
                 if not writes:
                     reader.remember()
@@ -165,6 +174,7 @@ class Api:
             return errors_body([error], "BAD_USER_INPUT", request_id)
         except DataError as error:
             return errors_body([storage_failed(error)], STORAGE_FAILED, request_id)
+        self._store.discard(reader.gone)
         return {"data": data}
 
     # -- other routes ----------------------------------------------------------------------------------------------
@@ -182,9 +192,16 @@ class Api:
             path = self._store.folder / FILES / file_id
             if kind is None or not path.is_file():
                 raise HTTPException(404, "there is no such file")
-            return FileResponse(path, media_type=kind)
+            return FileResponse(path, media_type=kind, headers=_HARMLESS)
 
         return await asyncio.get_running_loop().run_in_executor(self._threads, read)
+
+    async def _upload(self, request: HttpRequest) -> Response:
+        """A file that is put to a signed address."""
+        try:
+            return await self._uploads.put(request)
+        except ClientDisconnect:
+            return Response()  # nobody reads it
 
     async def _response(self, request: HttpRequest) -> Response:
         """The content of a label, for those who have its signed address."""
@@ -235,7 +252,7 @@ def _json(value: object, request_id: str, status: int = 200) -> Response:
 
 def _refusal(_: HttpRequest, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    code = {404: "NOT_FOUND", 405: "METHOD_NOT_ALLOWED", 413: "PAYLOAD_TOO_LARGE"}.get(error.status_code, "BAD_REQUEST")
+    code = _CODES.get(error.status_code, "BAD_REQUEST")
     message = error.detail
     if message in ("Not Found", "Method Not Allowed"):  # words of the framework
         what = (
@@ -247,6 +264,15 @@ def _refusal(_: HttpRequest, error: Exception) -> Response:
     return answer
 
 
+_CODES = {
+    403: "FORBIDDEN", 404: "NOT_FOUND", 405: "METHOD_NOT_ALLOWED", 409: "CONFLICT", 413: "PAYLOAD_TOO_LARGE", 500: STORAGE_FAILED,
+    507: STORAGE_FAILED,
+}  # fmt: skip
+
+_HARMLESS = {"x-content-type-options": "nosniff", "content-security-policy": "sandbox"}
+"""Whatever a file that somebody has uploaded is, a browser does not run it."""
+
+
 def _failure(_: HttpRequest, error: Exception) -> Response:
     """The disk fails, outside of documents, whose answers tell it themselves."""
     assert isinstance(error, DataError)
@@ -254,4 +280,8 @@ def _failure(_: HttpRequest, error: Exception) -> Response:
 
 
 def _address(content: str, base: str) -> str:
-    return f"{base}/files?id={content.removeprefix(STORED)}" if content.startswith(STORED) else content
+    if content.startswith(STORED):
+        return f"{base}/files?id={content.removeprefix(STORED)}"
+    if content.startswith(LAYERS):
+        return content.removeprefix(LAYERS).replace(f'"{STORED}', f'"{base}/files?id=')
+    return content

@@ -95,10 +95,10 @@ def label_conditions(where: Where, scope: Scope, labels: Any = t.labels) -> Cond
     if "project" in asset:
         wanted = set(project_ids(asset.pop("project"), scope))
         projects = [project for project in projects if project in wanted]
-    found = [_in_projects(labels.c.project_id, projects), *_asked(LABEL_ROWS, where, scope, labels, projects)]
+    found = [_in_projects(labels.c.project_id, projects), *asked(LABEL_ROWS, where, scope, labels, projects)]
     if any(value not in ({}, None) for value in asset.values()):
         rows = scope.alias(t.assets)
-        inner = _asked(ASSET_ROWS, asset, scope, rows, projects)
+        inner = asked(ASSET_ROWS, asset, scope, rows, projects)
         found.append(labels.c.asset_id.in_(select(rows.c.id).where(_in_projects(rows.c.project_id, projects), *inner)))
     return found
 
@@ -106,7 +106,7 @@ def label_conditions(where: Where, scope: Scope, labels: Any = t.labels) -> Cond
 def asset_conditions(where: Where, scope: Scope) -> Conditions:
     """What AssetWhere asks of rows of `assets`."""
     projects = project_ids(where.get("project"), scope)
-    return [_in_projects(t.assets.c.project_id, projects), *_asked(ASSET_ROWS, where, scope, t.assets, projects)]
+    return [_in_projects(t.assets.c.project_id, projects), *asked(ASSET_ROWS, where, scope, t.assets, projects)]
 
 
 def project_ids(where: Where | None, scope: Scope) -> Sequence[str]:
@@ -122,29 +122,29 @@ def project_conditions(where: Where, scope: Scope) -> Conditions:
     """What ProjectWhere asks of rows of `projects`. Those in the trash are there for `deleted: true` only."""
     c = t.projects.c
     mine = [c.organization_id == scope.organization_id, c.deleted == bool(where.get("deleted"))]
-    return [*mine, *_asked(PROJECT_ROWS, where, scope, t.projects)]
+    return [*mine, *asked(PROJECT_ROWS, where, scope, t.projects)]
 
 
 def user_conditions(where: Where, scope: Scope, users: Any = t.users) -> Conditions:
     """What UserWhere asks of rows of `users`."""
-    return [users.c.organization_id == scope.organization_id, *_asked(USER_ROWS, where, scope, users)]
+    return [users.c.organization_id == scope.organization_id, *asked(USER_ROWS, where, scope, users)]
 
 
 def organization_conditions(where: Where, scope: Scope) -> Conditions:
     """What OrganizationWhere asks of rows of `organizations`."""
     mine = t.organizations.c.id == scope.organization_id
-    return [mine, *_asked(ORGANIZATION_ROWS, where, scope, t.organizations)]
+    return [mine, *asked(ORGANIZATION_ROWS, where, scope, t.organizations)]
 
 
 def api_key_conditions(where: Where, scope: Scope) -> Conditions:
     """What ApiKeyWhere asks of rows of `api_keys`: of the user's own."""
-    return [t.api_keys.c.user_id == scope.user_id, *_asked(API_KEY_ROWS, where, scope, t.api_keys)]
+    return [t.api_keys.c.user_id == scope.user_id, *asked(API_KEY_ROWS, where, scope, t.api_keys)]
 
 
 def notification_conditions(where: Where, scope: Scope) -> Conditions:
     """What NotificationWhere asks of rows of `notifications`: of the user's own."""
     mine = t.notifications.c.user_id == scope.user_id
-    return [mine, *_asked(NOTIFICATION_ROWS, where, scope, t.notifications)]
+    return [mine, *asked(NOTIFICATION_ROWS, where, scope, t.notifications)]
 
 
 # -- rows ----------------------------------------------------------------------------------------------------------
@@ -163,7 +163,7 @@ Row = tuple[str, Operation] | Callable[[Any, Place], Conditions]
 """What a field of a filter asks: something of a column; or what a function makes of its value."""
 
 
-def _asked(rows: Mapping[str, Row], where: Where, scope: Scope, table: Any, projects: Sequence[str] = ()) -> Conditions:
+def asked(rows: Mapping[str, Row], where: Where, scope: Scope, table: Any, projects: Sequence[str] = ()) -> Conditions:
     """The conditions of all fields that are not null."""
     place, found = Place(scope, table, projects), []
     for name, value in _given(where).items():
@@ -244,7 +244,8 @@ def _organization_of(value: Where, at: Place) -> Conditions:
     return [at.table.c.id.in_(select(rows.c.organization_id).where(*user_conditions(value, at.scope, rows)))]
 
 
-def _of_user(value: Where, at: Place) -> Conditions:
+def of_user(value: Where, at: Place) -> Conditions:
+    """Rows whose user is such a one."""
     return [at.table.c.user_id.in_(_users(value, at.scope))]
 
 
@@ -272,8 +273,8 @@ ORGANIZATION_ROWS: Mapping[str, Row] = {
     "email": lambda value, at: _organization_of({"email": value}, at),
     "user": _organization_of,
 }
-API_KEY_ROWS: Mapping[str, Row] = {"id": ("id", eq), "key": ("key", eq), "user": _of_user}
-NOTIFICATION_ROWS: Mapping[str, Row] = {"id": ("id", eq), "hasBeenSeen": ("seen", eq), "user": _of_user}
+API_KEY_ROWS: Mapping[str, Row] = {"id": ("id", eq), "key": ("key", eq), "user": of_user}
+NOTIFICATION_ROWS: Mapping[str, Row] = {"id": ("id", eq), "hasBeenSeen": ("seen", eq), "user": of_user}
 ISSUE_ROWS: Mapping[str, Row] = {"type": ("type", eq), "status": ("status", eq)}
 
 # -- labels --------------------------------------------------------------------------------------------------------
@@ -352,13 +353,13 @@ def _asset_label(where: Where, at: Place) -> Conditions:
     if not given:
         return []
     labels = scope.alias(t.labels)
-    inner = _asked(LABEL_ROWS, given, scope, labels, projects)
+    inner = asked(LABEL_ROWS, given, scope, labels, projects)
     if "project" in given:
         inner.append(_in_projects(labels.c.project_id, project_ids(given["project"], scope)))
     if "asset" in given:
         rows, of = scope.alias(t.assets), given["asset"]
         within = _in_projects(rows.c.project_id, project_ids(of.get("project"), scope))
-        also = _asked(ASSET_ROWS, of, scope, rows, projects)
+        also = asked(ASSET_ROWS, of, scope, rows, projects)
         inner.append(labels.c.asset_id.in_(select(rows.c.id).where(within, *also)))
     if "search" in given:  # found through the counts, once for all assets
         inner.append(_in_projects(labels.c.project_id, projects))
@@ -371,7 +372,7 @@ def _asset_issue(where: Where, at: Place) -> Conditions:
     if not _given(where):
         return []
     issues = at.scope.alias(t.issues)
-    inner = _asked(ISSUE_ROWS, where, at.scope, issues)
+    inner = asked(ISSUE_ROWS, where, at.scope, issues)
     return [exists(select(literal_column("1")).where(issues.c.asset_id == at.table.c.id, *inner))]
 
 

@@ -1,64 +1,112 @@
-"""Mutations of assets: imported, changed, moved between queues, deleted."""
+"""Mutations of assets: imported at once or later, changed, moved between queues, deleted."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
 
+from graphql import GraphQLError
 from sqlalchemy import delete, insert, select, update
 
 from kili_query.errors import DataError
 from kili_query.model.decoding import decode_json, encode_json
 from kili_query.server import tables as t
 from kili_query.server.bodies import too_many_values
+from kili_query.server.bucket import ANNOTATIONS, Path
+from kili_query.server.contents import Contents
 from kili_query.server.filters import Scope, asset_conditions, one_of, project_ids
 from kili_query.server.kinds import FINISHED
+from kili_query.server.media import STORED
 from kili_query.server.moments import now
 from kili_query.server.people import People
 from kili_query.server.problems import not_found, refused
+from kili_query.server.reading import Reader
 from kili_query.server.results import Shaped, Written
 from kili_query.server.rows import Rows
 from kili_query.server.store import new_id
 
 Arguments = Mapping[str, Any]
 
+TILED = ("TILED_IMAGE", "GEO_SATELLITE")
+"""The upload types of pictures; the others are of films."""
 
-def append_many_assets(scope: Scope, arguments: Arguments) -> Written:
+MOST_TOLD = 20
+"""The most assets that a notification names."""
+
+MOST_PATHS = 1_000
+"""The most addresses that one question asks for."""
+
+
+def append_many_assets(reader: Reader, arguments: Arguments) -> Written:
     """Assets from lists that stand side by side."""
-    where, data = arguments["where"], {name: v for name, v in arguments["data"].items() if v is not None}
-    projects = project_ids(where, scope)
-    if len(projects) != 1 or not where.get("id"):
-        raise not_found("project", [where.get("id") or "(no id)"])
-    lengths = {name: len(value) for name, value in data.items()}
-    number = max(lengths.values(), default=0)
-    if wrong := [name for name, length in lengths.items() if length != number]:
-        raise refused(f"`{wrong[0]}` has {lengths[wrong[0]]} entries, and other lists have {number}", lengths=lengths)
-    rows, at, keys = Rows(scope.connection, projects[0]), now(), []
-    first_step = scope.connection.scalar(
-        select(t.steps.c.id).where(t.steps.c.project_id == projects[0]).order_by(t.steps.c.position).limit(1)
-    )
-    for i in range(number):
-        entry = {name: value[i] for name, value in data.items()}
-        uid = entry.get("idArray") or new_id()
-        if rows.has_asset(uid):
-            raise refused(f"there is an asset `{uid}` already", index=i, id=uid)
-        values = {
-            "content": entry.get("contentArray", ""),
-            "json_content": entry.get("jsonContentArray", ""),
-            "json_metadata": _metadata(entry.get("jsonMetadataArray", "{}"), i),
-            "is_honeypot": bool(entry.get("isHoneypotArray")),
-            "step_id": first_step,
-            "step_status": "TO_DO" if first_step else None,
-            "created_at": at,
-            "updated_at": at,
-        }
-        keys.append(rows.add_asset(uid, entry.get("externalIDArray") or uid, values))
-    rows.flush()
-    return Written("Asset", keys)
+    project = _project(reader, arguments["where"])
+    contents = Contents(reader)
+    entries = [_Entry.of(contents, i, given) for i, given in enumerate(_entries(arguments["data"]))]
+    return Written("Asset", _add(reader, project, contents, entries))
 
 
-def update_assets(scope: Scope, arguments: Arguments) -> Written:
+def append_later(reader: Reader, arguments: Arguments) -> Written:
+    """Assets as work in the background, which is done at once. What cannot be made is told by the notification."""
+    project, data = _project(reader, arguments["where"]), dict(arguments["data"])
+    upload_type = data.pop("uploadType")
+    _check_upload_type(reader, project, upload_type)
+    contents = Contents(reader)
+    entries, wrong = [], []
+    for i, given in enumerate(_entries(data)):
+        try:
+            entry = _Entry.of(contents, i, given)
+        except GraphQLError as error:
+            if not error.extensions or "content" not in error.extensions["context"]:
+                raise  # the request makes no sense; of a content it is known later
+            wrong.append(f"`{given.get('externalIDArray') or i}`: {error.message}")
+            continue
+        if upload_type in TILED and not contents.is_picture(entry.values["content"]):
+            wrong.append(f"`{entry.external_id}`: the file is no picture")
+        else:
+            entries.append(entry)
+    made = _add(reader, project, contents, entries)
+    message = f"{len(made)} assets were imported"
+    if wrong:
+        message += f"; {len(wrong)} were not: {'; '.join(wrong[:MOST_TOLD])}"
+    row = {"id": new_id(), "user_id": reader.user_id, "status": "FAILURE" if wrong else "SUCCESS", "message": message}
+    reader.connection.execute(insert(t.notifications), {**row, "created_at": now()})
+    return Written("Notification", [row["id"]], single=True)
+
+
+def signed_addresses(reader: Reader, _: object, arguments: Arguments) -> list[str]:
+    """Addresses that files are put to."""
+    paths = arguments.get("filePaths") or []
+    if len(paths) > MOST_PATHS:
+        raise refused(f"`filePaths` has at most {MOST_PATHS:,} entries, and here are {len(paths):,}")
+    wanted = list(dict.fromkeys(Path.read(path).project_id for path in paths))
+    missing = [project for project in wanted if not project_ids({"id": project}, reader)]
+    if missing:
+        raise not_found("project", missing)
+    return [reader.bucket.signed(path).url for path in paths]
+
+
+def annotation_upload(reader: Reader, arguments: Arguments) -> Shaped:
+    """An address for a file that answers a job of a label."""
+    project, asset = arguments["projectId"], arguments["assetId"]
+    where = {"id": asset, "project": {"id": project}}
+    if reader.connection.scalar(select(t.assets.c.id).where(*asset_conditions(where, reader))) is None:
+        raise not_found("asset", [asset])
+    signed = reader.bucket.signed(f"projects/{project}/assets/{asset}/{ANNOTATIONS}/{new_id()}")
+    return Shaped({"fileId": signed.file_id, "uploadUrl": signed.url})
+
+
+def annotation_file(reader: Reader, _: object, arguments: Arguments) -> str | None:
+    """The address of a file that answers a job of a label."""
+    where = {"id": arguments["assetId"], "project": {"id": arguments["projectId"]}}
+    asset = select(t.assets.c.id).where(*asset_conditions(where, reader))
+    query = select(t.files.c.id).where(t.files.c.id == arguments["fileId"], t.files.c.asset_id.in_(asset))
+    found = reader.connection.scalar(query)
+    return None if found is None else reader.address(STORED + found)
+
+
+def update_assets(reader: Reader, arguments: Arguments) -> Written:
     """Properties of assets, an entry for each; what is null stays."""
+    scope, contents = reader, Contents(reader)
     wheres, data = arguments["where"], arguments["data"]
     if data and len(data) != len(wheres):
         raise refused(f"`data` has {len(data)} entries, and `where` has {len(wheres)}")
@@ -76,19 +124,27 @@ def update_assets(scope: Scope, arguments: Arguments) -> Written:
             values["json_metadata"] = _metadata(entry["jsonMetadata"], i)
         for name in _TEXTS.keys() & entry.keys():
             values[_TEXTS[name]] = encode_json(entry[name]).decode()
+        for name in values.keys() & _CONTENTS:
+            values[name] = contents.stored(values[name], f"entry {i}")
+        if "content" in values:
+            values = {**contents.facts(values["content"]), **values}
         if values:
             changed = update(t.assets).where(t.assets.c.id == key).values(**values, updated_at=now())
             scope.connection.execute(changed)
+            contents.belong(key, values.get("content", ""), values.get("json_content", ""))
         _assign(scope, people, key, entry)
+    contents.take()
     return Written("Asset", keys)
 
 
-def delete_assets(scope: Scope, arguments: Arguments) -> Shaped:
-    """Assets with their labels. One that is gone already, and is given by its id, counts as deleted."""
-    found, wanted = _chosen(scope, arguments["where"])
-    scope.connection.execute(delete(t.assets).where(one_of(t.assets.c.id, [key for key, *_ in found])))
+def delete_assets(reader: Reader, arguments: Arguments) -> Shaped:
+    """Assets with their labels and files. One that is gone already, and is given by its id, counts as deleted."""
+    found, wanted = _chosen(reader, arguments["where"])
+    keys = [key for key, *_ in found]
+    reader.gone += reader.connection.scalars(select(t.files.c.id).where(one_of(t.files.c.asset_id, keys)))
+    reader.connection.execute(delete(t.assets).where(one_of(t.assets.c.id, keys)))
     there = {uid for _, uid, *_ in found}
-    gone = [{"assetId": uid, "externalId": None} for uid in wanted if uid not in there and not _exists(scope, uid)]
+    gone = [{"assetId": uid, "externalId": None} for uid in wanted if uid not in there and not _exists(reader, uid)]
     return _outcome([_reference(row) for row in found] + gone)
 
 
@@ -116,6 +172,20 @@ def send_back(scope: Scope, arguments: Arguments) -> Shaped:
     return _outcome([_reference(row) for row in found])
 
 
+def of_older(made: Callable[[Reader, Arguments], Shaped]) -> Callable[[Reader, Arguments], Written | Shaped]:
+    """The mutation as older clients know it: it gives the project of the assets, or null if it did nothing."""
+
+    def mutate(reader: Reader, arguments: Arguments) -> Written | Shaped:
+        found, _ = _chosen(reader, arguments["where"])
+        project = select(t.assets.c.project_id).where(one_of(t.assets.c.id, [row[0] for row in found])).limit(1)
+        project_id = reader.connection.scalar(project)
+        outcome = made(reader, arguments).value
+        done = project_id is not None and outcome["succeeded"]
+        return Written("Project", [project_id], single=True) if done else Shaped(None)
+
+    return mutate
+
+
 _COLUMNS = {
     "externalId": "external_id",
     "priority": "priority",
@@ -126,7 +196,97 @@ _COLUMNS = {
     "isUsedForConsensus": "is_used_for_consensus",
     "isHoneypot": "is_honeypot",
 }
+_CONTENTS = {"content", "json_content"}
 _TEXTS = {"resolution": "resolution", "pageResolutions": "page_resolutions"}
+
+
+class _Entry(NamedTuple):
+    """An asset to be made."""
+
+    uid: str
+    external_id: str
+    values: dict[str, Any]
+    position: int
+
+    @classmethod
+    def of(cls, contents: Contents, i: int, given: Arguments) -> _Entry:
+        """The asset of an entry of the lists.
+
+        Raises
+        ------
+        GraphQLError: its metadata are none, or a content was not uploaded.
+        """
+        uid = given.get("idArray") or new_id()
+        external_id = given.get("externalIDArray") or uid
+        what = f"entry {i} (`{external_id}`)"
+        content = contents.stored(given.get("contentArray") or "", what)
+        json_content = given.get("jsonContentArray") or ""
+        if given.get("multiLayerContentArray") is not None:
+            json_content = contents.layers(given["multiLayerContentArray"], json_content, what)
+        else:
+            json_content = contents.stored(json_content, what)
+        values = {
+            "content": content,
+            "json_content": json_content,
+            "json_metadata": _metadata(given.get("jsonMetadataArray", "{}"), i),
+            "is_honeypot": bool(given.get("isHoneypotArray")),
+            **contents.facts(content),
+        }
+        return cls(uid, external_id, values, i)
+
+
+def _project(scope: Scope, where: Arguments) -> str:
+    """The project that assets come into.
+
+    Raises
+    ------
+    GraphQLError: `where` does not name one, or it is not there, or not visible.
+    """
+    projects = project_ids(where, scope)
+    if len(projects) != 1 or not where.get("id"):
+        raise not_found("project", [where.get("id") or "(no id)"])
+    return projects[0]
+
+
+def _entries(data: Arguments) -> list[dict[str, Any]]:
+    """The entries of lists that stand side by side.
+
+    Raises
+    ------
+    GraphQLError: the lists are of different lengths.
+    """
+    given = {name: value for name, value in data.items() if value is not None}
+    lengths = {name: len(value) for name, value in given.items()}
+    number = max(lengths.values(), default=0)
+    if wrong := [name for name, length in lengths.items() if length != number]:
+        raise refused(f"`{wrong[0]}` has {lengths[wrong[0]]} entries, and other lists have {number}", lengths=lengths)
+    return [{name: value[i] for name, value in given.items()} for i in range(number)]
+
+
+def _add(scope: Scope, project: str, contents: Contents, entries: Sequence[_Entry]) -> list[int]:
+    """Write assets, with the files that go with them; gives their keys."""
+    rows, at, keys = Rows(scope.connection, project), now(), []
+    c = t.steps.c
+    query = select(c.id).where(c.project_id == project).order_by(c.position).limit(1)
+    first_step = scope.connection.scalar(query)
+    step = {"step_id": first_step, "step_status": "TO_DO" if first_step else None}
+    for uid, external_id, values, position in entries:
+        if rows.has_asset(uid):
+            raise refused(f"there is an asset `{uid}` already", index=position, id=uid)
+        key = rows.add_asset(uid, external_id, {**values, **step, "created_at": at, "updated_at": at})
+        contents.belong(key, values["content"], values["json_content"])
+        keys.append(key)
+    rows.flush()
+    contents.take()
+    return keys
+
+
+def _check_upload_type(scope: Scope, project: str, upload_type: str) -> None:
+    c = t.projects.c
+    input_type = scope.connection.scalar(select(c.input_type).where(c.id == project))
+    if input_type not in (("IMAGE", "GEOSPATIAL") if upload_type in TILED else ("VIDEO", "VIDEO_LEGACY")):
+        message = f"`uploadType` {upload_type} does not go with the assets of the project, which are {input_type}"
+        raise refused(message, uploadType=upload_type, inputType=input_type)
 
 
 def _chosen(scope: Scope, where: Arguments) -> tuple[list[Any], list[str]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, Table, Text, cast, func, literal, select, text
+from sqlalchemy import ColumnElement, Select, Table, Text, case, cast, false, func, literal, select, text
 
 from kili_query.model.decoding import decode_json
 from kili_query.server import tables as t
@@ -105,11 +105,20 @@ _notifications = _kind(
     _plain(t.notifications, "id status message createdAt url", hasBeenSeen="seen", userID="user_id"),
 )
 
+
+def status_of(users: Any) -> ColumnElement[Any]:
+    """Whether a user works in projects."""
+    admin = users.c.organization_role == "ADMIN"
+    return case((~users.c.activated, "ORG_SUSPENDED"), (admin, "ORG_ADMIN"), else_="ACTIVATED")
+
+
 _project_users = _kind(
     t.project_users,
     _plain(t.project_users, "id role")
     | {
         "activated": Column(_one_row(t.users.c.activated, t.users.c.id == t.project_users.c.user_id)),
+        "status": Column(_one_row(status_of(t.users), t.users.c.id == t.project_users.c.user_id)),
+        "starred": Column(false()),
         "user": One(t.project_users.c.user_id, "User"),
     },
     text("project_users.rowid"),  # type: ignore[arg-type]
@@ -198,6 +207,8 @@ _assets = _kind(
         "toBeLabeledBy": Many(t.assets.c.id, "ProjectUser", t.assignees.c.asset_id, _assigned_in_project),
         "assignees": _assigned("User", t.users.c.id),
         "issues": Many(t.assets.c.id, "Issue", t.issues.c.asset_id),
+        "locks": Column(literal(0), _never),
+        "numberOfValidLocks": Column(literal(0)),
         "labels": Many(*_labels_of),
         "latestLabel": Many(*_labels_of, _latest, single=True),
         "latestLabels": Many(*_labels_of, _latest_of_each),

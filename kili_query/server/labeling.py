@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import count
 from typing import Any
 
 from sqlalchemy import delete, exists, select, update
@@ -21,7 +22,7 @@ from kili_query.server.moments import now
 from kili_query.server.people import People
 from kili_query.server.problems import not_found, refused
 from kili_query.server.results import Shaped, Written
-from kili_query.server.rows import Rows, settle_assets
+from kili_query.server.rows import BATCH, Rows, settle_assets
 from kili_query.server.store import new_id
 
 Entry = Mapping[str, Any]
@@ -84,6 +85,34 @@ def update_label(scope: Scope, arguments: Mapping[str, Any]) -> Written:
         rows.flush()
     scope.connection.execute(update(t.labels).where(t.labels.c.id == label.id).values(**values, updated_at=now()))
     return Written("Label", [label.id], single=True)
+
+
+def recount(scope: Scope, project_id: str, ontology: Ontology) -> None:
+    """Count the labels of a project anew, by another ontology.
+
+    Raises
+    ------
+    GraphQLError: a label does not go with it.
+    """
+    rows, c = Rows(scope.connection, project_id), t.labels.c
+    mine = select(c.id).where(c.project_id == project_id)
+    scope.connection.execute(delete(t.counts).where(t.counts.c.label_id.in_(mine)))
+    query = select(c.id, c.uid, t.responses.c.json).join(t.responses, t.responses.c.label_id == c.id)
+    for start in count(0, BATCH):
+        labels = scope.connection.execute(
+            query.where(c.project_id == project_id).order_by(c.id).limit(BATCH).offset(start)
+        ).all()
+        for label in labels:
+            try:
+                counts = count_categories(label.json, ontology)
+            except DataError as error:
+                raise refused(f"the label `{label.uid}` does not go with the new ontology: {error}") from None
+            rows.count(label.id, counts)
+            changed = update(t.labels).where(c.id == label.id).values(number_of_annotations=sum(counts.values()))
+            scope.connection.execute(changed)
+        rows.flush()
+        if len(labels) < BATCH:
+            return
 
 
 def delete_labels(scope: Scope, arguments: Mapping[str, Any]) -> Shaped:

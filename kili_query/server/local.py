@@ -16,6 +16,7 @@ from kili_query.server.app import Api
 from kili_query.server.budget import MAX_BYTES, MAX_ROWS
 from kili_query.server.loading import Interface, Loaded, load
 from kili_query.server.store import Account, Store
+from kili_query.server.uploads import MAX_UPLOAD
 
 if TYPE_CHECKING:
     from kili_query.server.transport import LocalTransport
@@ -36,6 +37,7 @@ class LocalKili:
     socket: False for no port at all: what asks goes through `transport` or `app`.
     response_urls: contents of labels are served behind addresses (`jsonResponseUrl`), as Kili does for large ones.
     max_rows, max_bytes: what an answer may have, over all its levels; one that would have more is an error.
+    max_upload: the largest file that is uploaded, in bytes.
 
     Raises
     ------
@@ -57,6 +59,7 @@ class LocalKili:
         response_urls: bool = False,
         max_rows: int = MAX_ROWS,
         max_bytes: int = MAX_BYTES,
+        max_upload: int = MAX_UPLOAD,
     ) -> None:
         self._data_dir = None if data_dir is None else Path(data_dir)
         self._host = host
@@ -64,7 +67,7 @@ class LocalKili:
         self._hosts = hosts
         self._socket = socket
         self._response_urls = response_urls
-        self._budget = {"max_rows": max_rows, "max_bytes": max_bytes}
+        self._bounds = {"max_rows": max_rows, "max_bytes": max_bytes, "max_upload": max_upload}
         self._closing: list[Callable[[], object]] = []
         self._store: Store | None = None
         self._transport: LocalTransport | None = None
@@ -115,7 +118,7 @@ class LocalKili:
         self._store = Store(folder, durable=self._data_dir is not None)
         self._closing.append(self._store.close)
         self.api_key = self._store.first_key(EMAIL, ORGANIZATION)
-        api = Api(self._store, response_urls=self._response_urls, **self._budget)
+        api = Api(self._store, response_urls=self._response_urls, **self._bounds)
         self._closing.append(api.close)
         self.app = api.app
         self.url = "http://local.kili.invalid"

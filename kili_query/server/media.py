@@ -8,15 +8,19 @@ import secrets
 from contextlib import suppress
 from pathlib import Path
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, delete, insert, select
 
 from kili_query.errors import DataError
 from kili_query.formats.containers.records import Place
 from kili_query.offline.media import File, Origin
 from kili_query.server import tables as t
+from kili_query.server.moments import now
 
 STORED = "kili-file:"
 """Begins the content of an asset whose file lies in the data folder; its id follows, which nobody guesses."""
+
+LAYERS = "kili-layers:"
+"""Begins the `jsonContent` of an image with layers: a JSON list follows that names files so."""
 
 
 class Media:
@@ -85,8 +89,14 @@ def private(path: str, flags: int) -> int:
     return os.open(path, flags, 0o600)
 
 
+def remove_expired(connection: Connection) -> list[str]:
+    """Forget the files that no asset has taken in time; gives their ids."""
+    old = delete(t.files).where(t.files.c.expires_at < now()).returning(t.files.c.id)
+    return list(connection.scalars(old))
+
+
 def remove_strays(connection: Connection, folder: Path) -> None:
-    """Remove files that no row names: a loading was killed while it copied them."""
+    """Remove files that no row names: a loading or an upload was killed, or their asset was deleted."""
     if folder.is_dir():
         known = set(connection.scalars(select(t.files.c.id)))
         for name in set(os.listdir(folder)) - known:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 _DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 
@@ -11,6 +11,11 @@ _DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 def now() -> str:
     """The present moment."""
     return _written(datetime.now(UTC))
+
+
+def after(seconds: float) -> str:
+    """The moment in so many seconds."""
+    return _written(datetime.now(UTC) + timedelta(seconds=seconds))
 
 
 def moment(text: str) -> str:

@@ -28,12 +28,6 @@ def not_found(what: str, ids: Iterable[str]) -> GraphQLError:
     return GraphQLError(f"no {what} {named}", extensions={"code": "NOT_FOUND", "context": {"ids": missing}})
 
 
-def not_built(name: str, instead: str) -> GraphQLError:
-    """A part of the protocol that this version does not serve, and what would work."""
-    message = f"`{name}` is not served by this version of local Kili; {instead}"
-    return GraphQLError(message, extensions={"code": "NOT_BUILT", "context": {"field": name}})
-
-
 def error_body(message: str, code: str, **context: object) -> dict[str, object]:
     """A whole answer that is one error."""
     return {"errors": [{"message": message, "extensions": {"code": code, "context": context}}], "data": None}

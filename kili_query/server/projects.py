@@ -1,4 +1,4 @@
-"""Mutations of projects: made, and put into the trash."""
+"""Mutations of projects: made, changed, and put into the trash."""
 
 from __future__ import annotations
 
@@ -8,13 +8,16 @@ from typing import Any
 from sqlalchemy import insert, select, update
 
 from kili_query.errors import DataError
-from kili_query.model.decoding import decode_json
+from kili_query.model.decoding import decode_json, encode_json
+from kili_query.model.ontology import Ontology
 from kili_query.server import tables as t
-from kili_query.server.filters import Scope, project_conditions
+from kili_query.server.filters import Scope
+from kili_query.server.labeling import recount
 from kili_query.server.loading import read_interface
+from kili_query.server.members import one_project
 from kili_query.server.moments import now
 from kili_query.server.people import People
-from kili_query.server.problems import not_found, refused
+from kili_query.server.problems import refused
 from kili_query.server.results import Shaped, Written
 from kili_query.server.store import new_id
 
@@ -22,14 +25,7 @@ from kili_query.server.store import new_id
 def create_project(scope: Scope, arguments: Mapping[str, Any]) -> Written:
     """An empty project."""
     data = arguments["data"]
-    try:
-        given = data["jsonInterface"]
-        value = decode_json(given) if isinstance(given, str) else given
-        if not isinstance(value, dict):
-            raise DataError("it must be an object with `jobs`")
-        text, _ = read_interface(value, data["inputType"])
-    except DataError as error:
-        raise refused(f"`jsonInterface` is no ontology: {error}", argument="jsonInterface") from None
+    text, _ = _interface(data["jsonInterface"], data["inputType"])
     project_id, at = new_id(), now()
     row = {
         "id": project_id,
@@ -46,16 +42,54 @@ def create_project(scope: Scope, arguments: Mapping[str, Any]) -> Written:
     return Written("Project", [project_id], single=True)
 
 
+def update_project(scope: Scope, arguments: Mapping[str, Any]) -> Written:
+    """Properties of a project; what is null stays. With another ontology, its labels are counted anew."""
+    project_id = one_project(scope, arguments["where"])
+    data = {name: value for name, value in arguments["data"].items() if value is not None}
+    values = {_COLUMNS[name]: value for name, value in data.items() if name in _COLUMNS}
+    if "metadataProperties" in data:
+        values["metadata_properties"] = encode_json(data["metadataProperties"]).decode()
+    if "jsonInterface" in data:
+        c = t.projects.c
+        input_type = scope.connection.scalar(select(c.input_type).where(c.id == project_id))
+        values["json_interface"], ontology = _interface(data["jsonInterface"], input_type)
+        recount(scope, project_id, ontology)
+    scope.connection.execute(update(t.projects).where(t.projects.c.id == project_id).values(**values, updated_at=now()))
+    return Written("Project", [project_id], single=True)
+
+
+_COLUMNS = {
+    "title": "title",
+    "description": "description",
+    "instructions": "instructions",
+    "archived": "archived",
+    "consensusTotCoverage": "consensus_tot_coverage",
+    "minConsensusSize": "min_consensus_size",
+    "reviewCoverage": "review_coverage",
+}
+
+
 def delete_project(scope: Scope, arguments: Mapping[str, Any]) -> Shaped:
     """Into the trash, where those who ask with `deleted: true` find it."""
-    where = arguments["where"]
-    if not where.get("id"):
-        raise refused("`where.id` is needed: the id of the project", argument="where")
-    found = scope.connection.scalar(select(t.projects.c.id).where(*project_conditions(where, scope)))
-    if found is None:
-        raise not_found("project", [where["id"]])
+    found = one_project(scope, arguments["where"])
     scope.connection.execute(update(t.projects).where(t.projects.c.id == found).values(deleted=True, updated_at=now()))
     return Shaped(found)
+
+
+def _interface(given: Any, input_type: str | None) -> tuple[str, Ontology]:
+    """The text of an ontology, and the ontology.
+
+    Raises
+    ------
+    GraphQLError: it is none.
+    """
+    try:
+        value = decode_json(given) if isinstance(given, str) else given
+        if not isinstance(value, dict):
+            raise DataError("it must be an object with `jobs`")
+        return read_interface(value, input_type)
+    except DataError as error:
+        raise refused(f"`jsonInterface` is no ontology: {error}", argument="jsonInterface") from None
 
 
 def _add_steps(scope: Scope, project_id: str, steps: Any) -> None:

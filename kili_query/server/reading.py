@@ -12,12 +12,14 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from hashlib import sha256
 from operator import itemgetter
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from sqlalchemy import Boolean, ColumnElement, Connection, Select, Table, bindparam, func, null, select
 from sqlalchemy.dialects.sqlite import dialect
 
 from kili_query.model.decoding import decode_json
+from kili_query.server.bucket import Bucket
 from kili_query.server.budget import Budget, Row, Times
 from kili_query.server.filters import Scope, Where
 from kili_query.server.tables import driver
@@ -52,6 +54,12 @@ class Reader(Scope):
     """The address of a stored file by its mark in the database."""
     response_address: Callable[[str], str] | None = None
     """The address of a label's content by the label's key and id, if contents are served there."""
+    bucket: Bucket = field(default_factory=lambda: Bucket(b""))
+    """Signs addresses for uploads, and knows them again."""
+    folder: Path = Path()
+    """Where the files lie."""
+    gone: list[str] = field(default_factory=list)
+    """The files that go with what a change has deleted, once it is written."""
     budget: Budget = field(default_factory=Budget)
     """How much the answer may hold."""
     lists: dict[bytes, Keys] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""The root fields of the schema: which of them are answered, and how."""
+"""The root fields of the schema, and how they are answered."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from graphql import (
 )
 from sqlalchemy import func, select
 
-from kili_query.server import filters, importing, labeling, moments, projects
+from kili_query.server import filters, importing, labeling, members, moments, projects
 from kili_query.server import tables as t
 from kili_query.server.documents import Documents
-from kili_query.server.problems import not_built, refused
+from kili_query.server.problems import refused
 from kili_query.server.reading import Conditions, Pick, Reader, by_keys, how_many, page
 from kili_query.server.results import Result
 
@@ -36,6 +36,7 @@ LISTS: dict[str, tuple[str, Conditions]] = {
     "notifications": ("Notification", filters.notification_conditions),
     "organizations": ("Organization", filters.organization_conditions),
     "projects": ("Project", filters.project_conditions),
+    "projectUsers": ("ProjectUser", members.project_user_conditions),
     "users": ("User", filters.user_conditions),
 }
 """The root fields that are pages of rows; each has a twin that counts them."""
@@ -48,7 +49,7 @@ def resolve(reader: Reader, name: str, below: tuple[Pick, ...], arguments: Mappi
 
     Raises
     ------
-    GraphQLError: it is not served, or the arguments make no sense.
+    GraphQLError: the arguments make no sense.
     """
     reader.budget.begin_root()
     filters.refuse_deep(arguments.get("where"))
@@ -60,10 +61,8 @@ def resolve(reader: Reader, name: str, below: tuple[Pick, ...], arguments: Mappi
         return how_many(reader, kind, conditions(arguments["where"], reader))
     if name in QUERIES:
         return QUERIES[name](reader, below, arguments)
-    if name in MUTATIONS:
-        reader.projects.clear()  # one before it in the document may have put them into the trash
-        return MUTATIONS[name](reader, arguments).read(reader, below)
-    raise not_built(name, NOT_SERVED[name])
+    reader.projects.clear()  # a change before it in the document may have put them into the trash
+    return MUTATIONS[name](reader, arguments).read(reader, below)
 
 
 def _skip(arguments: Mapping[str, Any]) -> int:
@@ -103,12 +102,16 @@ QUERIES: dict[str, Callable[[Reader, tuple[Pick, ...], Mapping[str, Any]], Any]]
     "filterExistingAssets": _existing,
     "countAssetAnnotations": _annotations,
     "dataConnections": _no_connections,
+    "createUploadBucketSignedUrls": importing.signed_addresses,
+    "annotationFileUrl": importing.annotation_file,
 }
 
 
 MUTATIONS: dict[str, Callable[[Reader, Mapping[str, Any]], Result]] = {
     "createProject": projects.create_project,
     "deleteProjectAsynchronously": projects.delete_project,
+    "updatePropertiesInProject": projects.update_project,
+    "appendToRoles": members.append_to_roles,
     "appendManyLabels": labeling.append_many_labels,
     "appendToLabels": labeling.append_to_labels,
     "createHoneypot": labeling.create_honeypot,
@@ -119,25 +122,16 @@ MUTATIONS: dict[str, Callable[[Reader, Mapping[str, Any]], Result]] = {
     "deleteAssets": importing.delete_assets,
     "addAssetsToReview": importing.add_to_review,
     "sendAssetsBackToQueue": importing.send_back,
+    "appendManyAssetsAsynchronously": importing.append_later,
+    "createAnnotationFileUpload": importing.annotation_upload,
+    # as older clients know them
+    "appendManyToDataset": importing.append_many_assets,
+    "appendManyFramesToDatasetAsynchronously": importing.append_later,
+    "deleteManyFromDataset": importing.of_older(importing.delete_assets),
+    "addAllLabeledAssetsToReview": importing.of_older(importing.add_to_review),
+    "sendBackAssetsToQueue": importing.of_older(importing.send_back),
 }
-"""The mutations that are served."""
-
-_LOADED = "media come along with an export that is loaded"
-_NOT_CUT = f"nothing is cut into tiles or frames here: {_LOADED}"
-_NO_FILES = "answers that are files are not kept here"
-
-NOT_SERVED = {
-    "createUploadBucketSignedUrls": f"contents that are URLs are taken, and {_LOADED}",
-    "appendManyAssetsAsynchronously": _NOT_CUT,
-    "appendManyFramesToDatasetAsynchronously": _NOT_CUT,
-    "createAnnotationFileUpload": _NO_FILES,
-    "annotationFileUrl": _NO_FILES,
-    "appendManyToDataset": "`appendManyAssets` is",
-    "deleteManyFromDataset": "`deleteAssets` is",
-    "addAllLabeledAssetsToReview": "`addAssetsToReview` is",
-    "sendBackAssetsToQueue": "`sendAssetsBackToQueue` is",
-}
-"""The other fields of the schema, and what works in their place."""
+"""The mutations."""
 
 
 # -- the schema ----------------------------------------------------------------------------------------------------

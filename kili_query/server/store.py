@@ -6,7 +6,7 @@ import os
 import secrets
 import sqlite3
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Lock
@@ -18,7 +18,7 @@ from sqlalchemy.exc import DBAPIError
 
 from kili_query.errors import DataError
 from kili_query.server import tables
-from kili_query.server.media import private, remove_strays
+from kili_query.server.media import private, remove_expired, remove_strays
 from kili_query.server.moments import now
 from kili_query.server.upgrading import upgrade
 
@@ -44,7 +44,7 @@ class Store:
 
     def __init__(self, folder: Path, *, durable: bool = True) -> None:
         self.folder = folder
-        self._durable = durable
+        self.durable = durable
         self._accounts: dict[str, tuple[int, Account, str]] = {}
         self._changes = 0
         """How many transactions have changed something: what was known of keys before may be so no more."""
@@ -154,6 +154,12 @@ class Store:
         with self.reading() as connection:
             return connection.scalar(select(tables.settings.c.value).where(tables.settings.c.name == name))
 
+    def discard(self, files: Iterable[str]) -> None:
+        """Remove files whose rows are gone; what fails to go now goes at the next start."""
+        for name in files:
+            with suppress(OSError):
+                (self.folder / FILES / name).unlink(missing_ok=True)
+
     # -- opening ---------------------------------------------------------------------------------------------------
 
     def _engine(self, path: Path) -> Engine:
@@ -168,7 +174,7 @@ class Store:
             connection.isolation_level = None  # BEGIN is ours: the driver would begin too late
             for pragma in ("busy_timeout = 30000", "foreign_keys = ON", "cache_size = -65536", "temp_store = MEMORY"):
                 connection.execute(f"PRAGMA {pragma}")
-            connection.execute(f"PRAGMA synchronous = {'FULL' if self._durable else 'OFF'}")
+            connection.execute(f"PRAGMA synchronous = {'FULL' if self.durable else 'OFF'}")
 
         @event.listens_for(engine, "begin")
         def begun(connection: Connection) -> None:
@@ -192,6 +198,8 @@ class Store:
             raise DataError(problem, code="KQ503", where=str(path)) from None
         if not self._made():
             self._make()
+        with self.writing() as connection:
+            remove_expired(connection)
         with self.reading() as connection:
             remove_strays(connection, self.folder / FILES)
 

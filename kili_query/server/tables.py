@@ -25,7 +25,7 @@ from sqlalchemy import (
 
 from kili_query.engines.sqlite_tables import create_tables
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 """Kept in the database (`PRAGMA user_version`) and shown by the version route: clients cache the schema by it."""
 
 APPLICATION_ID = 0x4B514C4B
@@ -235,6 +235,9 @@ files = Table(
     Column("project_id", Text, _to("projects.id"), nullable=False),
     Column("content_type", Text, nullable=False),
     Column("name", Text, nullable=False),
+    Column("asset_id", Integer, _to("assets.id"), index=True),  # that it goes with
+    Column("expires_at", Text, index=True),  # unless an asset takes it as its content
+    Column("facts", Text),  # what it says of itself: columns of assets
 )  # fmt: skip
 
 settings = Table(

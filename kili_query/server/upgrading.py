@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Sequence
 
 from sqlalchemy import Table
 from sqlalchemy.dialects.sqlite import dialect
@@ -38,12 +39,21 @@ def _ids_of_organizations(database: sqlite3.Connection) -> None:
         _replace(database, table)
 
 
-_STEPS = {1: _ids_of_organizations}
+def _files_of_assets(database: sqlite3.Connection) -> None:
+    """Version 2 had files of exports only, which nobody uploads."""
+    columns = (t.files.c.asset_id, t.files.c.expires_at, t.files.c.facts)
+    _replace(database, t.files, without=[column.name for column in columns])
 
 
-def _replace(database: sqlite3.Connection, table: Table) -> None:
-    """Make a table anew, with the rows that it has: SQLite cannot take away that a column is unique."""
-    name, columns = table.name, ", ".join(column.name for column in table.columns)
+_STEPS = {1: _ids_of_organizations, 2: _files_of_assets}
+
+
+def _replace(database: sqlite3.Connection, table: Table, without: Sequence[str] = ()) -> None:
+    """Make a table anew, with the rows that it has; `without` names the columns that it had not.
+
+    SQLite cannot take away that a column is unique.
+    """
+    name, columns = table.name, ", ".join(column.name for column in table.columns if column.name not in without)
     made = str(CreateTable(table).compile(dialect=dialect())).strip()
     database.execute(made.replace(f"CREATE TABLE {name} ", f"CREATE TABLE new_{name} ", 1))
     database.execute(f"INSERT INTO new_{name} ({columns}) SELECT {columns} FROM {name}")

@@ -185,8 +185,9 @@ def test_every_field_of_a_type_with_a_table_can_be_read() -> None:
         ("{ me " * 5000, "GRAPHQL_PARSE_FAILED", "too deeply"),
         ("{ labels(where: {}, first: 1, skip: 0) { ...A } } fragment A on Label { labelOf { labels { ...A } } }", "GRAPHQL_VALIDATION_FAILED", "within itself"),
         ("subscription { label }", "GRAPHQL_VALIDATION_FAILED", "not supported"),
-        ("mutation { appendManyToDataset(data: {}, where: {}) { id } }", "NOT_BUILT", "`appendManyToDataset` is not served by this version of local Kili; `appendManyAssets` is"),
-        ('{ createUploadBucketSignedUrls(filePaths: ["x"]) }', "NOT_BUILT", "contents that are URLs are taken"),
+        ('{ createUploadBucketSignedUrls(filePaths: ["x"]) }', "BAD_USER_INPUT", "`x` is no path of a file"),
+        ('{ createUploadBucketSignedUrls(filePaths: ["projects/p/a/../b"]) }', "BAD_USER_INPUT", "is no path of a file"),
+        ('{ createUploadBucketSignedUrls(filePaths: ["projects/p/assets/a/content"]) }', "NOT_FOUND", "no project `p`"),
         ("query A { me { id } } query B { me { id } }", "BAD_USER_INPUT", "operationName"),
     ],
 )  # fmt: skip

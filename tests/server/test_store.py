@@ -16,6 +16,7 @@ from sqlalchemy import event
 from kili_query import DataError
 from kili_query.server import LocalKili
 from tests.server.asking import INTERFACE, Asking, response
+from tests.server.files import Uploading
 
 DATA = Path(__file__).parents[1] / "data"
 
@@ -76,6 +77,35 @@ def test_a_newer_database_is_refused(tmp_path: Path) -> None:
     connection.close()
     with pytest.raises(DataError, match="version 99"), start(tmp_path):
         pass
+
+
+def test_files_of_the_second_version_are_kept(tmp_path: Path) -> None:
+    path = database(tmp_path)
+    with start(tmp_path) as server:
+        client = Uploading(server)
+        project = server.projects()[0][0]
+        client.add(project, contentArray=[client.uploaded(project, "a")], idArray=["a"])
+        [before] = client.assets({"id": "a"}, "content")
+    connection = sqlite3.connect(path)
+    connection.executescript("""
+        CREATE TABLE old (
+            id TEXT NOT NULL PRIMARY KEY, project_id TEXT NOT NULL REFERENCES projects (id) ON DELETE CASCADE,
+            content_type TEXT NOT NULL, name TEXT NOT NULL
+        );
+        INSERT INTO old SELECT id, project_id, content_type, name FROM files;
+        DROP TABLE files;
+        ALTER TABLE old RENAME TO files;
+        PRAGMA user_version = 2;
+    """)
+    rows = connection.execute("SELECT * FROM files").fetchall()
+    connection.close()
+    assert rows
+    with start(tmp_path) as server:
+        assert Asking(server).assets({"id": "a"}, "content") == [before]
+        assert Asking(server).http.get(before["content"]).status_code == 200
+        with server._running.reading() as reading:
+            assert reading.exec_driver_sql("SELECT id, project_id, content_type, name FROM files").all() == rows
+            assert len(reading.exec_driver_sql("PRAGMA index_list(files)").all()) == 3
 
 
 def test_a_database_of_another_program_is_refused(tmp_path: Path) -> None:

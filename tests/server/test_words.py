@@ -9,7 +9,7 @@ import pytest
 from graphql import GraphQLEnumType, GraphQLInputObjectType
 
 from kili_query.model import kili
-from kili_query.server import filters
+from kili_query.server import filters, members
 from kili_query.server.resolvers import make_documents
 from kili_query.server.tables import metadata
 
@@ -17,7 +17,7 @@ TYPES = make_documents().schema.type_map
 ENUMERATIONS = {
     name: set(kind.values) for name, kind in TYPES.items() if isinstance(kind, GraphQLEnumType) and name[:2] != "__"
 }
-OUR_OWN = {"NotificationStatus", "ProjectUserRole", "StepType", "UploadType"}
+OUR_OWN = {"NotificationStatus", "ProjectUserRole", "ProjectUserStatus", "StepType", "UploadType"}
 """Enumerations that only the server knows: nothing else in the package names their values."""
 
 ROWS: Mapping[str, Mapping[str, Any]] = {
@@ -27,6 +27,7 @@ ROWS: Mapping[str, Mapping[str, Any]] = {
     "LabelWhere": filters.LABEL_ROWS,
     "NotificationWhere": filters.NOTIFICATION_ROWS,
     "OrganizationWhere": filters.ORGANIZATION_ROWS,
+    "ProjectUserWhere": members.PROJECT_USER_ROWS,
     "ProjectWhere": filters.PROJECT_ROWS,
     "UserWhere": filters.USER_ROWS,
 }
@@ -55,7 +56,7 @@ def test_every_filter_has_rows() -> None:
 
 
 def test_rows_name_columns_of_their_tables() -> None:
-    tables = {"ApiKeyWhere": "api_keys", **{f"{name}Where": f"{name.lower()}s" for name in ("Asset", "Issue", "Label", "Notification", "Organization", "Project", "User")}}  # fmt: skip
+    tables = {"ApiKeyWhere": "api_keys", "ProjectUserWhere": "project_users", **{f"{name}Where": f"{name.lower()}s" for name in ("Asset", "Issue", "Label", "Notification", "Organization", "Project", "User")}}  # fmt: skip
     for name, rows in ROWS.items():
         columns = metadata.tables[tables[name]].columns
         assert {row[0] for row in rows.values() if isinstance(row, tuple)} <= set(columns.keys()), name
