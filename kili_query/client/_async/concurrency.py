@@ -35,6 +35,10 @@ def give_up(clients: Mapping[Place, Any]) -> None:
     """Nothing: connections of asyncio can only be closed from within their loop, by `aclose()`."""
 
 
+def require_waiting() -> None:
+    """Nothing: a task that nobody waits for any more is cancelled."""
+
+
 async def in_order(calls: Iterable[Callable[[], Awaitable[T]]], ahead: int) -> AsyncGenerator[T]:
     """The results of calls in their order, with up to `ahead` of them under way at once, or one less and one looked at.
 
