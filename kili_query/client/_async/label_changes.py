@@ -18,6 +18,7 @@ from kili_query.client.operations import label_changes as wire
 from kili_query.client.operations import labels as label_wire
 from kili_query.client.operations.asset_imports import FILE_UPLOAD
 from kili_query.client.operations.projects import GROUPS, read_groups
+from kili_query.client.positions import right_call
 from kili_query.client.response_check import check_responses
 from kili_query.client.telling import warn
 from kili_query.client.types import Id, Natural, Row, Texts
@@ -168,6 +169,11 @@ class AsyncLabelChanges(AsyncChanges):
         await self._append(appended, Call.of("create_predictions"), predictions=arguments)
         return {"id": project_id}
 
+    @right_call(
+        asset_id_array="`append_labels` takes `asset_id_array` and `json_response_array`",
+        json_response_array="`append_labels` takes `asset_id_array` and `json_response_array`",
+        json_response="it takes one label and one asset: `append_to_labels(json_response, label_asset_id=...)`",
+    )
     async def append_to_labels(
         self,
         json_response: dict[str, Any],
@@ -400,11 +406,25 @@ class AsyncLabelChanges(AsyncChanges):
             )
         if self._settings.check_queries == "off":
             return
+        try:
+            again = await self._labelled_by(model_name, assets, label_type, project_id, call)
+        except ApiError:
+            return  # a look at what is there may not keep new labels away
+        if again:
+            warn(
+                f"assets have a {label_type} of `{model_name}` already, and will have both: {named(again)}; "
+                "`overwrite=True` replaces those of the same model"
+            )
+
+    async def _labelled_by(
+        self, model_name: str, assets: Sequence[str], label_type: str, project_id: str | None, call: Call
+    ) -> list[str]:
+        """Those of the assets that have a label of a model already; the first thousand in which there are any."""
         if project_id is None and (project_id := await self._project_of(assets, call)) is None:
-            return  # the server will say that there is no such asset
+            return []
         where = label_where({"project_id": project_id, "type_in": [label_type]})
         if not await self._count(label_wire.COUNT, where, call, None):
-            return
+            return []
         for asked in split(list(dict.fromkeys(assets)), lambda asset: 0, most=EXTERNAL_IDS):
             of_these = {**where, "asset": asset_where({"project_id": project_id, "asset_id_in": asked})}
             listing = Listing(
@@ -415,12 +435,9 @@ class AsyncLabelChanges(AsyncChanges):
                 page=label_wire.PAGE,
             )
             rows = await self._listed(listing, call, True)
-            if again := list(dict.fromkeys(row["assetId"] for row in rows if row.get("modelName") == model_name)):
-                warn(
-                    f"assets have a {label_type} of `{model_name}` already, and will have both: {named(again)}; "
-                    "`overwrite=True` replaces those of the same model"
-                )
-                return
+            if again := [row["assetId"] for row in rows if row.get("modelName") == model_name]:
+                return list(dict.fromkeys(again))
+        return []
 
     async def _one_asset(
         self, asset_id: str | None, external_id: str | None, project_id: str | None, call: Call, names: tuple[str, str]
