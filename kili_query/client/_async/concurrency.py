@@ -71,9 +71,6 @@ PART = 1 << 18
 
 async def file_parts(path: str) -> AsyncGenerator[bytes]:
     """The content of a file, part by part; read beside the event loop."""
-    file = await asyncio.to_thread(open, path, "rb")
-    try:
+    with open(path, "rb") as file:  # here: a thread that is given up would leave it open
         while part := await asyncio.to_thread(file.read, PART):
             yield part
-    finally:
-        file.close()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import aclosing
 from functools import partial
 from time import monotonic
@@ -27,6 +27,7 @@ from kili_query.client.importing.plan import (
     variables,
 )
 from kili_query.client.operations import asset_imports as wire
+from kili_query.client.progress import progress_bar
 from kili_query.client.telling import warn
 from kili_query.client.types import Id, Mark, Texts
 from kili_query.errors import ApiError, ApiTimeoutError, BatchImportError, UploadFromLocalDataForbiddenError
@@ -146,12 +147,17 @@ class AsyncImports(AsyncChanges):
         """Upload and make the batches. Gives, for each, the ids that are there, and the notification of the others."""
         by_first = {batch.items[0].id: batch for batch in batches}
         bar = self._bar(arguments["disable_tqdm"])
+        number = sum(len(batch.uploads) for batch in batches)
+        files_bar = progress_bar(number, "files", bar if number else True)
+
+        def uploaded() -> None:
+            files_bar.update(1)
 
         async def send(items: list[Item]) -> tuple[list[str], str | None]:
             batch = by_first[items[0].id]
-            addresses = await self._upload(batch.uploads, batch, call)
+            addresses = await self._upload(batch.uploads, batch, uploaded, call)
             files = self._settings.endpoint.removesuffix("/graphql") + "/files"
-            addresses |= await self._upload(documents(batch, addresses, project_id, files), batch, call)
+            addresses |= await self._upload(documents(batch, addresses, project_id, files), batch, lambda: None, call)
             asked = variables(batch, addresses, project_id)
             if batch.later:
                 return [], await self._execute(wire.APPEND_LATER.asking(**asked), call)
@@ -164,23 +170,26 @@ class AsyncImports(AsyncChanges):
             inside = [item for item in items if item.id in there]
             return inside, ([item.id for item in inside], None)
 
-        progress = await self._in_batches(
-            [list(batch.items) for batch in batches],
-            lambda item: item.id,
-            send,
-            "assets",
-            bar,
-            position=lambda item: item.asset.position,
-            look_up=look_up,
-        )
+        with files_bar:
+            progress = await self._in_batches(
+                [list(batch.items) for batch in batches],
+                lambda item: item.id,
+                send,
+                "assets",
+                bar,
+                position=lambda item: item.asset.position,
+                look_up=look_up,
+            )
         if progress.error is not None:
             items = {item.asset.position: item for batch in batches for item in batch.items}
             left = [items[position] for position in progress.left(sorted(items))]
             raise progress.failure(_rest(arguments, left), _rest(arguments, progress.unknown))
         return progress
 
-    async def _upload(self, uploads: Sequence[Upload], batch: Batch, call: Call) -> dict[str, str]:
-        """Upload contents of a batch, several at once. Gives the address of each path."""
+    async def _upload(
+        self, uploads: Sequence[Upload], batch: Batch, uploaded: Callable[[], None], call: Call
+    ) -> dict[str, str]:
+        """Upload contents of a batch, several at once; `uploaded` is told of each. Gives the address of each path."""
         addresses: dict[str, str] = {}
         for start in range(0, len(uploads), SIGNED_AT_ONCE):
             part = uploads[start : start + SIGNED_AT_ONCE]
@@ -192,7 +201,7 @@ class AsyncImports(AsyncChanges):
             ]
             async with aclosing(in_order(calls, UPLOADS_AT_ONCE)) as puts:
                 async for _ in puts:
-                    pass
+                    uploaded()
         return addresses
 
     async def _require_license(self, call: Call) -> None:
