@@ -199,10 +199,8 @@ class AsyncLabelChanges(AsyncChanges):
 
         Examples
         --------
-        >>> label = await kili.append_to_labels(
-        ...     {"TRANSCRIPTION_JOB": {"text": "a"}}, label_asset_external_id="coco_1.jpg", project_id=project)
-        >>> label.id == label["id"]
-        True
+        >>> asset = (await kili.assets(project, fields=["id"], first=1))[0]["id"]
+        >>> [label] = await kili.append_labels([asset], [{"TRANSCRIPTION_JOB": {"text": "a"}}])  # in its place
         """
         warn("`append_to_labels` is deprecated: `append_labels` appends many labels at once", DeprecationWarning)
         check_arguments(AsyncLabelChanges.append_to_labels, locals())

@@ -101,8 +101,9 @@ class Imports(Changes):
 
         Examples
         --------
-        >>> texts = kili.create_project("Texts", input_type="TEXT", json_interface={"jobs": {}})
-        >>> added = kili.append_many_to_dataset(texts["id"], ["A text.", "Another."], external_id_array=["a", "b"])
+        >>> made = kili.create_project("Streets", input_type="IMAGE", json_interface={"jobs": {}})
+        >>> pictures = ["https://example.com/a.jpg", "https://example.com/b.jpg"]
+        >>> added = kili.append_many_to_dataset(made["id"], pictures, external_id_array=["a", "b"])
         >>> len(added["asset_ids"])
         2
         """
