@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from kili_query.client import AsyncKili as AsyncKili
     from kili_query.client import Kili as Kili
     from kili_query.client.batches import Remaining as Remaining
+    from kili_query.client.label_dict import LabelDict as LabelDict
     from kili_query.client.operations.asset_changes import PageResolution as PageResolution
     from kili_query.engines.explain import Explanation as Explanation
     from kili_query.errors import ApiConnectionError as ApiConnectionError
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from kili_query.errors import Severity as Severity
     from kili_query.errors import Span as Span
     from kili_query.errors import UnsupportedQueryError as UnsupportedQueryError
+    from kili_query.errors import UploadError as UploadError
     from kili_query.errors import UploadFromLocalDataForbiddenError as UploadFromLocalDataForbiddenError
     from kili_query.formats.kili import read_labels as read_labels
     from kili_query.model.annotations import Annotation as Annotation
@@ -75,6 +77,7 @@ _HOMES = {
     "Kili": "client",
     "KiliQueryError": "errors",
     "Label": "model.labels",
+    "LabelDict": "client.label_dict",
     "MimeTypeError": "errors",
     "MissingArgumentError": "errors",
     "NotFoundError": "errors",
@@ -91,6 +94,7 @@ _HOMES = {
     "Severity": "errors",
     "Span": "errors",
     "UnsupportedQueryError": "errors",
+    "UploadError": "errors",
     "UploadFromLocalDataForbiddenError": "errors",
     "check": "query",
     "count": "query",

@@ -21,6 +21,7 @@ The exceptions form one tree::
         ├── ApiConnectionError      the server cannot be reached             (also a ConnectionError)
         ├── ApiTimeoutError         the answer did not come in time          (also a TimeoutError)
         ├── ServerError             an answer that is a failure, or none that can be read
+        ├── UploadError             a content could not be uploaded
         ├── BatchImportError        the server could not make what it makes afterwards
         ├── GraphQLError            the server understood the call and refused it
         └── OutcomeUnknownError     a change was sent and its answer lost
@@ -33,7 +34,7 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Any, NamedTuple, Self
 
 
 class Span(NamedTuple):
@@ -355,7 +356,8 @@ class ApiError(KiliQueryError):
     attempts: how often the request was sent.
 
     Of a change of many items, which goes in batches, an error says how far it came: `done` has the results of the
-    batches that are in, `remaining` the arguments that send the rest, `unknown` those of what may be in or not.
+    batches that are in, `remaining` the arguments that send the rest, `unknown` those of what may be in or not: each a
+    `Remaining` or None.
     """
 
     def __init__(
@@ -374,8 +376,8 @@ class ApiError(KiliQueryError):
         self.request_id = request_id
         self.attempts = attempts
         self.done: list[object] = []
-        self.remaining: dict[str, object] | None = None
-        self.unknown: dict[str, object] | None = None
+        self.remaining: Any = None
+        self.unknown: Any = None
 
     def __str__(self) -> str:
         known = {
@@ -413,6 +415,16 @@ class ApiTimeoutError(ApiError, TimeoutError):
 
 class BatchImportError(ApiError):
     """The server could not make some of the assets that it makes after it has answered."""
+
+
+class UploadError(ApiError):
+    """A content could not be uploaded: its file changed or vanished meanwhile, or the address did not take it."""
+
+    @classmethod
+    def of(cls, error: ApiError) -> Self:
+        """The failure of a request as that of an upload."""
+        about = {name: getattr(error, name) for name in ("operation", "status", "request_id", "attempts")}
+        return cls(error.message, **about)
 
 
 class ServerError(ApiError):

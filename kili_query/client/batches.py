@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Generic, Self, TypeVar
+from typing import Any, Generic, NamedTuple, Self, TypeVar
 
 from kili_query.errors import ApiError, DataError, OutcomeUnknownError
 
@@ -68,6 +68,8 @@ class Remaining(dict[str, Any]):
 
 def _plain(value: Any) -> Any:
     """What JSON writes of a value that it does not know: pages of a PDF say themselves."""
+    if not hasattr(value, "as_dict"):
+        raise TypeError(f"arguments with a value of type {type(value).__name__} cannot be kept in a file")
     return value.as_dict()
 
 
@@ -110,37 +112,103 @@ def waves(batches: Sequence[list[T]], key: Callable[[T], Hashable]) -> Iterator[
         yield wave
 
 
+class Partly(NamedTuple, Generic[T, R]):
+    """A batch that failed: the error, and what the server told afterwards of those that are in all the same."""
+
+    error: ApiError
+    items: list[T]
+    result: R | None
+    looked_up: bool
+    """False: of a batch whose answer was lost nothing is known."""
+
+
 @dataclass
 class Progress(Generic[T, R]):
     """What has become of the batches of a call."""
 
+    total: int
+    noun: str
+    position: Callable[[T], int]
+    """The place of an item in the arrays of the call."""
     done: list[tuple[list[T], R]] = field(default_factory=list)
     """Batches that are in, each with its result, in the order of the call."""
+    begun: list[T] = field(default_factory=list)
+    """Items that were sent, or are about to be."""
     unknown: list[T] = field(default_factory=list)
     """Items that were sent, and whose answer was lost."""
-    failed: list[T] = field(default_factory=list)
-    """Items that the server refused, or that did not reach it."""
     error: ApiError | None = None
     """The first failure."""
 
-    def note(self, batch: list[T], result: R | ApiError) -> None:
+    def note(self, batch: list[T], result: R | Partly[T, R]) -> None:
         """Keep the result of a batch."""
-        if not isinstance(result, ApiError):
+        if not isinstance(result, Partly):
             self.done.append((batch, result))
             return
-        self.error = self.error or result
-        (self.unknown if isinstance(result, OutcomeUnknownError) else self.failed).extend(batch)
+        self.error = self.error or result.error
+        if result.items and result.result is not None:
+            self.done.append((result.items, result.result))
+        if isinstance(result.error, OutcomeUnknownError) and not result.looked_up:
+            self.unknown += batch
 
-    def failure(self, total: int, noun: str, remaining: Remaining | None, unknown: Remaining | None) -> ApiError:
+    def inside(self) -> list[int]:
+        """The places of what is in."""
+        return sorted(self.position(item) for batch, _ in self.done for item in batch)
+
+    def lost(self) -> list[int]:
+        """The places of what may be in or not."""
+        return sorted(map(self.position, self.unknown))
+
+    def left(self, positions: Iterable[int]) -> list[int]:
+        """Those of some places whose items are not in."""
+        settled = {*self.inside(), *self.lost()}
+        return [position for position in positions if position not in settled]
+
+    def failure(self, remaining: Remaining | None, unknown: Remaining | None) -> ApiError:
         """The error of a call that is not wholly in: the first failure, with what is in and what is left."""
         assert self.error is not None
-        inside = sum(len(batch) for batch, _ in self.done)
         error = self.error
-        said = f"{inside:,} of {total:,} {noun} are in"
-        if unknown:
-            said += f"; of {len(self.unknown):,} it is not known (`error.unknown`)"
-        error.message = f"{error.message}; {said}; `error.remaining` has the others" if total > 1 else error.message
+        if self.total > 1:
+            error.message += "; " + self._told()
+            if unknown:
+                error.message += f"; of those {places(self.lost())} it is not known (`error.unknown`)"
+            if remaining:
+                error.message += (
+                    "; `error.remaining` has the others" if unknown or self.done else "; `error.remaining` has them"
+                )
         error.done = [result for _, result in self.done]
         error.remaining = remaining
         error.unknown = unknown
         return error
+
+    def interrupted(self) -> str:
+        """What is to be said when somebody ends the call, as by Ctrl-C."""
+        settled = set(self.inside())
+        under_way = sorted({self.position(item) for item in self.begun} - settled)
+        told = self._told()
+        return told + (f"; those {places(under_way)} were under way, and may be in" if under_way else "")
+
+    def _told(self) -> str:
+        inside = self.inside()
+        if not inside:
+            return f"none of {self.total:,} {self.noun} is known to be in"
+        return f"{len(inside):,} of {self.total:,} {self.noun} are in, those {places(inside)}"
+
+
+MOST_RUNS = 5
+"""Runs of places that a message lists."""
+
+
+def places(positions: Sequence[int]) -> str:
+    """Places in arrays for a sentence, in runs.
+
+    >>> places([0, 1, 2, 7]), places([4])
+    ('at 0 to 2, 7', 'at 4')
+    """
+    runs: list[list[int]] = []
+    for position in positions:
+        if runs and runs[-1][1] == position - 1:
+            runs[-1][1] = position
+        else:
+            runs.append([position, position])
+    told = ", ".join(f"{first:,} to {last:,}" if last > first else f"{first:,}" for first, last in runs[:MOST_RUNS])
+    return f"at {told}" + (f" and {len(runs) - MOST_RUNS:,} more runs" if len(runs) > MOST_RUNS else "")

@@ -1,4 +1,4 @@
-"""Arguments by position: only as far as the versions of `kili` agree on them; beyond, an error names the keyword to write."""
+"""Calls that Python refuses, told in terms of the SDK: arguments by position, of which versions of `kili` disagree, and wrong names."""
 
 from __future__ import annotations
 
@@ -55,3 +55,50 @@ write `author_in=...` if it is meant as in 2.131, `asset_step_name_in=...` if as
         return cast(F, awaited if inspect.iscoroutinefunction(method) else counted)
 
     return mark
+
+
+def right_call(**calls: str) -> Callable[[F], F]:
+    """A method that the documents of `kili` show with arguments that it does not have, or without one that it needs.
+
+    Parameters
+    ----------
+    calls: for the name of such an argument what works.
+
+    >>> @right_call(project_id="it counts the assets of a project: `count_assets(project_id)`")
+    ... def count_assets(self, project_id): ...
+    >>> count_assets(None)
+    Traceback (most recent call last):
+    TypeError: `count_assets`: missing a required argument: 'project_id'; it counts the assets of a project: \
+`count_assets(project_id)`
+    """
+
+    def mark(method: F) -> F:
+        signature = inspect.signature(method)
+
+        def check(args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+            try:
+                signature.bind(*args, **kwargs)
+            except TypeError as error:
+                told = next(
+                    (f"; {call}" for name, call in calls.items() if _is_about(name, error, kwargs, signature)), ""
+                )
+                raise TypeError(f"`{method.__name__}`: {error}{told}") from None
+
+        @wraps(method)
+        def called(*args: Any, **kwargs: Any) -> Any:
+            check(args, kwargs)
+            return method(*args, **kwargs)
+
+        @wraps(method)
+        async def awaited(*args: Any, **kwargs: Any) -> Any:
+            check(args, kwargs)
+            return await method(*args, **kwargs)
+
+        return cast(F, awaited if inspect.iscoroutinefunction(method) else called)
+
+    return mark
+
+
+def _is_about(name: str, error: TypeError, kwargs: dict[str, Any], signature: inspect.Signature) -> bool:
+    """True if an argument is missing, or is given and is none of the method's."""
+    return f"'{name}'" in str(error) or (name in kwargs and name not in signature.parameters)

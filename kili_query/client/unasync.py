@@ -47,7 +47,10 @@ WORDS = {
     "Asynchronous": "Synchronous",
 }
 _WORD = re.compile(r"\b(?:" + "|".join(sorted(WORDS, key=len, reverse=True)) + r")\b")
-_RETURNED = re.compile(r"\bReturned\[((?:[^\[\]]|\[[^\[\]]*\])*)\]")
+_NESTED = r"[^\[\]]*"
+for _ in range(5):  # brackets within brackets
+    _NESTED = rf"(?:[^\[\]]|\[{_NESTED}\])*"
+_RETURNED = re.compile(rf"\bReturned\[({_NESTED})\]")
 _TAGGED = re.compile(r"^.*  # async only\n", re.MULTILINE)
 
 

@@ -67,7 +67,7 @@ class Recorder(httpx.BaseTransport):
         self.downloads: list[str] = []
         self.uploads = 0
         self.extra: list[str] = []
-        """Root fields of what only we ask: whose project an asset is, and what a honeypot holds."""
+        """Root fields of what only we ask: whose project an asset is, what a honeypot holds, whether there are predictions."""
         self._projects = projects
         self._answers: dict[str, list[Any]] = {}
         for request in entry["requests"]:
@@ -95,6 +95,9 @@ class Recorder(httpx.BaseTransport):
         if root not in self._answers and root == "labels":
             self.extra.append(root)
             return httpx.Response(200, json={"data": {"data": [{"id": "new-label-1"}]}})
+        if root not in self._answers and root == "countLabels":
+            self.extra.append(root)
+            return httpx.Response(200, json={"data": {"data": 0}})
         if root in ("viewer", "organizations", "notifications"):
             return httpx.Response(200, json=self._answers[root].pop(0))
         self.asked.append(asked)

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, NamedTuple
 
 from kili_query.client._async.changes import AsyncChanges
-from kili_query.client._async.session import Listing
 from kili_query.client.arguments import check_arguments
 from kili_query.client.batches import Progress, Remaining, split
 from kili_query.client.calls import Call
 from kili_query.client.documents import Operation
+from kili_query.client.importing.given import named
 from kili_query.client.operations import asset_changes as wire
-from kili_query.client.operations import assets as asset_wire
 from kili_query.client.operations.asset_changes import Outcome, PageResolution
 from kili_query.client.telling import warn
 from kili_query.client.types import Mark, Row, Texts
-from kili_query.client.where import asset_where
 from kili_query.errors import ApiError, ArgumentError, MissingArgumentError, ServerError
 
 OptionalTexts = list[str | None] | tuple[str | None, ...]
@@ -110,7 +108,7 @@ class AsyncAssetChanges(AsyncChanges):
         what = "asset_ids" if arguments["asset_ids"] is not None else "external_ids"
         named = arguments["asset_ids"] or arguments["external_ids"] or ()
         rows = wire.asset_data({name: arguments[name] for name in wire.PROPERTIES}, len(named), what)
-        ids = await self._asset_ids(arguments["asset_ids"], arguments["external_ids"], project_id, call)
+        ids = await self._ids(arguments, call)
         if dry_run:
             return [{"id": asset, **row} for asset, row in zip(ids, rows or [{}] * len(ids), strict=True)]
         return await self._update(ids, rows, arguments, call)
@@ -153,11 +151,19 @@ class AsyncAssetChanges(AsyncChanges):
                 "new_external_ids",
                 f"has {len(new_external_ids)} items, and there are {len(named)} assets: one for each",
             )
-        ids = await self._asset_ids(arguments["asset_ids"], arguments["external_ids"], project_id, call)
+        ids = await self._ids(arguments, call)
         rows: list[Row] = [{"externalId": name} for name in new_external_ids]
         if dry_run:
             return [{"id": asset, **row} for asset, row in zip(ids, rows, strict=True)]
-        return await self._update(ids, rows, arguments, call)
+
+        async def renamed(batch: list[_Changed]) -> tuple[list[_Changed], list[dict[str, str]]]:
+            batch_ids = [item.id for item in batch]
+            project = project_id or await self._project_of(batch_ids, call)
+            there = await self._there(batch_ids, ["id", "externalId"], project, call)
+            inside = [item for item in batch if there.get(item.id, {}).get("externalId") == item.data["externalId"]]
+            return inside, [{"id": item.id} for item in inside]
+
+        return await self._update(ids, rows, arguments, call, renamed)
 
     async def delete_many_from_dataset(
         self,
@@ -190,12 +196,17 @@ class AsyncAssetChanges(AsyncChanges):
         call = Call.of("delete_many_from_dataset")
         if _is_empty("delete_many_from_dataset", arguments, "asset_ids", "external_ids"):
             return None
-        ids = await self._asset_ids(arguments["asset_ids"], arguments["external_ids"], project_id, call)
-        project = project_id or await self._project_of(ids[0], call)
+        ids = await self._ids(arguments, call)
+        project = project_id or await self._project_of(ids, call)
         if dry_run:
-            there = {row["id"] for row in await self._assets_of(ids, ["id"], project, call)}
+            there = await self._there(ids, ["id"], project, call)
             return {"id": project, "asset_ids": [asset for asset in dict.fromkeys(ids) if asset in there]}
-        outcome = await self._act(wire.DELETE, ids, arguments, call)
+
+        async def gone(batch: Sequence[str]) -> list[str]:
+            there = await self._there(batch, ["id"], project, call)
+            return [asset for asset in batch if asset not in there]
+
+        outcome = await self._act(wire.DELETE, ids, arguments, call, gone if project else None)
         return {"id": project} if outcome.succeeded else None
 
     async def add_to_review(
@@ -227,7 +238,7 @@ class AsyncAssetChanges(AsyncChanges):
         """
         arguments = check_arguments(AsyncAssetChanges.add_to_review, locals())
         movable = ("LABELED", "REVIEWED")
-        return await self._moved("add_to_review", wire.ADD_TO_REVIEW, arguments, movable)
+        return await self._moved("add_to_review", wire.ADD_TO_REVIEW, arguments, movable, "TO_REVIEW")
 
     async def send_back_to_queue(
         self,
@@ -249,12 +260,30 @@ class AsyncAssetChanges(AsyncChanges):
         """
         arguments = check_arguments(AsyncAssetChanges.send_back_to_queue, locals())
         movable = ("TODO", "LABELED", "TO_REVIEW", "REVIEWED")
-        return await self._moved("send_back_to_queue", wire.SEND_BACK, arguments, movable)
+        return await self._moved("send_back_to_queue", wire.SEND_BACK, arguments, movable, "ONGOING")
 
     # -- what they share -------------------------------------------------------------------------------------------
 
+    async def _ids(self, arguments: dict[str, Any], call: Call) -> list[str]:
+        """The ids of the assets of a call; those that stand beside a project are in it.
+
+        Raises
+        ------
+        NotFoundError: some are not.
+        """
+        ids, project_id = arguments["asset_ids"], arguments["project_id"]
+        found = await self._asset_ids(ids, arguments["external_ids"], project_id, call)
+        if ids is not None:
+            await self._require_in_project(found, project_id, call)
+        return found
+
     async def _update(
-        self, ids: Sequence[str], rows: Sequence[Row], arguments: dict[str, Any], call: Call
+        self,
+        ids: Sequence[str],
+        rows: Sequence[Row],
+        arguments: dict[str, Any],
+        call: Call,
+        look_up: Callable[[list[_Changed]], Awaitable[tuple[list[_Changed], list[dict[str, str]]]]] | None = None,
     ) -> list[dict[str, str]]:
         items = [_Changed(n, asset, rows[n] if rows else {}) for n, asset in enumerate(ids)]
 
@@ -264,71 +293,91 @@ class AsyncAssetChanges(AsyncChanges):
             return await self._execute(wire.UPDATE.asking(whereArray=where, dataArray=data), call)
 
         batches = split(items, lambda item: len(str(item.data)) + 60)
-        progress = await self._in_batches(batches, lambda item: item.id, send, "assets", self._bar(None))
+        progress = await self._in_batches(
+            batches, _id_of, send, "assets", self._bar(None), position=_position_of, look_up=look_up
+        )
         if progress.error is not None:
             raise _failure(progress, arguments, items)
         return [changed for _, batch in progress.done for changed in batch]
 
     async def _moved(
-        self, method: str, operation: Operation[Outcome], arguments: dict[str, Any], movable: tuple[str, ...]
+        self,
+        method: str,
+        operation: Operation[Outcome],
+        arguments: dict[str, Any],
+        movable: tuple[str, ...],
+        moved_to: str,
     ) -> dict[str, Any] | None:
         call = Call.of(method)
         if _is_empty(method, arguments, "asset_ids", "external_ids"):
             return None
-        project_id = arguments["project_id"]
-        ids = await self._asset_ids(arguments["asset_ids"], arguments["external_ids"], project_id, call)
-        project = project_id or await self._project_of(ids[0], call)
+        ids = await self._ids(arguments, call)
+        project = arguments["project_id"] or await self._project_of(ids, call)
+
+        async def with_status(assets: Sequence[str], statuses: tuple[str, ...]) -> list[str]:
+            there = await self._there(assets, ["id", "status"], project, call)
+            return [asset for asset in dict.fromkeys(assets) if there.get(asset, {}).get("status") in statuses]
+
+        async def done(batch: Sequence[str]) -> list[str]:
+            return await with_status(batch, (moved_to,))
+
         if arguments["dry_run"]:
-            there = await self._assets_of(ids, ["id", "status"], project, call)
-            free = {row["id"] for row in there if row.get("status") in movable}
-            return {"id": project, "asset_ids": [asset for asset in dict.fromkeys(ids) if asset in free]}
-        outcome = await self._act(operation, ids, arguments, call)
+            return {"id": project, "asset_ids": await with_status(ids, movable)}
+        outcome = await self._act(operation, ids, arguments, call, done if project else None)
         moved = [row["assetId"] for row in outcome.succeeded]
         return {"id": project, "asset_ids": moved} if moved else None
 
     async def _act(
-        self, operation: Operation[Outcome], ids: Sequence[str], arguments: dict[str, Any], call: Call
+        self,
+        operation: Operation[Outcome],
+        ids: Sequence[str],
+        arguments: dict[str, Any],
+        call: Call,
+        done: Callable[[Sequence[str]], Awaitable[list[str]]] | None,
     ) -> Outcome:
-        """Do something with assets, and tell of those that it was not done with."""
+        """Do something with assets, and tell of those that it was not done with. `done` asks with which it was."""
         items = [_Changed(n, asset, {}) for n, asset in enumerate(dict.fromkeys(ids))]
 
         async def send(batch: list[_Changed]) -> Outcome:
             return await self._execute(operation.asking(where={"idIn": [item.id for item in batch]}), call)
 
+        async def look_up(batch: list[_Changed]) -> tuple[list[_Changed], Outcome]:
+            inside = set(await done([item.id for item in batch]) if done else ())
+            rows: list[Row] = [{"assetId": item.id, "externalId": None} for item in batch if item.id in inside]
+            return [item for item in batch if item.id in inside], Outcome(rows, [], [])
+
         batches = split(items, lambda item: len(item.id))
-        progress = await self._in_batches(batches, lambda item: item.id, send, "assets", self._bar(None))
+        progress = await self._in_batches(
+            batches, _id_of, send, "assets", self._bar(None), position=_position_of, look_up=look_up if done else None
+        )
         if progress.error is not None:
-            by_id = {**arguments, "asset_ids": [item.id for item in items], "external_ids": None}
-            raise _failure(progress, by_id, items)
+            raise _failure(progress, arguments, items)
         outcomes = [outcome for _, outcome in progress.done]
         whole = Outcome(*([row for outcome in outcomes for row in outcome[n]] for n in range(len(Outcome._fields))))
+        told = {row.get("assetId") for rows in whole for row in rows}
+        if unknown := [item.id for item in items if item.id not in told]:
+            warn(f"`{call.method}` did nothing with {named(unknown)}: there are no such assets")
         if whole.declined:
             warn(f"`{call.method}` was declined by the server for {_named(whole.declined)}")
         if whole.failed:
-            raise ServerError(
-                f"`{call.method}` failed for {_named(whole.failed)}; it is done for {len(whole.succeeded):,} assets",
+            error = ServerError(
+                f"`{call.method}` failed for {_named(whole.failed)}; it is done for {len(whole.succeeded):,} assets; "
+                "`error.remaining` has the others",
                 operation=operation.name,
             )
+            failed = {row.get("assetId") for row in whole.failed}
+            error.done = [whole]
+            error.remaining = _rest(arguments, items, [item.position for item in items if item.id in failed])
+            raise error
         return whole
 
-    async def _assets_of(
-        self, ids: Sequence[str], fields: Sequence[str], project_id: str | None, call: Call
-    ) -> list[Row]:
-        """Those of the assets that are there."""
-        if project_id is None:
-            return []
-        found: list[Row] = []
-        wanted = list(dict.fromkeys(ids))
-        for batch in split(wanted, len, most=1000):
-            listing = Listing(
-                noun="assets",
-                operation=asset_wire.listing(fields, None),
-                counting=asset_wire.COUNT,
-                where=asset_where({"project_id": project_id, "asset_id_in": batch}),
-                page=asset_wire.PAGE,
-            )
-            found += await self._listed(listing, call, True)
-        return found
+
+def _id_of(item: _Changed) -> str:
+    return item.id
+
+
+def _position_of(item: _Changed) -> int:
+    return item.position
 
 
 def _is_empty(method: str, arguments: dict[str, Any], *names: str) -> bool:
@@ -348,11 +397,13 @@ def _named(rows: Sequence[Row]) -> str:
     return ", ".join(names) + (f" and {len(rows) - MOST_NAMED:,} more" if len(rows) > MOST_NAMED else "")
 
 
+def _rest(arguments: dict[str, Any], items: Sequence[_Changed], positions: Sequence[int]) -> Remaining | None:
+    """The arguments for some of the assets. They are named by their ids: their external ids may be what changes."""
+    by_id = {**arguments, "asset_ids": [item.id for item in items], "external_ids": None}
+    return Remaining.of(by_id, positions)
+
+
 def _failure(progress: Progress[_Changed, Any], arguments: dict[str, Any], items: Sequence[_Changed]) -> ApiError:
     """The error of a call that is not wholly in, with the arguments that send the rest."""
-    settled = {item.position for batch, _ in progress.done for item in batch}
-    unknown = {item.position for item in progress.unknown}
-    left = [item.position for item in items if item.position not in settled and item.position not in unknown]
-    return progress.failure(
-        len(items), "assets", Remaining.of(arguments, left), Remaining.of(arguments, sorted(unknown))
-    )
+    left = progress.left(item.position for item in items)
+    return progress.failure(_rest(arguments, items, left), _rest(arguments, items, progress.lost()))

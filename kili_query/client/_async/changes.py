@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Awaitable, Callable, Hashable, Sequence
 from contextlib import aclosing
+from dataclasses import replace
 from functools import partial
 from typing import TypeVar
 
 from kili_query.client._async.concurrency import in_order
 from kili_query.client._async.session import AsyncSession, Listing
-from kili_query.client.batches import Progress, waves
+from kili_query.client.batches import Partly, Progress, waves
 from kili_query.client.calls import Call
+from kili_query.client.importing.given import named
 from kili_query.client.operations import assets as asset_wire
 from kili_query.client.progress import progress_bar
-from kili_query.client.where import asset_where
-from kili_query.errors import ApiError, IncompatibleArgumentsError, MissingArgumentError, NotFoundError
+from kili_query.client.types import Row
+from kili_query.client.where import Where, asset_where
+from kili_query.errors import (
+    ApiError,
+    ArgumentError,
+    IncompatibleArgumentsError,
+    MissingArgumentError,
+    NotFoundError,
+    OutcomeUnknownError,
+    UploadError,
+)
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -23,10 +35,10 @@ AT_ONCE = 4
 """Batches under way at once."""
 
 EXTERNAL_IDS = 1000
-"""External ids that one question asks about (sdk-methods.md 1)."""
+"""Assets that one question asks about by their names (sdk-methods.md 1)."""
 
-MOST_NAMED = 20
-"""Ids that a message lists."""
+FEW = 5
+"""Assets that are asked, one by one, for the project that they are all in."""
 
 
 class AsyncChanges(AsyncSession):
@@ -47,6 +59,7 @@ class AsyncChanges(AsyncSession):
         IncompatibleArgumentsError: both are given.
         MissingArgumentError: none is, or external ids without the project.
         NotFoundError: an external id is not in the project.
+        ArgumentError: an external id is that of several assets.
         """
         if ids is not None and external_ids is not None:
             raise IncompatibleArgumentsError(names[0], f"and `{names[1]}` are both given; assets are named once")
@@ -62,29 +75,27 @@ class AsyncChanges(AsyncSession):
         wanted = list(dict.fromkeys(external_ids))
         for start in range(0, len(wanted), EXTERNAL_IDS):
             asked = wanted[start : start + EXTERNAL_IDS]
-            listing = Listing(
-                noun="assets",
-                operation=asset_wire.listing(["id", "externalId"], None),
-                counting=asset_wire.COUNT,
-                where=asset_where({"project_id": project_id, "external_id_strictly_in": asked}),
-                page=asset_wire.PAGE,
-                project_id=project_id,
-                whole_pages=True,
-            )
-            known |= {row["externalId"]: row["id"] for row in await self._listed(listing, call, True)}
+            where = asset_where({"project_id": project_id, "external_id_strictly_in": asked})
+            listing = replace(_some_assets(where, ["id", "externalId"]), project_id=project_id)
+            for row in await self._listed(listing, call, True):
+                if known.setdefault(row["externalId"], row["id"]) != row["id"]:
+                    raise ArgumentError(
+                        names[1], f"holds `{row['externalId']}`, which several assets are called; ids tell them apart"
+                    )
         missing = [name for name in wanted if name not in known]
         if missing:
-            named = ", ".join(f"`{name}`" for name in missing[:MOST_NAMED])
-            more = f" and {len(missing) - MOST_NAMED:,} more" if len(missing) > MOST_NAMED else ""
-            raise NotFoundError(f"project `{project_id}` has no assets with the external ids {named}{more}")
+            raise NotFoundError(f"project `{project_id}` has no assets with the external ids {named(missing)}")
         return [known[name] for name in external_ids]
 
-    async def _project_of(self, asset_id: str, call: Call) -> str | None:
-        """The project of an asset; None if there is no such asset."""
+    async def _project_of(self, ids: Sequence[str], call: Call) -> str | None:
+        """The project of assets: that of the first of them which is there; None if none of the first few is."""
         operation = asset_wire.listing(["id", "project.id"], None)
-        rows = await self._execute(operation.asking(where={"id": asset_id}, skip=0, first=1), call)
-        project = rows[0].get("project") if rows else None
-        return project["id"] if isinstance(project, dict) and isinstance(project.get("id"), str) else None
+        for asset_id in ids[:FEW]:
+            rows = await self._execute(operation.asking(where={"id": asset_id}, skip=0, first=1), call)
+            project = rows[0].get("project") if rows else None
+            if isinstance(project, dict) and isinstance(project.get("id"), str):
+                return str(project["id"])
+        return None
 
     async def _in_batches(
         self,
@@ -93,30 +104,149 @@ class AsyncChanges(AsyncSession):
         send: Callable[[list[T]], Awaitable[R]],
         noun: str,
         disable_tqdm: bool | None,
+        *,
+        position: Callable[[T], int],
+        look_up: Callable[[list[T]], Awaitable[tuple[list[T], R] | None]] | None = None,
     ) -> Progress[T, R]:
-        """Send batches, some at once, those about the same thing one after the other; after a failure no more are begun."""
-        progress: Progress[T, R] = Progress()
+        """Send batches, some at once, those about the same thing one after the other; after a failure no more are begun.
+
+        Parameters
+        ----------
+        position: the place of an item in the arrays of the call, by which messages name it.
+        look_up: asks the server which items of a batch are in, with the result of these, for batches whose answer was
+            lost; None where it cannot tell.
+        """
+        progress: Progress[T, R] = Progress(sum(map(len, batches)), noun, position)
         failed: list[ApiError] = []  # known as soon as it happens, so that no other batch is begun
 
-        async def attempt(batch: list[T]) -> R | ApiError | None:
+        async def attempt(batch: list[T]) -> R | Partly[T, R] | None:
             if failed:
                 return None
+            progress.begun += batch
             try:
                 return await send(batch)
             except ApiError as error:
+                outcome = await self._after(error, batch, look_up)
+                if outcome.result is not None and len(outcome.items) == len(batch):
+                    return outcome.result
                 failed.append(error)
-                return error
+                return outcome
 
-        with progress_bar(sum(map(len, batches)), noun, disable_tqdm) as bar:
-            for wave in waves(batches, key):
-                calls = [partial(attempt, batch) for batch in wave]
-                waiting = iter(wave)
-                async with aclosing(in_order(calls, AT_ONCE)) as results:
-                    async for result in results:
-                        batch = next(waiting)
-                        if result is not None:
-                            progress.note(batch, result)
-                            bar.update(len(batch))
-                if failed:
-                    break
+        try:
+            with progress_bar(progress.total, noun, disable_tqdm) as bar:
+                for wave in waves(batches, key):
+                    calls = [partial(attempt, batch) for batch in wave]
+                    waiting = iter(wave)
+                    async with aclosing(in_order(calls, AT_ONCE)) as results:
+                        async for result in results:
+                            batch = next(waiting)
+                            if result is not None:
+                                progress.note(batch, result)
+                                bar.update(0 if isinstance(result, Partly) else len(batch))
+                    if failed:
+                        break
+        except BaseException as interrupt:
+            interrupt.add_note(progress.interrupted())
+            raise
         return progress
+
+    async def _after(
+        self,
+        error: ApiError,
+        batch: list[T],
+        look_up: Callable[[list[T]], Awaitable[tuple[list[T], R] | None]] | None,
+    ) -> Partly[T, R]:
+        """What is known of a batch that failed: if its answer was lost, the server is asked."""
+        if look_up is None or not isinstance(error, OutcomeUnknownError):
+            return Partly(error, [], None, looked_up=False)
+        try:
+            told = await look_up(batch)
+        except ApiError:
+            told = None
+        items, result = told or ([], None)
+        return Partly(error, items, result, looked_up=told is not None)
+
+    async def _put(self, url: str, body: str | bytes, mime: str, what: Callable[[], str], call: Call) -> None:
+        """Put a content, or the file of a name, behind a signed address.
+
+        Raises
+        ------
+        UploadError: the file is not what it was, or cannot be read any more, or the address did not take it; `what` says
+            what it is.
+        """
+        before = _stamp(body)
+        try:
+            await self._transport.upload(url, body, mime, call)
+        except (ApiError, OSError) as error:
+            if _stamp(body) != before or not isinstance(error, ApiError):
+                raise UploadError(f"{what()} cannot be uploaded: {_lost(body, before)}", operation="upload") from None
+            error.message = f"{what()} cannot be uploaded: {error.message}"
+            raise UploadError.of(error) from None
+        if _stamp(body) != before:
+            raise UploadError(f"{what()} cannot be uploaded: {_lost(body, before)}", operation="upload")
+
+    async def _there(
+        self, ids: Sequence[str], fields: Sequence[str], project_id: str | None, call: Call
+    ) -> dict[str, Row]:
+        """Those of some assets that are in a project, by their ids."""
+        if project_id is None:
+            return {}
+        found: dict[str, Row] = {}
+        wanted = list(dict.fromkeys(ids))
+        for start in range(0, len(wanted), EXTERNAL_IDS):
+            asked = wanted[start : start + EXTERNAL_IDS]
+            where = asset_where({"project_id": project_id, "asset_id_in": asked})
+            found |= {row["id"]: row for row in await self._listed(_some_assets(where, fields), call, True)}
+        return found
+
+    async def _require_in_project(self, ids: Sequence[str], project_id: str | None, call: Call) -> None:
+        """Refuse ids of assets that are not in the project which is given beside them.
+
+        Raises
+        ------
+        NotFoundError: some are not.
+        """
+        if project_id is None:
+            return
+        wanted = list(dict.fromkeys(ids))
+        for start in range(0, len(wanted), EXTERNAL_IDS):
+            asked = wanted[start : start + EXTERNAL_IDS]
+            where = asset_where({"project_id": project_id, "asset_id_in": asked})
+            if await self._count(asset_wire.COUNT, where, call, project_id) < len(asked):
+                there = await self._there(asked, ["id"], project_id, call)
+                missing = [asset for asset in asked if asset not in there]
+                if missing:
+                    raise NotFoundError(f"project `{project_id}` has no assets with the ids {named(missing)}")
+
+
+def _some_assets(where: Where, fields: Sequence[str]) -> Listing:
+    """The assets that a question names one by one."""
+    return Listing(
+        noun="assets",
+        operation=asset_wire.listing(fields, None),
+        counting=asset_wire.COUNT,
+        where=where,
+        page=asset_wire.PAGE,
+        whole_pages=True,
+    )
+
+
+Stamp = tuple[int, int] | None
+
+
+def _stamp(body: str | bytes) -> Stamp:
+    """The size of a file, and when it was changed; None of what is no file, or not there any more."""
+    if isinstance(body, bytes):
+        return None
+    try:
+        status = os.stat(body)
+    except OSError:
+        return None
+    return status.st_size, status.st_mtime_ns
+
+
+def _lost(body: str | bytes, before: Stamp) -> str:
+    after = _stamp(body)
+    if after is None or before is None:
+        return f"the file {body!r} is not there any more"
+    return f"the file {body!r} " + ("was changed meanwhile" if after != before else "cannot be read any more")

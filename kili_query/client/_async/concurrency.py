@@ -35,6 +35,10 @@ def give_up(clients: Mapping[Place, Any]) -> None:
     """Nothing: connections of asyncio can only be closed from within their loop, by `aclose()`."""
 
 
+def require_waiting() -> None:
+    """Nothing: a task that nobody waits for any more is cancelled."""
+
+
 async def in_order(calls: Iterable[Callable[[], Awaitable[T]]], ahead: int) -> AsyncGenerator[T]:
     """The results of calls in their order, with up to `ahead` of them under way at once, or one less and one looked at.
 
@@ -67,9 +71,6 @@ PART = 1 << 18
 
 async def file_parts(path: str) -> AsyncGenerator[bytes]:
     """The content of a file, part by part; read beside the event loop."""
-    file = await asyncio.to_thread(open, path, "rb")
-    try:
+    with open(path, "rb") as file:  # here: a thread that is given up would leave it open
         while part := await asyncio.to_thread(file.read, PART):
             yield part
-    finally:
-        file.close()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import aclosing
 from functools import partial
 from time import monotonic
@@ -15,7 +15,6 @@ from kili_query.client.batches import Progress, Remaining
 from kili_query.client.calls import Call
 from kili_query.client.importing import given
 from kili_query.client.importing.given import Asset
-from kili_query.client.importing.local import MissingFileError
 from kili_query.client.importing.plan import (
     SIGNED_AT_ONCE,
     Batch,
@@ -28,8 +27,9 @@ from kili_query.client.importing.plan import (
     variables,
 )
 from kili_query.client.operations import asset_imports as wire
+from kili_query.client.progress import progress_bar
 from kili_query.client.telling import warn
-from kili_query.client.types import Id, Texts
+from kili_query.client.types import Id, Mark, Texts
 from kili_query.errors import ApiError, ApiTimeoutError, BatchImportError, UploadFromLocalDataForbiddenError
 
 UPLOADS_AT_ONCE = 8
@@ -64,7 +64,7 @@ class AsyncImports(AsyncChanges):
         from_csv: str | None = None,
         csv_separator: str = ",",
         *,
-        availability_timeout: float | None = None,
+        availability_timeout: Mark | None = None,
     ) -> dict[str, Any]:
         """Import assets. Gives `{"id": project_id, "asset_ids": [...]}`: the ids of those that are there at once.
 
@@ -100,8 +100,9 @@ class AsyncImports(AsyncChanges):
 
         Examples
         --------
-        >>> texts = await kili.create_project("Texts", input_type="TEXT", json_interface={"jobs": {}})
-        >>> added = await kili.append_many_to_dataset(texts["id"], ["A text.", "Another."], external_id_array=["a", "b"])
+        >>> made = await kili.create_project("Streets", input_type="IMAGE", json_interface={"jobs": {}})
+        >>> pictures = ["https://example.com/a.jpg", "https://example.com/b.jpg"]
+        >>> added = await kili.append_many_to_dataset(made["id"], pictures, external_id_array=["a", "b"])
         >>> len(added["asset_ids"])
         2
         """
@@ -129,10 +130,16 @@ class AsyncImports(AsyncChanges):
         kept = {asset.position for asset in assets}
         batches = make_batches([item for item in items if item.asset.position in kept])
         made = await self._import(batches, project_id, arguments, call)
-        later = [notification for batch, (_, notification) in made.done if notification is not None]
-        if wait_until_availability:
-            for notification in later:
-                await self._wait_for(notification, availability_timeout, call)
+        later = [notification for _, (_, notification) in made.done if notification is not None]
+        try:
+            if wait_until_availability:
+                await self._wait_for(later, availability_timeout, call)
+        except ApiError as error:
+            error.done = [result for _, result in made.done]
+            raise
+        except BaseException as interrupt:
+            interrupt.add_note(f"all {made.total:,} assets are sent, and the server goes on making them")
+            raise
         return {"id": project_id, "asset_ids": [asset for _, (ids, _) in made.done for asset in ids]}
 
     async def _import(
@@ -141,56 +148,62 @@ class AsyncImports(AsyncChanges):
         """Upload and make the batches. Gives, for each, the ids that are there, and the notification of the others."""
         by_first = {batch.items[0].id: batch for batch in batches}
         bar = self._bar(arguments["disable_tqdm"])
+        number = sum(len(batch.uploads) for batch in batches)
+        files_bar = progress_bar(number, "files", bar if number else True)
+
+        def uploaded() -> None:
+            files_bar.update(1)
 
         async def send(items: list[Item]) -> tuple[list[str], str | None]:
             batch = by_first[items[0].id]
-            addresses = await self._upload(batch.uploads, call)
+            addresses = await self._upload(batch.uploads, batch, uploaded, call)
             files = self._settings.endpoint.removesuffix("/graphql") + "/files"
-            addresses |= await self._upload(documents(batch, addresses, project_id, files), call)
+            addresses |= await self._upload(documents(batch, addresses, project_id, files), batch, lambda: None, call)
             asked = variables(batch, addresses, project_id)
             if batch.later:
                 return [], await self._execute(wire.APPEND_LATER.asking(**asked), call)
             return await self._execute(wire.APPEND.asking(**asked), call), None
 
-        progress = await self._in_batches(
-            [list(batch.items) for batch in batches], lambda item: item.id, send, "assets", bar
-        )
+        async def look_up(items: list[Item]) -> tuple[list[Item], tuple[list[str], str | None]] | None:
+            if by_first[items[0].id].later:
+                return None  # what is not there may still be made
+            there = await self._there([item.id for item in items], ["id"], project_id, call)
+            inside = [item for item in items if item.id in there]
+            return inside, ([item.id for item in inside], None)
+
+        with files_bar:
+            progress = await self._in_batches(
+                [list(batch.items) for batch in batches],
+                lambda item: item.id,
+                send,
+                "assets",
+                bar,
+                position=lambda item: item.asset.position,
+                look_up=look_up,
+            )
         if progress.error is not None:
-            raise self._import_failure(progress, batches, arguments)
+            items = {item.asset.position: item for batch in batches for item in batch.items}
+            left = [items[position] for position in progress.left(sorted(items))]
+            raise progress.failure(_rest(arguments, left), _rest(arguments, progress.unknown))
         return progress
 
-    def _import_failure(
-        self, progress: Progress[Item, Any], batches: Sequence[Batch], arguments: dict[str, Any]
-    ) -> ApiError:
-        items = [item for batch in batches for item in batch.items]
-        settled = {item.id for batch, _ in progress.done for item in batch}
-        unknown = {item.id for item in progress.unknown}
-        left = [item for item in items if item.id not in settled and item.id not in unknown]
-        lost = [item for item in items if item.id in unknown]
-        return progress.failure(len(items), "assets", _rest(arguments, left), _rest(arguments, lost))
-
-    async def _upload(self, uploads: Sequence[Upload], call: Call) -> dict[str, str]:
-        """Upload contents, several at once. Gives the address of each path."""
+    async def _upload(
+        self, uploads: Sequence[Upload], batch: Batch, uploaded: Callable[[], None], call: Call
+    ) -> dict[str, str]:
+        """Upload contents of a batch, several at once; `uploaded` is told of each. Gives the address of each path."""
         addresses: dict[str, str] = {}
         for start in range(0, len(uploads), SIGNED_AT_ONCE):
             part = uploads[start : start + SIGNED_AT_ONCE]
             urls = await self._execute(wire.signing([upload.path for upload in part]), call)
             addresses |= {upload.path: url for upload, url in zip(part, urls, strict=True)}
-            calls = [partial(self._put, upload, url, call) for upload, url in zip(part, urls, strict=True)]
+            calls = [
+                partial(self._put, url, upload.body, upload.mime, partial(batch.owner, upload), call)
+                for upload, url in zip(part, urls, strict=True)
+            ]
             async with aclosing(in_order(calls, UPLOADS_AT_ONCE)) as puts:
                 async for _ in puts:
-                    pass
+                    uploaded()
         return addresses
-
-    async def _put(self, upload: Upload, url: str, call: Call) -> None:
-        try:
-            await self._transport.upload(url, upload.body, upload.mime, call)
-        except OSError as error:
-            if isinstance(error, ApiError):
-                raise
-            raise MissingFileError(
-                f"the file {upload.body!r} cannot be read any more: {error.strerror or error}"
-            ) from None
 
     async def _require_license(self, call: Call) -> None:
         """Refuse local contents where the organisation may not upload any (asset-import.md 3)."""
@@ -211,41 +224,44 @@ class AsyncImports(AsyncChanges):
             found += there
         return found
 
-    async def _wait_for(self, notification: str, timeout: float | None, call: Call) -> None:
+    async def _wait_for(self, notifications: Sequence[str], timeout: float | None, call: Call) -> None:
         """Wait until the server has made what it makes afterwards.
 
         Raises
         ------
         BatchImportError: it could not.
-        ApiTimeoutError: it took longer than `timeout` seconds; it goes on.
+        ApiTimeoutError: it took longer than `timeout` seconds for all; it goes on.
         """
         until = None if timeout is None else monotonic() + timeout
-        pause = 1.0
-        while True:
-            status = await self._execute(wire.NOTIFICATION.asking(where={"id": notification}, first=1, skip=0), call)
-            if status == "SUCCESS":
-                return
-            if status == "FAILURE":
-                raise BatchImportError(
-                    f"the server could not make some of the assets; notification `{notification}` says more",
-                    operation="appendManyAssetsAsynchronously",
-                )
-            if until is not None and monotonic() + pause > until:
-                raise ApiTimeoutError(
-                    f"the assets are not there after {timeout:g} seconds; the server goes on making them",
-                    operation="appendManyAssetsAsynchronously",
-                )
-            await sleep(pause)
-            pause = min(2 * pause, LONGEST_WAIT)
+        for notification in notifications:
+            pause = 1.0
+            while (status := await self._status_of(notification, call)) != "SUCCESS":
+                if status == "FAILURE":
+                    raise BatchImportError(
+                        f"the server could not make some of the assets; notification `{notification}` says more",
+                        operation=wire.APPEND_LATER.name,
+                    )
+                if until is not None and monotonic() + pause > until:
+                    raise ApiTimeoutError(
+                        f"the assets are not there after {timeout:g} seconds; the server goes on making them",
+                        operation=wire.APPEND_LATER.name,
+                    )
+                await sleep(pause)
+                pause = min(2 * pause, LONGEST_WAIT)
+
+    async def _status_of(self, notification: str, call: Call) -> str | None:
+        return await self._execute(wire.NOTIFICATION.asking(where={"id": notification}, first=1, skip=0), call)
 
 
 def _rest(arguments: dict[str, Any], items: Sequence[Item]) -> Remaining | None:
     """The arguments that import these assets: with the ids that they were given, so that none is made twice."""
     if not items:
         return None
-    rest = Remaining.of({**arguments, "from_csv": None}, [item.asset.position for item in items]) or Remaining()
+    # a CSV file may be another one when they are sent
+    again = {**arguments, "from_csv": None, "csv_separator": None, "status_array": None}
+    rest = Remaining.of(again, [item.asset.position for item in items]) or Remaining()
     if arguments["from_csv"] is not None:
         rest["content_array"] = [item.asset.content for item in items]
-        rest["external_id_array"] = [item.asset.external_id for item in items]
+    rest["external_id_array"] = [item.external_id for item in items]
     rest["id_array"] = [item.id for item in items]
     return rest

@@ -6,27 +6,32 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from kili_query.client._async.changes import AsyncChanges
+from kili_query.client._async.changes import EXTERNAL_IDS, AsyncChanges
 from kili_query.client._async.session import Listing
 from kili_query.client.arguments import check_arguments
-from kili_query.client.batches import Progress, Remaining, split
+from kili_query.client.batches import Remaining, split
 from kili_query.client.calls import Call
 from kili_query.client.importing.answers import AnswerFile, files_of
+from kili_query.client.importing.given import named
 from kili_query.client.label_dict import LabelDict
 from kili_query.client.operations import label_changes as wire
 from kili_query.client.operations import labels as label_wire
 from kili_query.client.operations.asset_imports import FILE_UPLOAD
 from kili_query.client.operations.projects import GROUPS, read_groups
+from kili_query.client.positions import right_call
 from kili_query.client.response_check import check_responses
 from kili_query.client.telling import warn
 from kili_query.client.types import Id, Natural, Row, Texts
-from kili_query.client.where import label_where
+from kili_query.client.where import asset_where, label_where
 from kili_query.client.workflow import step_of
 from kili_query.errors import ApiError, ArgumentError, GraphQLError, MissingArgumentError
 from kili_query.model.kili import LabelType
 
 HONEYPOT_FIELDS = ("author.email", "author.id", "createdAt", "honeypotMark", "id", "jsonResponse", "labelType")
 """The fields of what `create_honeypot` gives back."""
+
+REPLACED = ("PREDICTION", "INFERENCE")
+"""Types of labels that `overwrite` replaces."""
 
 Optional = list[str | None] | tuple[str | None, ...]
 Responses = list[dict[str, Any]] | tuple[dict[str, Any], ...]
@@ -161,9 +166,14 @@ class AsyncLabelChanges(AsyncChanges):
             "overwrite": overwrite,
             "disable_tqdm": disable_tqdm,
         }
-        await self._append(appended, Call.of("create_predictions"), predictions=True)
+        await self._append(appended, Call.of("create_predictions"), predictions=arguments)
         return {"id": project_id}
 
+    @right_call(
+        asset_id_array="`append_labels` takes `asset_id_array` and `json_response_array`",
+        json_response_array="`append_labels` takes `asset_id_array` and `json_response_array`",
+        json_response="it takes one label and one asset: `append_to_labels(json_response, label_asset_id=...)`",
+    )
     async def append_to_labels(
         self,
         json_response: dict[str, Any],
@@ -189,10 +199,8 @@ class AsyncLabelChanges(AsyncChanges):
 
         Examples
         --------
-        >>> label = await kili.append_to_labels(
-        ...     {"TRANSCRIPTION_JOB": {"text": "a"}}, label_asset_external_id="coco_1.jpg", project_id=project)
-        >>> label.id == label["id"]
-        True
+        >>> asset = (await kili.assets(project, fields=["id"], first=1))[0]["id"]
+        >>> [label] = await kili.append_labels([asset], [{"TRANSCRIPTION_JOB": {"text": "a"}}])  # in its place
         """
         warn("`append_to_labels` is deprecated: `append_labels` appends many labels at once", DeprecationWarning)
         check_arguments(AsyncLabelChanges.append_to_labels, locals())
@@ -302,18 +310,22 @@ class AsyncLabelChanges(AsyncChanges):
         async def send(batch: list[str]) -> list[str]:
             return await self._execute(wire.DELETE.asking(ids=batch), call)
 
-        progress = await self._in_batches(split(wanted, len), str, send, "labels", self._bar(disable_tqdm))
+        places = {label: n for n, label in enumerate(wanted)}
+        progress = await self._in_batches(
+            split(wanted, len), str, send, "labels", self._bar(disable_tqdm), position=places.__getitem__
+        )
         if progress.error is not None:
-            gone = {item for batch, _ in progress.done for item in batch}
-            left = Remaining(ids=[item for item in wanted if item not in gone])
-            raise progress.failure(len(wanted), "labels", left, None)
+            by_place = {**arguments, "ids": wanted}
+            left = Remaining.of(by_place, progress.left(range(len(wanted))))
+            raise progress.failure(left, Remaining.of(by_place, progress.lost()))
         return [label_id for _, deleted in progress.done for label_id in deleted]
 
     # -- what they share -------------------------------------------------------------------------------------------
 
     async def _append(
-        self, arguments: dict[str, Any], call: Call, *, predictions: bool = False
+        self, arguments: dict[str, Any], call: Call, *, predictions: dict[str, Any] | None = None
     ) -> list[dict[str, str]]:
+        """Append labels. `predictions` are the arguments of `create_predictions`, where it is that which was called."""
         responses = arguments["json_response_array"]
         if not responses:
             raise ArgumentError("json_response_array", "is empty; it takes what each label holds")
@@ -344,8 +356,8 @@ class AsyncLabelChanges(AsyncChanges):
                 job: await self._uploaded_file(file, str(project_id), assets[n], call) for job, file in answers.items()
             }
             texts[n] = wire.response_text({**responses[n], **answered}, argument)
-        if predictions and not arguments["overwrite"]:
-            _tell_repeated(assets)
+        if model_name and label_type in REPLACED and not arguments["overwrite"]:
+            await self._tell_repeated(assets, label_type, model_name, project_id, call)
 
         def at(name: str, position: int) -> Any:
             array = arguments.get(name)
@@ -367,16 +379,63 @@ class AsyncLabelChanges(AsyncChanges):
 
         batches = split(items, lambda item: len(item.data["jsonResponse"]) + 200)
         bar = self._bar(arguments["disable_tqdm"])
-        progress = await self._in_batches(batches, lambda item: item.data["assetID"], send, "labels", bar)
+        progress = await self._in_batches(
+            batches, lambda item: item.data["assetID"], send, "labels", bar, position=lambda item: item.position
+        )
         if progress.error is not None:
-            raise _append_failure(progress, arguments, len(items))
+            given, left = predictions or arguments, progress.left(range(len(items)))
+            raise progress.failure(Remaining.of(given, left), Remaining.of(given, progress.lost()))
         return [made for _, batch in progress.done for made in batch]
 
     async def _uploaded_file(self, file: AnswerFile, project_id: str, asset_id: str, call: Call) -> Row:
         """The answer of a job that a file answers, once it is uploaded."""
         upload = await self._execute(FILE_UPLOAD.asking(projectId=project_id, assetId=asset_id), call)
-        await self._transport.upload(upload.url, file.path, file.mime, call)
+        await self._put(upload.url, file.path, file.mime, lambda: f"the file {file.path}", call)
         return {"fileId": upload.file_id, "fileName": file.name, "fileMimeType": file.mime}
+
+    async def _tell_repeated(
+        self, assets: Sequence[str], label_type: str, model_name: str, project_id: str | None, call: Call
+    ) -> None:
+        """Warn of assets that will have several labels of one model."""
+        if len(set(assets)) < len(assets):
+            warn(
+                f"an asset is given more than one {label_type} in this call, and will have each; "
+                "`overwrite=True` replaces those of the same model, the last one staying"
+            )
+        if self._settings.check_queries == "off":
+            return
+        try:
+            again = await self._labelled_by(model_name, assets, label_type, project_id, call)
+        except ApiError:
+            return  # a look at what is there may not keep new labels away
+        if again:
+            warn(
+                f"assets have a {label_type} of `{model_name}` already, and will have both: {named(again)}; "
+                "`overwrite=True` replaces those of the same model"
+            )
+
+    async def _labelled_by(
+        self, model_name: str, assets: Sequence[str], label_type: str, project_id: str | None, call: Call
+    ) -> list[str]:
+        """Those of the assets that have a label of a model already; the first thousand in which there are any."""
+        if project_id is None and (project_id := await self._project_of(assets, call)) is None:
+            return []
+        where = label_where({"project_id": project_id, "type_in": [label_type]})
+        if not await self._count(label_wire.COUNT, where, call, None):
+            return []
+        for asked in split(list(dict.fromkeys(assets)), lambda asset: 0, most=EXTERNAL_IDS):
+            of_these = {**where, "asset": asset_where({"project_id": project_id, "asset_id_in": asked})}
+            listing = Listing(
+                noun="labels",
+                operation=label_wire.listing(["id", "modelName", "assetId"], None),
+                counting=label_wire.COUNT,
+                where=of_these,
+                page=label_wire.PAGE,
+            )
+            rows = await self._listed(listing, call, True)
+            if again := [row["assetId"] for row in rows if row.get("modelName") == model_name]:
+                return list(dict.fromkeys(again))
+        return []
 
     async def _one_asset(
         self, asset_id: str | None, external_id: str | None, project_id: str | None, call: Call, names: tuple[str, str]
@@ -393,7 +452,7 @@ class AsyncLabelChanges(AsyncChanges):
         check = self._settings.check_queries
         if check == "off":
             return
-        if project_id is None and (project_id := await self._project_of(assets[0], call)) is None:
+        if project_id is None and (project_id := await self._project_of(assets, call)) is None:
             return  # the server will say that there is no such asset
         project = await self._project(project_id, call)
         if project.ontology is None:
@@ -406,7 +465,7 @@ class AsyncLabelChanges(AsyncChanges):
         name, step_id = arguments.get("step_name"), arguments.get("step_id")
         if name is None or step_id is not None:
             return step_of(name, step_id, arguments.get("group_name"), None)
-        project_id = arguments.get("project_id") or await self._project_of(assets[0], call)
+        project_id = arguments.get("project_id") or await self._project_of(assets, call)
         project = await self._project(project_id, call) if project_id else None
         if project is not None and arguments.get("group_name") is not None:
             rows = await self._execute(GROUPS.asking(where={"id": project.id}, first=1, skip=0), call)
@@ -416,7 +475,7 @@ class AsyncLabelChanges(AsyncChanges):
     async def _honeypot(self, label_id: str, asset_id: str, project_id: str | None, call: Call) -> Row:
         """What is given back of a honeypot: by one more question, which may not fail what was made."""
         try:
-            project_id = project_id or await self._project_of(asset_id, call)
+            project_id = project_id or await self._project_of([asset_id], call)
             if project_id is None:
                 return {"id": label_id}
             listing = Listing(
@@ -446,19 +505,3 @@ def _require_lengths(arrays: dict[str, Any]) -> None:
             raise ArgumentError(
                 name, f"has {len(array)} items, and `{first}` has {len(given[first])}: one for each label"
             )
-
-
-def _tell_repeated(assets: Sequence[str]) -> None:
-    if len(set(assets)) < len(assets):
-        warn(
-            "an asset is predicted more than once in this call, and will have each prediction; "
-            "`overwrite=True` replaces those of the same model, the last one staying"
-        )
-
-
-def _append_failure(progress: Progress[_Appended, Any], arguments: dict[str, Any], total: int) -> ApiError:
-    """The error of a call that is not wholly in, with the arguments that send the rest."""
-    settled = {item.position for batch, _ in progress.done for item in batch}
-    unknown = {item.position for item in progress.unknown}
-    left = [n for n in range(total) if n not in settled and n not in unknown]
-    return progress.failure(total, "labels", Remaining.of(arguments, left), Remaining.of(arguments, sorted(unknown)))

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 import httpx
 
-from kili_query.client._async.concurrency import Place, file_parts, give_up, here, is_gone, sleep
+from kili_query.client._async.concurrency import Place, file_parts, give_up, here, is_gone, require_waiting, sleep
 from kili_query.client.answers import Answer, Elsewhere, without_query
 from kili_query.client.bodies import ACCEPTED, Body, BodyError, TooLargeError
 from kili_query.client.calls import Call, client_headers
@@ -122,6 +122,7 @@ class AsyncTransport:
         while True:
             if request.counted:
                 waited += await self._turn()
+            require_waiting()
             answer = await self._send(request, call)
             if not isinstance(answer, Failure):
                 self._fresh = False

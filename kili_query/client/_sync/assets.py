@@ -16,7 +16,7 @@ from kili_query.client.operations import assets as wire
 from kili_query.client.operations import labels as label_wire
 from kili_query.client.operations.assets import DATAFRAME_ASSET_FIELDS, DATAFRAME_FIELDS, DEFAULT_FIELDS
 from kili_query.client.operations.projects import Project
-from kili_query.client.positions import positions_end
+from kili_query.client.positions import positions_end, right_call
 from kili_query.client.pruning import keep_labels, without_unasked
 from kili_query.client.types import (
     AssetStatuses,
@@ -172,6 +172,7 @@ class Assets(Session):
         found = self._listed(self._asked_assets(arguments, call), call, self._bar(disable_tqdm))
         return to_dataframe(found, "format") if arguments["format"] == "pandas" else found
 
+    @right_call(project_id="it counts the assets of a project: `count_assets(project_id)`")
     @positions_end("2.164", in_26="metadata_where")
     def count_assets(
         self,

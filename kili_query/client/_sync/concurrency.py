@@ -41,6 +41,18 @@ def sleep(seconds: float) -> None:
         raise GivenUp
 
 
+def require_waiting() -> None:
+    """End a thread whose result nobody waits for any more, before it sends something.
+
+    Raises
+    ------
+    GivenUp: nobody does.
+    """
+    given_up = _given_up()
+    if given_up is not None and given_up.is_set():
+        raise GivenUp
+
+
 def _given_up() -> threading.Event | None:
     """Set when the caller that this thread works for has gone; None in the caller's own thread."""
     return getattr(_this_thread, "given_up", None)

@@ -77,7 +77,8 @@ class Session:
         try:
             return self._transport.execute(operation, call)
         except GraphQLError as error:
-            if (unknown := unknown_field(error)) is None:
+            # only questions have fields of the caller's choice
+            if operation.change or (unknown := unknown_field(error)) is None:
                 raise
             raise self._unknown(unknown, call) from error
 

@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 
 import httpx
 
-from kili_query.client._sync.concurrency import Place, file_parts, give_up, here, is_gone, sleep
+from kili_query.client._sync.concurrency import Place, file_parts, give_up, here, is_gone, require_waiting, sleep
 from kili_query.client.answers import Answer, Elsewhere, without_query
 from kili_query.client.bodies import ACCEPTED, Body, BodyError, TooLargeError
 from kili_query.client.calls import Call, client_headers
@@ -123,6 +123,7 @@ class Transport:
         while True:
             if request.counted:
                 waited += self._turn()
+            require_waiting()
             answer = self._send(request, call)
             if not isinstance(answer, Failure):
                 self._fresh = False

@@ -90,6 +90,11 @@ def read_arguments(
         if array is not None and len(array) != number:
             raise ArgumentError(name, f"has {len(array)} items, and `{leading}` has {number}: one for each asset")
 
+    if repeated := [name for name, times in Counter(id_array or ()).items() if times > 1]:
+        raise ArgumentError(
+            "id_array", f"holds ids more than once, which are those of one asset each: {named(repeated)}"
+        )
+
     def at(name: str, i: int, default: Any) -> Any:
         array = arrays[name]
         return default if array is None or array[i] is None else array[i]

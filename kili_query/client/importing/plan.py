@@ -72,6 +72,11 @@ class Item:
             return self.asset.metadata_text
         return json.dumps(self.metadata, allow_nan=False)
 
+    @property
+    def uploads(self) -> list[Upload]:
+        """What is put behind addresses first: content, layers, frames."""
+        return [*([self.upload] if self.upload else []), *self.layers, *self.frames]
+
     def payload(self) -> int:
         """About how many bytes of a mutation it takes."""
         return len(self.content) + len(self.json_content) + len(self.metadata_text()) + len(self.external_id) + 300
@@ -97,12 +102,16 @@ class Batch:
     @property
     def uploads(self) -> list[Upload]:
         """What is put behind addresses first: contents, layers, frames."""
-        found: list[Upload] = []
+        return [upload for item in self.items for upload in item.uploads]
+
+    def owner(self, upload: Upload) -> str:
+        """How messages call what is uploaded: by its asset, and by the file where that is one of several."""
         for item in self.items:
-            found += [item.upload] if item.upload else []
-            found += item.layers
-            found += item.frames
-        return found
+            if upload in item.uploads:
+                return f"{item.asset.name} ({upload.body})" if isinstance(upload.body, str) else item.asset.name
+            if upload.path.endswith(f"/{item.id}/jsonContent"):
+                return f"the json content of {item.asset.name}"
+        return upload.path
 
 
 def has_local(assets: Iterable[Asset]) -> bool:
