@@ -62,7 +62,7 @@ def update_label(scope: Scope, arguments: Mapping[str, Any]) -> Written:
     if not where.get("id"):
         raise refused("`where.id` is needed: the id of the label", argument="where")
     label = scope.connection.execute(
-        select(t.labels.c.id, t.labels.c.uid, t.labels.c.project_id).where(*label_conditions(where, scope))
+        select(t.labels.c.id, t.labels.c.uid, t.labels.c.project_id, t.labels.c.asset_id).where(*label_conditions(where, scope))
     ).first()
     if label is None:
         raise not_found("label", [where["id"]])
@@ -83,7 +83,10 @@ def update_label(scope: Scope, arguments: Mapping[str, Any]) -> Written:
         rows = Rows(scope.connection, label.project_id)
         rows.count(label.id, counts)
         rows.flush()
-    scope.connection.execute(update(t.labels).where(t.labels.c.id == label.id).values(**values, updated_at=now()))
+    at = now()
+    scope.connection.execute(update(t.labels).where(t.labels.c.id == label.id).values(**values, updated_at=at))
+    # who looks for what has changed looks for assets first
+    scope.connection.execute(update(t.assets).where(t.assets.c.id == label.asset_id).values(updated_at=at))
     return Written("Label", [label.id], single=True)
 
 

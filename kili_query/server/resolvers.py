@@ -22,9 +22,9 @@ from sqlalchemy import func, select
 from kili_query.server import filters, importing, labeling, moments, projects
 from kili_query.server import tables as t
 from kili_query.server.documents import Documents
-from kili_query.server.problems import not_built, refused
-from kili_query.server.reading import Conditions, Pick, Reader, by_keys, how_many, page
-from kili_query.server.results import Result
+from kili_query.server.problems import not_built, not_found, refused
+from kili_query.server.reading import Conditions, Event, Pick, Reader, by_keys, how_many, page
+from kili_query.server.results import Result, Written
 
 MAX_PAGE = 500
 """The most rows of a page."""
@@ -62,7 +62,12 @@ def resolve(reader: Reader, name: str, below: tuple[Pick, ...], arguments: Mappi
         return QUERIES[name](reader, below, arguments)
     if name in MUTATIONS:
         reader.projects.clear()  # one before it in the document may have put them into the trash
-        return MUTATIONS[name](reader, arguments).read(reader, below)
+        result = MUTATIONS[name](reader, arguments)
+        if isinstance(result, Written) and result.kind == "Label":
+            reader.written += result.keys
+        return result.read(reader, below)
+    if name == LABEL_EVENTS and reader.event:
+        return _event(reader, reader.event, below, arguments)
     raise not_built(name, NOT_SERVED[name])
 
 
@@ -74,6 +79,17 @@ def _skip(arguments: Mapping[str, Any]) -> int:
 
 def _viewer(reader: Reader, below: tuple[Pick, ...], _: Mapping[str, Any]) -> Any:
     return by_keys(reader, "User", below, [reader.user_id])[0][1]
+
+
+def _event(reader: Reader, event: Event, below: tuple[Pick, ...], arguments: Mapping[str, Any]) -> Any:
+    """The label that a subscription is told of; None if it is gone, or the subscription only begins."""
+    if event.label is None:
+        (event.project_id,) = filters.project_ids({"id": arguments["projectID"]}, reader) or ("",)
+        if not event.project_id:
+            raise not_found("project", [arguments["projectID"]])
+        return None
+    found = by_keys(reader, "Label", below, [event.label])
+    return found[0][1] if found else None
 
 
 def _existing(reader: Reader, _: tuple[Pick, ...], arguments: Mapping[str, Any]) -> list[str]:
@@ -126,7 +142,10 @@ _LOADED = "media come along with an export that is loaded"
 _NOT_CUT = f"nothing is cut into tiles or frames here: {_LOADED}"
 _NO_FILES = "answers that are files are not kept here"
 
+LABEL_EVENTS = "labelCreatedOrUpdated"
+
 NOT_SERVED = {
+    LABEL_EVENTS: "it is, over a websocket at this address with the subprotocol `graphql-ws`",
     "createUploadBucketSignedUrls": f"contents that are URLs are taken, and {_LOADED}",
     "appendManyAssetsAsynchronously": _NOT_CUT,
     "appendManyFramesToDatasetAsynchronously": _NOT_CUT,
@@ -153,7 +172,7 @@ def make_documents() -> Documents:
     text = files("kili_query.server").joinpath("schema.graphql").read_text(encoding="utf-8")
     schema = make_executable_schema(text, page_size, date, annotation)
     schema.directives = _KNOWN_DIRECTIVES
-    roots = [root for kind in (schema.query_type, schema.mutation_type) if kind for root in kind.fields.values()]
+    roots = [root for kind in (schema.query_type, schema.mutation_type, schema.subscription_type) if kind for root in kind.fields.values()]
     for root in roots:
         for name, argument in root.args.items():
             argument.description = argument.description or _ARGUMENTS.get(name)
