@@ -62,7 +62,9 @@ def update_label(scope: Scope, arguments: Mapping[str, Any]) -> Written:
     if not where.get("id"):
         raise refused("`where.id` is needed: the id of the label", argument="where")
     label = scope.connection.execute(
-        select(t.labels.c.id, t.labels.c.uid, t.labels.c.project_id, t.labels.c.asset_id).where(*label_conditions(where, scope))
+        select(t.labels.c.id, t.labels.c.uid, t.labels.c.project_id, t.labels.c.asset_id).where(
+            *label_conditions(where, scope)
+        )
     ).first()
     if label is None:
         raise not_found("label", [where["id"]])

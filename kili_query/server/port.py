@@ -108,7 +108,7 @@ class _Watched(asyncio.Protocol):
         self._stalled = self.loop.call_later(STALLED, look)
 
 
-class _Websocket(_Watched, WebSocketsSansIOProtocol):  # type: ignore[misc] # both say what `transport` is
+class _Websocket(_Watched, WebSocketsSansIOProtocol):
     """A websocket with bounds; `subscriptions.py` sees to those who say nothing."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
@@ -117,7 +117,7 @@ class _Websocket(_Watched, WebSocketsSansIOProtocol):  # type: ignore[misc] # bo
         self.conn.debug = False  # frames hold keys, which no log is to show
 
 
-class _Connection(_Watched, HttpToolsProtocol):  # type: ignore[misc] # both say what `transport` is
+class _Connection(_Watched, HttpToolsProtocol):
     """A connection with bounds."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
@@ -167,7 +167,7 @@ class _Connection(_Watched, HttpToolsProtocol):  # type: ignore[misc] # both say
         """The request is there."""
         self._head = 0
         # there is no cycle for a first request that becomes a websocket
-        self._expect_end_of(IDLE if self.cycle and self.cycle.response_complete else None)
+        self._expect_end_of(IDLE if self.cycle is not None and self.cycle.response_complete else None)
         super().on_message_complete()
 
     def handle_websocket_upgrade(self) -> None:

@@ -172,7 +172,12 @@ def make_documents() -> Documents:
     text = files("kili_query.server").joinpath("schema.graphql").read_text(encoding="utf-8")
     schema = make_executable_schema(text, page_size, date, annotation)
     schema.directives = _KNOWN_DIRECTIVES
-    roots = [root for kind in (schema.query_type, schema.mutation_type, schema.subscription_type) if kind for root in kind.fields.values()]
+    roots = [
+        root
+        for kind in (schema.query_type, schema.mutation_type, schema.subscription_type)
+        if kind
+        for root in kind.fields.values()
+    ]
     for root in roots:
         for name, argument in root.args.items():
             argument.description = argument.description or _ARGUMENTS.get(name)

@@ -86,7 +86,7 @@ class Subscriptions:
             rows = connection.execute(
                 select(t.labels.c.id, t.labels.c.project_id).where(one_of(t.labels.c.id, list(keys)))
             )
-            project_of: dict[int, str] = {key: project for key, project in rows}
+            project_of: dict[int, str] = {row.id: row.project_id for row in rows}
         for subscription in begun:
             if mine := [key for key in keys if project_of.get(key) == subscription.project_id]:
                 with suppress(RuntimeError):  # its loop has ended, and it with it
@@ -212,7 +212,7 @@ class _Client:
             raise WebSocketDisconnect(received.get("code", 1005))
         text = received.get("text")
         try:
-            message = json.loads(received.get("bytes") if text is None else text)
+            message = json.loads(received.get("bytes") or b"" if text is None else text)
         except (ValueError, RecursionError):
             message = None
         if not isinstance(message, dict):
@@ -224,7 +224,9 @@ class _Client:
         loop = asyncio.get_running_loop()
         try:
             if name in self._subscriptions or len(self._subscriptions) >= MOST_SUBSCRIPTIONS:
-                raise refused(f"a connection has at most {MOST_SUBSCRIPTIONS} subscriptions, each with an id of its own")
+                raise refused(
+                    f"a connection has at most {MOST_SUBSCRIPTIONS} subscriptions, each with an id of its own"
+                )
             account = await self.account()
             if account is None:
                 raise _Refused("the key is not known here, has expired or was revoked")
@@ -241,7 +243,7 @@ class _Client:
             self._all.begin(subscription)
             self._run(subscription.serve())
             return
-        await self.send({"id": name, "type": "error", "payload": {**body["errors"][0], "errors": body["errors"]}})  # type: ignore[index,dict-item]
+        await self.send({"id": name, "type": "error", "payload": {**body["errors"][0], "errors": body["errors"]}})  # type: ignore[index]
 
     def _asked(self, payload: object, account: Account) -> _Asked:
         """What a subscription asks for.

@@ -105,6 +105,16 @@ class AsyncTransport:
         """
         await self._persist(uploaded(url, body, mime), call)
 
+    @property
+    def limit(self) -> RateLimit | None:
+        """The rate limit of calls; None where there is none."""
+        return self._limit
+
+    @property
+    def certificates(self) -> ssl.SSLContext | None:
+        """What certificates of the network are checked against; None over a transport of somebody else's."""
+        return self._verify if isinstance(self._verify, ssl.SSLContext) else None
+
     async def aclose(self) -> None:
         """Close the connections that are open here."""
         with self._lock():
