@@ -30,6 +30,7 @@ _COMMANDS = {
     "filter": "Give the assets or labels of exports that match a query.",
     "stats": "Count objects per job and category over exports.",
     "ontology": "Fetch the ontology of a project from Kili.",
+    "watch": "Print the labels of a project as they come, if they match a query.",
     "serve": "Start local Kili, a server that speaks Kili's protocol.",
     "lsp": "Serve editors: diagnostics, completion, hover, fixes while typing.",
 }

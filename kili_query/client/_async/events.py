@@ -142,7 +142,7 @@ class LabelEvents:
         self._closing.set()
         if self._socket is not None:
             with suppress(Exception):
-                await self._socket.send(wire.stop(self._id))
+                await asyncio.wait_for(self._socket.send(wire.stop(self._id)), 1)
         await self._drop()
 
     async def __aenter__(self) -> Self:
@@ -315,7 +315,7 @@ class LabelEvents:
         """Make an event ready, if it satisfies the query."""
         text, name, moment = row.get("jsonResponse"), row["id"], wire.moment_of(row)
         try:
-            if self._input_type in CONVERSATIONS:
+            if self._input_type in CONVERSATIONS and "annotations" not in row:
                 row["jsonResponse"] = response_of(row, text)
             else:
                 await self._session._fetch(responses([row], self._input_type), self._call)
@@ -339,6 +339,8 @@ class LabelEvents:
             rows = await self._changed()
         except (ApiError, ArgumentError, DataError) as error:
             self._missed.clear()
+            if await self._tries_again(error):
+                return
             self._not_known(error)
         else:
             self._missed = deque(row["id"] for row in rows if self._told.is_new(row["id"], wire.moment_of(row)))
@@ -353,23 +355,25 @@ class LabelEvents:
         try:
             rows = await self._labels(fields, {"idIn": ids}, len(ids))
         except (ApiError, ArgumentError, DataError) as error:
+            if await self._tries_again(error):
+                return
             self._not_known(error)
         else:
             place = {label_id: n for n, label_id in enumerate(ids)}
             for row in sorted(rows, key=lambda row: place.get(row["id"], 0)):
                 if self._told.is_new(row["id"], wire.moment_of(row)):
                     self._told.found(row["id"], wire.moment_of(row))
-                    await self._tell_found(row)
+                    await self._tell(row)
         for _ in ids:
             self._missed.popleft()
 
-    async def _tell_found(self, row: Row) -> None:
-        try:
-            event = wire.event_of(self._id, row)
-            if self._keep is None or self._keep(event.label["jsonResponse"]):
-                self._ready.append(event)
-        except DataError as error:
-            self._ready.append(error)
+    async def _tries_again(self, error: KiliQueryError) -> bool:
+        """Whether to look again over a new connection, since the server may only have been away for a moment."""
+        lately = self._lost_at is None or monotonic() - self._lost_at < reconnecting.GIVE_UP
+        if not (lately and isinstance(error, ApiError) and may_pass(error)):
+            return False
+        await self._drop()
+        return True
 
     def _not_known(self, error: KiliQueryError) -> None:
         told = f"what happened to labels of project `{self._project_id}` since {wire.written_moment(self._since)} is not known"
@@ -393,14 +397,9 @@ class LabelEvents:
         session, input_type = self._session, self._input_type
         where = label_where({"project_id": self._project_id})
         (where["asset"] if "updatedAtGte" in asked else where).update(asked)
-
-        async def decode(rows: list[Row], call: Call) -> list[Row]:
-            await session._fetch(responses(rows, input_type), call)
-            return rows
-
         listing = Listing(
             noun="labels", operation=label_wire.listing(fields, input_type), counting=label_wire.COUNT, where=where,
-            page=label_wire.page_size(fields, input_type) if "jsonResponse" in fields else 500, first=first, decode=decode,
+            page=label_wire.page_size(fields, input_type) if "jsonResponse" in fields else 500, first=first,
         )  # fmt: skip
         return await session._listed(listing, self._call, True)
 
