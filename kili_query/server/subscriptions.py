@@ -12,7 +12,7 @@ import asyncio
 import json
 import logging
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import suppress
 from functools import partial
@@ -190,7 +190,7 @@ class _Client:
         if await self.account() is None:
             raise _Refused("the key is not known here, has expired or was revoked")
         await self.send({"type": "connection_ack"})
-        self._run(self._stay_alive())
+        self._run(self._stay_alive)
 
     async def _stay_alive(self) -> None:
         while True:
@@ -241,7 +241,7 @@ class _Client:
             subscription = _Subscription(self._all, self, name, asked)
             self._subscriptions[name] = subscription
             self._all.begin(subscription)
-            self._run(subscription.serve())
+            self._run(subscription.serve)
             return
         await self.send({"id": name, "type": "error", "payload": {**body["errors"][0], "errors": body["errors"]}})  # type: ignore[index]
 
@@ -271,10 +271,10 @@ class _Client:
         asked.project_id = event.project_id
         return asked
 
-    def _run(self, work: Any) -> None:
+    def _run(self, work: Callable[[], Awaitable[None]]) -> None:
         async def worked() -> None:
             with suppress(WebSocketDisconnect):
-                await work
+                await work()
 
         task = asyncio.ensure_future(worked())
         self._tasks.add(task)

@@ -89,6 +89,12 @@ def until(true: Callable[[], bool]) -> None:
         time.sleep(0.01)
 
 
+def threads() -> list[str]:
+    return [
+        thread.name for thread in threading.enumerate() if thread.name in ("kili_query events", "kili_query connection")
+    ]
+
+
 def project_on(server: LocalKili, folder: Path) -> str:
     path = folder / "assets.json"
     path.write_text(json.dumps([{"id": f"asset-{name}", "externalId": f"{name}.jpg", "labels": []} for name in "ab"]))
@@ -229,7 +235,6 @@ def test_an_iterator_may_be_stepped_through_at_once(desk: Desk) -> None:
 
 
 def test_what_is_wrong_is_told_before_anything_is_heard(desk: Desk) -> None:
-    threads = threading.active_count()
     kili = desk.kili
     with pytest.raises(NotFoundError):
         kili.label_created_or_updated("clx1", print)
@@ -247,7 +252,7 @@ def test_what_is_wrong_is_told_before_anything_is_heard(desk: Desk) -> None:
             kili.label_created_or_updated(desk.project, callback)  # type: ignore[arg-type]
     with pytest.raises(ArgumentError, match="`on_error` is"):
         kili.label_created_or_updated(desk.project, print, on_error=lambda: None)  # type: ignore[arg-type,misc]
-    until(lambda: threading.active_count() <= threads)
+    assert not threads()
 
 
 def test_a_client_without_network_says_so(tmp_path: Path) -> None:
@@ -289,7 +294,6 @@ def test_exceptions_of_the_callback_are_reported_and_survived(desk: Desk, monkey
 
 
 def test_close_ends_it_at_once_and_for_good(desk: Desk) -> None:
-    threads = threading.active_count()
     with listening(desk) as (heard, subscription):
         assert subscription.get_lifetime() >= 0
         began = time.monotonic()
@@ -300,7 +304,7 @@ def test_close_ends_it_at_once_and_for_good(desk: Desk) -> None:
         desk.append(1)
         time.sleep(0.2)
     assert heard.frames == heard.errors == []
-    until(lambda: threading.active_count() <= threads + 1)  # one is that of the progress bars
+    assert not threads()
 
 
 def test_the_callback_may_close_it(desk: Desk) -> None:
@@ -435,7 +439,8 @@ def test_the_server_is_started_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 
 def test_what_cannot_be_looked_for_is_reported_as_not_known(desk: Desk, line: Line) -> None:
-    body = json.dumps({"errors": [{"message": f"no answer for {desk.server.api_key}"}], "data": None}).encode()
+    error_ = {"message": f"no answer for {desk.server.api_key}", "extensions": {"code": "BAD_USER_INPUT"}}
+    body = json.dumps({"errors": [error_], "data": None}).encode()
     with listening(desk, line.endpoint) as (heard, subscription):
         line.answer = (
             b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n" % len(body) + body
@@ -580,9 +585,9 @@ def test_a_subscription_that_is_complete_is_begun_again(desk: Desk, line: Line) 
 @pytest.mark.parametrize(("kind", "error"), [("error", GraphQLError), ("connection_error", AuthenticationError)])
 def test_a_refusal_ends_it_and_shows_no_key(desk: Desk, line: Line, kind: str, error: type[ApiError]) -> None:
     payload = {"message": f"not with {desk.server.api_key}"}
-    with scripted(line, says(told("l1"), {"type": kind, "payload": payload})):
-        with listening(desk, line.endpoint) as (heard, subscription):
-            assert subscription.wait(ENOUGH)
+    script = says(told("l1"), {"type": kind, "payload": payload})
+    with scripted(line, script), listening(desk, line.endpoint) as (heard, subscription):
+        assert subscription.wait(ENOUGH)
     assert names(heard) == ["l1"]
     (given,) = heard.errors
     assert type(given) is error

@@ -33,6 +33,10 @@ if TYPE_CHECKING:
 SILENCE = 10.0
 """Seconds that the server may take to answer the greeting."""
 
+NO_NETWORK = (
+    "carries no websockets, which events come by; a client without it, of `LocalKili()` with a port, say, has them"
+)
+
 _log = logging.getLogger("kili_query.client")
 
 MOST_MISSED = 100_000
@@ -73,10 +77,7 @@ class AsyncEvents(AsyncSession):
         """
         arguments = check_arguments(AsyncEvents.label_created_or_updated, locals())
         if self._transport.certificates is None:
-            raise ArgumentError(
-                "transport",
-                "carries no websockets, which events come by; a client without it, of `LocalKili()` with a port, say, has them",
-            )
+            raise ArgumentError("transport", NO_NETWORK)
         return LabelEvents(self, arguments["project_id"], arguments["category_search"])
 
 

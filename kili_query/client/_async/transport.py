@@ -61,7 +61,11 @@ class AsyncTransport:
     """Sends operations and reads answers. Safe to share between threads and tasks, and after a fork."""
 
     def __init__(
-        self, settings: Settings, limit: RateLimit | None, transport: httpx.AsyncBaseTransport | None = None
+        self,
+        settings: Settings,
+        limit: RateLimit | None,
+        transport: httpx.AsyncBaseTransport | None = None,
+        certificates: ssl.SSLContext | None = None,
     ) -> None:
         self._settings = settings
         self._limit = limit
@@ -72,7 +76,8 @@ class AsyncTransport:
         self._fresh = True
         self._compress = settings.compress
         # loading certificates and the layers below httpx takes longer than a call: not when the first one waits for it
-        self._verify = _certificates(settings.verify) if transport is None else settings.verify
+        checked = certificates or (_certificates(settings.verify) if transport is None else settings.verify)
+        self._verify: ssl.SSLContext | bool | str = checked
         self._client()
         weakref.finalize(self, give_up, self._clients)
 

@@ -10,7 +10,7 @@ from concurrent.futures import CancelledError, Future
 from types import TracebackType
 from typing import Any, Self
 
-from kili_query.client._async.events import AsyncEvents, LabelEvents
+from kili_query.client._async.events import NO_NETWORK, AsyncEvents, LabelEvents
 from kili_query.client._async.transport import AsyncTransport
 from kili_query.client._sync.session import Session
 from kili_query.client.arguments import check_arguments
@@ -72,12 +72,12 @@ class Events(Session):
         if on_error is not None:
             _check_function("on_error", on_error, 1)
 
-        def opened() -> LabelEvents:
-            own = self._transport.limit, None if self._transport.certificates else self._transport
-            session = AsyncEvents(self._settings, AsyncTransport(self._settings, own[0], own[1]))  # type: ignore[arg-type]
-            return session.label_created_or_updated(project_id, category_search=category_search)
-
-        return Subscription(opened, callback, on_error)
+        certificates = self._transport.certificates
+        if certificates is None:
+            raise ArgumentError("transport", NO_NETWORK)
+        session = AsyncEvents(self._settings, AsyncTransport(self._settings, self._transport.limit, None, certificates))
+        events = session.label_created_or_updated(project_id, category_search=category_search)
+        return Subscription(events, callback, on_error)
 
 
 def _check_function(argument: str, function: object, taken: int) -> None:
@@ -96,7 +96,8 @@ def _check_function(argument: str, function: object, taken: int) -> None:
 class Subscription:
     """Events that are given to a callback, until `close()`."""
 
-    def __init__(self, opened: Callable[[], LabelEvents], callback: Callback, on_error: OnError | None) -> None:
+    def __init__(self, events: LabelEvents, callback: Callback, on_error: OnError | None) -> None:
+        self._events = events
         self._callback, self._on_error = callback, on_error
         self._paused = False
         self._closed = False
@@ -109,7 +110,7 @@ class Subscription:
         self._network = threading.Thread(target=self._loop.run_forever, daemon=True, name="kili_query connection")
         self._network.start()
         try:
-            self._events = asyncio.run_coroutine_threadsafe(_begun(opened), self._loop).result()
+            asyncio.run_coroutine_threadsafe(_begun(events), self._loop).result()
         except BaseException:
             self._end_loop()
             raise
@@ -189,7 +190,7 @@ class Subscription:
         finally:
             with self._lock:
                 self._closed = True
-            self._end_loop(self._events)
+            self._end_loop()
 
     def _give(self, event: LabelEvent) -> None:
         try:
@@ -207,27 +208,26 @@ class Subscription:
         told = threading.ExceptHookArgs((type(error), error, error.__traceback__, threading.current_thread()))
         threading.excepthook(told)
 
-    def _end_loop(self, events: LabelEvents | None = None) -> None:
+    def _end_loop(self) -> None:
         """End the connection and its thread."""
-        asyncio.run_coroutine_threadsafe(_ended(events), self._loop).result()
+        asyncio.run_coroutine_threadsafe(_ended(self._events), self._loop).result()
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._network.join()
         self._loop.close()
 
 
-async def _begun(opened: Callable[[], LabelEvents]) -> LabelEvents:
-    return await opened()
+async def _begun(events: LabelEvents) -> None:
+    await events
 
 
 async def _next(events: LabelEvents) -> LabelEvent | None:
     return await anext(events, None)
 
 
-async def _ended(events: LabelEvents | None) -> None:
+async def _ended(events: LabelEvents) -> None:
     """Close what is open in the loop, and end what still runs there."""
-    if events is not None:
-        await events.aclose()
-        await events.close_session()
+    await events.aclose()
+    await events.close_session()
     running = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
     for task in running:
         task.cancel()
