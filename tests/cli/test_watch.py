@@ -63,7 +63,7 @@ def test_it_prints_labels_that_match_until_ctrl_c(server: LocalKili, project: st
         lines = [process.stdout.readline() for _ in range(2)]
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=30)
-    assert (process.returncode, out, err) == (130, "", "2 labels shown\ninterrupted\n")
+    assert (process.returncode, out, err) == (130, "", "2 labels shown\n\ninterrupted\n")
     if as_json:
         labels = [json.loads(line) for line in lines]
         assert [len(label["jsonResponse"]["OBJ"]["annotations"]) for label in labels] == [2, 3]

@@ -33,8 +33,8 @@ class Line:
         self.endpoint = f"http://127.0.0.1:{self._listening.getsockname()[1]}/api/label/v2/graphql"
         threading.Thread(target=self._accept, daemon=True).start()
 
-    def break_websockets(self) -> None:
-        """Break all that are open, as a machine does that was switched off."""
+    def break_all(self) -> None:
+        """Break all connections that are open, as a machine does that was switched off."""
         for connection in list(self._open):
             _reset(connection)
 
@@ -44,7 +44,7 @@ class Line:
     def __exit__(self, *error: object) -> None:
         self.up = False
         _reset(self._listening)
-        self.break_websockets()
+        self.break_all()
 
     def _accept(self) -> None:
         with suppress(OSError):
@@ -63,9 +63,8 @@ class Line:
             port = self._upstream if not websocket or self.websockets is None else self.websockets
             upstream = socket.create_connection(("127.0.0.1", port))
             upstream.sendall(first)
-            if websocket:
-                self.opened += 1
-                self._open.add(connection)
+            self.opened += websocket
+            self._open.add(connection)
             threading.Thread(target=self._pump, args=(connection, upstream, False), daemon=True).start()
             self._pump(upstream, connection, websocket)
 

@@ -303,7 +303,7 @@ def test_close_ends_it_at_once_and_for_good(desk: Desk) -> None:
         assert subscription.wait(0)
         desk.append(1)
         time.sleep(0.2)
-    assert heard.frames == heard.errors == []
+    assert (heard.frames, heard.errors) == ([], [])
     assert not threads()
 
 
@@ -342,7 +342,7 @@ def test_close_while_it_tries_to_connect(desk: Desk, line: Line, monkeypatch: py
     monkeypatch.setattr(reconnecting, "SHORTEST", 30.0)
     monkeypatch.setattr(reconnecting, "LONGEST", 60.0)
     with listening(desk, line.endpoint) as (_, subscription):
-        line.break_websockets()
+        line.break_all()
         time.sleep(0.2)
         began = time.monotonic()
         subscription.close()
@@ -388,7 +388,7 @@ def test_what_was_missed_is_told_once(desk: Desk, line: Line, how: str) -> None:
             subscription.reset_timeout()
         elif how == "broken":
             line.up = False
-            line.break_websockets()
+            line.break_all()
         else:
             line.cut_after = 20
         desk.append(3, 99, 4)
@@ -409,7 +409,7 @@ def test_connections_break_again_and_again(desk: Desk, line: Line) -> None:
     with listening(desk, line.endpoint) as (heard, _):
         for n in range(12):
             if n % 3 == 1:
-                line.break_websockets()
+                line.break_all()
             elif n % 3 == 2:
                 line.cut_after = 7
             desk.append(n)
@@ -445,7 +445,7 @@ def test_what_cannot_be_looked_for_is_reported_as_not_known(desk: Desk, line: Li
         line.answer = (
             b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n" % len(body) + body
         )
-        line.break_websockets()
+        line.break_all()
         until(lambda: bool(heard.errors))
         line.answer = None
         desk.append(2)
@@ -461,7 +461,7 @@ def test_it_is_given_up_with_an_error(desk: Desk, line: Line, monkeypatch: pytes
     monkeypatch.setattr(reconnecting, "GIVE_UP", 0.3)
     with listening(desk, line.endpoint) as (heard, subscription):
         line.up = False
-        line.break_websockets()
+        line.break_all()
         assert subscription.wait(ENOUGH)
         assert subscription.failed_connection_attempts > 1
     (error,) = heard.errors
@@ -499,7 +499,7 @@ def scripted(line: Line, *scripts: Script) -> Iterator[list[list[Any]]]:
         line.websockets = server.socket.getsockname()[1]
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield said
-        line.break_websockets()
+        line.break_all()
 
 
 def says(
@@ -646,7 +646,7 @@ def test_events_that_a_server_left_out_are_looked_for(desk: Desk, line: Line) ->
 def test_no_log_holds_the_key(desk: Desk, line: Line, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("DEBUG")
     with listening(desk, line.endpoint) as (heard, _):
-        line.break_websockets()
+        line.break_all()
         desk.append(1)
         until(lambda: bool(heard.frames))
     assert "the connection for events is lost" in caplog.text
@@ -665,10 +665,14 @@ def test_pauses_grow_to_a_bound_and_differ() -> None:
 
 
 def test_which_failures_may_pass() -> None:
-    for error in (ApiConnectionError("x"), ServerError("x", status=503), ServerError("x", status=429)):
-        assert may_pass(error)
-    for error in (AuthenticationError("x", status=401), GraphQLError("x"), ServerError("x", status=302)):
-        assert not may_pass(error)
+    passing: list[ApiError] = [
+        ApiConnectionError("x"), ServerError("x", status=503), ServerError("x", status=429),
+    ]  # fmt: skip
+    staying: list[ApiError] = [
+        AuthenticationError("x", status=401), GraphQLError("x"), ServerError("x", status=302),
+    ]  # fmt: skip
+    assert all(map(may_pass, passing))
+    assert not any(map(may_pass, staying))
 
 
 def test_what_was_told_is_known_by_its_last_change() -> None:
@@ -709,7 +713,8 @@ def test_reasons_are_found_wherever_servers_put_them(payload: object, said: str)
 
 
 def test_messages_of_odd_shapes_hold_no_label() -> None:
-    for payload in (None, [], {}, {"data": None}, {"data": {"data": None}}, {"data": {"data": {"id": 3}}}):
+    payloads: tuple[Any, ...] = (None, [], {}, {"data": None}, {"data": {"data": None}}, {"data": {"data": {"id": 3}}})
+    for payload in payloads:
         assert label_in({"payload": payload}) is None
     assert not dropped({"type": "ka"})
     assert not dropped({"type": "ka", "payload": {"dropped": 0}})

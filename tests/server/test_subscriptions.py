@@ -239,7 +239,7 @@ def test_other_subprotocols_and_hosts_are_refused(server: LocalKili) -> None:
         ({"subprotocols": None}, 400),
         ({"additional_headers": {"Host": "evil.example"}}, 421),
     ):
-        with pytest.raises((InvalidStatus, ConnectionClosed)) as raised, connected(server, **options):  # type: ignore[arg-type]
+        with pytest.raises((InvalidStatus, ConnectionClosed)) as raised, connected(server, **options):
             pass
         if isinstance(raised.value, InvalidStatus) and "additional_headers" not in options:
             assert raised.value.response.status_code == status
