@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from kili_query.errors import BatchImportError as BatchImportError
     from kili_query.errors import DataError as DataError
     from kili_query.errors import Diagnostic as Diagnostic
+    from kili_query.errors import EventsMissedError as EventsMissedError
     from kili_query.errors import Fix as Fix
     from kili_query.errors import GraphQLError as GraphQLError
     from kili_query.errors import ImportFileConversionError as ImportFileConversionError
@@ -68,6 +69,7 @@ _HOMES = {
     "CategoryQuery": "query",
     "DataError": "errors",
     "Diagnostic": "errors",
+    "EventsMissedError": "errors",
     "Explanation": "engines.explain",
     "Fix": "errors",
     "GraphQLError": "errors",

@@ -24,6 +24,7 @@ The exceptions form one tree::
         ├── UploadError             a content could not be uploaded
         ├── BatchImportError        the server could not make what it makes afterwards
         ├── GraphQLError            the server understood the call and refused it
+        ├── EventsMissedError       what happened while nobody listened is not known
         └── OutcomeUnknownError     a change was sent and its answer lost
 """
 
@@ -429,6 +430,10 @@ class UploadError(ApiError):
 
 class ServerError(ApiError):
     """An answer that is a failure of the server, or that is no answer of Kili at all."""
+
+
+class EventsMissedError(ApiError):
+    """What happened to labels while the connection was broken is not known. Later events are told again."""
 
 
 class OutcomeUnknownError(ApiError):

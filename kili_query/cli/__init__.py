@@ -31,6 +31,7 @@ _COMMANDS = {
     "stats": "Count objects per job and category over exports.",
     "convert": "Turn exports into datasets: COCO, YOLO, Pascal VOC, GeoJSON.",
     "ontology": "Fetch the ontology of a project from Kili.",
+    "watch": "Print the labels of a project as they come, if they match a query.",
     "serve": "Start local Kili, a server that speaks Kili's protocol.",
     "lsp": "Serve editors: diagnostics, completion, hover, fixes while typing.",
 }

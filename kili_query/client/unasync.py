@@ -1,6 +1,6 @@
 """Write `_sync` from `_async`, and the overloads of both: `python -m kili_query.client.unasync`; with `--check`, only tell what is stale.
 
-Words are replaced, one by one; what truly differs between the two is `concurrency.py`, which has two versions.
+Words are replaced, one by one; what truly differs between the two is `concurrency.py` and `events.py`, which have two versions.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pathlib import Path
 from kili_query.client.overloads import stub
 
 HERE = Path(__file__).parent
-BY_HAND = {"__init__.py", "concurrency.py"}
+BY_HAND = {"__init__.py", "concurrency.py", "events.py"}
 HEADER = "# Generated from kili_query/client/_async/{name} by kili_query.client.unasync. Do not edit.\n"
 STUB = "typed.pyi"
 STUB_HEADER = "# Generated from kili_query/client/_async by kili_query.client.unasync (overloads.py). Do not edit.\n"
@@ -29,6 +29,7 @@ WORDS = {
     "AsyncChanges": "Changes",
     "AsyncLabelChanges": "LabelChanges",
     "AsyncAssetChanges": "AssetChanges",
+    "AsyncEvents": "Events",
     "AsyncIterator": "Iterator",
     "AsyncIterable": "Iterable",
     "AsyncGenerator": "Generator",

@@ -13,13 +13,13 @@ from uuid import uuid4
 
 import msgspec
 from graphql import GraphQLError, OperationDefinitionNode, OperationType
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.requests import Request as HttpRequest
 from starlette.responses import FileResponse, Response
-from starlette.routing import Route
+from starlette.routing import Route, WebSocketRoute
 from starlette.types import ASGIApp
 
 from kili_query.errors import DataError
@@ -36,6 +36,7 @@ from kili_query.server.problems import STORAGE_FAILED, error_body, errors_body, 
 from kili_query.server.reading import Reader
 from kili_query.server.resolvers import make_documents
 from kili_query.server.store import FILES, Account, Store
+from kili_query.server.subscriptions import Subscriptions
 from kili_query.server.uploads import MAX_UPLOAD, Uploads
 
 PREFIXES = ("/api/label/v2", "")
@@ -72,11 +73,13 @@ class Api:
         self._files = ThreadPoolExecutor(max_workers=4, thread_name_prefix="local-kili-files")
         self._secret = (store.setting("secret") or "").encode()
         self._uploads = Uploads(store, Bucket(self._secret), self._files, self._writer, max_upload)
+        self._subscriptions = Subscriptions(store, self._documents, self._threads, self._reader)
         routes = [
             route
             for prefix in PREFIXES
             for route in (
                 Route(f"{prefix}/graphql", self._graphql, methods=["POST"]),
+                WebSocketRoute(f"{prefix}/graphql", self._subscriptions.endpoint),
                 Route(f"{prefix}/version", self._version),
                 Route(f"{prefix}/files", self._file),
                 Route(f"{prefix}/bucket/{{path:path}}", self._upload, methods=["PUT"]),
@@ -156,13 +159,7 @@ class Api:
         writes = _writes(operation)
         try:
             with self._store.writing() if writes else self._store.reading() as connection:
-                reader = Reader(
-                    connection, account.organization_id, account.user_id, types=KINDS,
-                    budget=self._budget(),
-                    address=lambda content: _address(content, base),
-                    response_address=(lambda label: self._response_address(label, base)) if self._response_urls else None,
-                    bucket=Bucket(self._secret, base), folder=self._store.folder / FILES,
-                )  # fmt: skip
+                reader = self._reader(connection, account, base)
                 if not writes:
                     reader.remember()
                 data, errors = self._documents.answer(document, operation, variables, reader)
@@ -175,7 +172,17 @@ class Api:
         except DataError as error:
             return errors_body([storage_failed(error)], STORAGE_FAILED, request_id)
         self._store.discard(reader.gone)
+        self._subscriptions.tell(reader.written)
         return {"data": data}
+
+    def _reader(self, connection: Connection, account: Account, base: str) -> Reader:
+        return Reader(
+            connection, account.organization_id, account.user_id, types=KINDS,
+            budget=self._budget(),
+            address=lambda content: _address(content, base),
+            response_address=(lambda label: self._response_address(label, base)) if self._response_urls else None,
+            bucket=Bucket(self._secret, base), folder=self._store.folder / FILES,
+        )  # fmt: skip
 
     # -- other routes ----------------------------------------------------------------------------------------------
 

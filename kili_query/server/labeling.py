@@ -63,7 +63,9 @@ def update_label(scope: Scope, arguments: Mapping[str, Any]) -> Written:
     if not where.get("id"):
         raise refused("`where.id` is needed: the id of the label", argument="where")
     label = scope.connection.execute(
-        select(t.labels.c.id, t.labels.c.uid, t.labels.c.project_id).where(*label_conditions(where, scope))
+        select(t.labels.c.id, t.labels.c.uid, t.labels.c.project_id, t.labels.c.asset_id).where(
+            *label_conditions(where, scope)
+        )
     ).first()
     if label is None:
         raise not_found("label", [where["id"]])
@@ -83,7 +85,10 @@ def update_label(scope: Scope, arguments: Mapping[str, Any]) -> Written:
         rows = Rows(scope.connection, label.project_id)
         rows.recount(label.id, counts)
         rows.flush()
-    scope.connection.execute(update(t.labels).where(t.labels.c.id == label.id).values(**values, updated_at=now()))
+    at = now()
+    scope.connection.execute(update(t.labels).where(t.labels.c.id == label.id).values(**values, updated_at=at))
+    # who looks for what has changed looks for assets first
+    scope.connection.execute(update(t.assets).where(t.assets.c.id == label.asset_id).values(updated_at=at))
     return Written("Label", [label.id], single=True)
 
 
@@ -95,8 +100,6 @@ def recount(scope: Scope, project_id: str, ontology: Ontology) -> None:
     GraphQLError: a label does not go with it.
     """
     rows, c = Rows(scope.connection, project_id), t.labels.c
-    mine = select(c.id).where(c.project_id == project_id)
-    scope.connection.execute(delete(t.counts).where(t.counts.c.label_id.in_(mine)))
     query = select(c.id, c.uid, t.responses.c.json).join(t.responses, t.responses.c.label_id == c.id)
     for start in count(0, BATCH):
         labels = scope.connection.execute(
@@ -107,7 +110,7 @@ def recount(scope: Scope, project_id: str, ontology: Ontology) -> None:
                 counts = count_categories(label.json, ontology)
             except DataError as error:
                 raise refused(f"the label `{label.uid}` does not go with the new ontology: {error}") from None
-            rows.count(label.id, counts)
+            rows.recount(label.id, counts)
             changed = update(t.labels).where(c.id == label.id).values(number_of_annotations=sum(counts.values()))
             scope.connection.execute(changed)
         rows.flush()

@@ -1,4 +1,8 @@
-"""The port of local Kili: uvicorn with bounds for those who connect and send nothing, too slowly, or without end."""
+"""The port of local Kili: uvicorn with bounds for those who connect and send nothing, too slowly, or without end.
+
+Websockets are those of the library websockets, which uvicorn drives; no pings are sent, since clients of Kili that look at
+a message a second would answer them too late.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +20,7 @@ from typing import Any
 
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from kili_query.errors import DataError
 
@@ -30,6 +35,9 @@ STALLED = 30
 
 MAX_HEAD = 64 << 10
 """The most bytes of the head of a request."""
+
+MAX_MESSAGE = 64 << 10
+"""The most bytes of a message that comes over a websocket."""
 
 MAX_CONNECTIONS = 256
 """The most connections at once; less where the process may open few files."""
@@ -65,16 +73,57 @@ logger = logging.getLogger("kili_query.server.port")
 logger.addFilter(_Seldom())
 
 
-class _Connection(HttpToolsProtocol):
-    """A connection with bounds."""
+class _Watched(asyncio.Protocol):
+    """A connection that is given up when its client takes nothing for long."""
 
     transport: asyncio.Transport
+    loop: AbstractEventLoop
+    _stalled: TimerHandle | None = None
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """End."""
+        if self._stalled:
+            self._stalled.cancel()
+        super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        """Nobody takes the answer, for now."""
+        super().pause_writing()
+        self._watch(self.transport.get_write_buffer_size())
+
+    def resume_writing(self) -> None:
+        """Somebody does."""
+        super().resume_writing()
+        if self._stalled:
+            self._stalled.cancel()
+
+    def _watch(self, left: int) -> None:
+        def look() -> None:
+            now = self.transport.get_write_buffer_size()
+            if now >= left:
+                self.transport.abort()
+            else:
+                self._watch(now)
+
+        self._stalled = self.loop.call_later(STALLED, look)
+
+
+class _Websocket(_Watched, WebSocketsSansIOProtocol):
+    """A websocket with bounds; `subscriptions.py` sees to those who say nothing."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.logger = logger
+        self.conn.debug = False  # frames hold keys, which no log is to show
+
+
+class _Connection(_Watched, HttpToolsProtocol):
+    """A connection with bounds."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self.logger = logger
         self._timer: TimerHandle | None = None
-        self._stalled: TimerHandle | None = None
         self._head = 0
         """The bytes of the head that is being read; -1 behind it."""
 
@@ -90,9 +139,7 @@ class _Connection(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """End."""
-        for timer in (self._timer, self._stalled):
-            if timer:
-                timer.cancel()
+        self._expect_end_of(None)
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -119,35 +166,20 @@ class _Connection(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         """The request is there."""
         self._head = 0
-        self._expect_end_of(IDLE if self.cycle.response_complete else None)
+        # there is no cycle for a first request that becomes a websocket
+        self._expect_end_of(IDLE if self.cycle is not None and self.cycle.response_complete else None)
         super().on_message_complete()
+
+    def handle_websocket_upgrade(self) -> None:
+        """The connection is no longer for requests: its times are not those of a websocket."""
+        self._expect_end_of(None)
+        super().handle_websocket_upgrade()
 
     def on_response_complete(self) -> None:
         """The answer is sent, maybe before the request was there."""
         super().on_response_complete()
         if self._head < 0:
             self._expect_end_of(PATIENCE)
-
-    def pause_writing(self) -> None:
-        """Nobody takes the answer, for now."""
-        super().pause_writing()
-        self._watch(self.transport.get_write_buffer_size())
-
-    def resume_writing(self) -> None:
-        """Somebody does."""
-        super().resume_writing()
-        if self._stalled:
-            self._stalled.cancel()
-
-    def _watch(self, left: int) -> None:
-        def look() -> None:
-            now = self.transport.get_write_buffer_size()
-            if now >= left:
-                self.transport.abort()
-            else:
-                self._watch(now)
-
-        self._stalled = self.loop.call_later(STALLED, look)
 
     def _expect_end_of(self, seconds: float | None) -> None:
         """Close the connection after so many seconds, unless something else is expected before."""
@@ -196,7 +228,7 @@ def listening_socket(host: str, port: int) -> sockets.socket:
 def serve(app: Any, listening: sockets.socket) -> Callable[[], object]:
     """Serve an application from a thread with a loop of its own; gives what ends it."""
     config = uvicorn.Config(
-        app, http=_Connection, ws="none", lifespan="off", log_config=None, access_log=False, timeout_graceful_shutdown=1,
+        app, http=_Connection, ws=_Websocket, ws_max_size=MAX_MESSAGE, ws_ping_interval=None, ws_per_message_deflate=False, lifespan="off", log_config=None, access_log=False, timeout_graceful_shutdown=1,
         timeout_keep_alive=IDLE, backlog=BACKLOG,
     )  # fmt: skip
     server = uvicorn.Server(config)

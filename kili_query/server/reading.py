@@ -45,6 +45,14 @@ class Pick(NamedTuple):
 
 
 @dataclass
+class Event:
+    """What a subscription is told of: the key of a label; None while it begins, and says which project it is about."""
+
+    label: int | None = None
+    project_id: str = ""
+
+
+@dataclass
 class Reader(Scope):
     """A scope with what the values of some fields are made of."""
 
@@ -62,6 +70,10 @@ class Reader(Scope):
     """The files that go with what a change has deleted, once it is written."""
     budget: Budget = field(default_factory=Budget)
     """How much the answer may hold."""
+    written: list[int] = field(default_factory=list)
+    """The keys of labels that the request has made or changed."""
+    event: Event | None = None
+    """What a subscription is told of, where one is answered."""
     lists: dict[bytes, Keys] = field(default_factory=dict)
     """The keys of the lists that were read, by what they are of and what their filters say."""
 

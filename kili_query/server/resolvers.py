@@ -22,9 +22,9 @@ from sqlalchemy import func, select
 from kili_query.server import filters, importing, labeling, members, moments, projects
 from kili_query.server import tables as t
 from kili_query.server.documents import Documents
-from kili_query.server.problems import refused
-from kili_query.server.reading import Conditions, Pick, Reader, by_keys, how_many, page
-from kili_query.server.results import Result
+from kili_query.server.problems import not_found, refused
+from kili_query.server.reading import Conditions, Event, Pick, Reader, by_keys, how_many, page
+from kili_query.server.results import Result, Written
 
 MAX_PAGE = 500
 """The most rows of a page."""
@@ -61,8 +61,17 @@ def resolve(reader: Reader, name: str, below: tuple[Pick, ...], arguments: Mappi
         return how_many(reader, kind, conditions(arguments["where"], reader))
     if name in QUERIES:
         return QUERIES[name](reader, below, arguments)
+    if name == LABEL_EVENTS:
+        if reader.event is None:
+            raise refused(
+                "`labelCreatedOrUpdated` is answered over a websocket at this address, with the subprotocol `graphql-ws`"
+            )
+        return _event(reader, reader.event, below, arguments)
     reader.projects.clear()  # a change before it in the document may have put them into the trash
-    return MUTATIONS[name](reader, arguments).read(reader, below)
+    result = MUTATIONS[name](reader, arguments)
+    if isinstance(result, Written) and result.kind == "Label":
+        reader.written += result.keys
+    return result.read(reader, below)
 
 
 def _skip(arguments: Mapping[str, Any]) -> int:
@@ -73,6 +82,17 @@ def _skip(arguments: Mapping[str, Any]) -> int:
 
 def _viewer(reader: Reader, below: tuple[Pick, ...], _: Mapping[str, Any]) -> Any:
     return by_keys(reader, "User", below, [reader.user_id])[0][1]
+
+
+def _event(reader: Reader, event: Event, below: tuple[Pick, ...], arguments: Mapping[str, Any]) -> Any:
+    """The label that a subscription is told of; None if it is gone, or the subscription only begins."""
+    if event.label is None:
+        (event.project_id,) = filters.project_ids({"id": arguments["projectID"]}, reader) or ("",)
+        if not event.project_id:
+            raise not_found("project", [arguments["projectID"]])
+        return None
+    found = by_keys(reader, "Label", below, [event.label])
+    return found[0][1] if found else None
 
 
 def _existing(reader: Reader, _: tuple[Pick, ...], arguments: Mapping[str, Any]) -> list[str]:
@@ -133,6 +153,8 @@ MUTATIONS: dict[str, Callable[[Reader, Mapping[str, Any]], Result]] = {
 }
 """The mutations."""
 
+LABEL_EVENTS = "labelCreatedOrUpdated"
+
 
 # -- the schema ----------------------------------------------------------------------------------------------------
 
@@ -147,7 +169,12 @@ def make_documents() -> Documents:
     text = files("kili_query.server").joinpath("schema.graphql").read_text(encoding="utf-8")
     schema = make_executable_schema(text, page_size, date, annotation)
     schema.directives = _KNOWN_DIRECTIVES
-    roots = [root for kind in (schema.query_type, schema.mutation_type) if kind for root in kind.fields.values()]
+    roots = [
+        root
+        for kind in (schema.query_type, schema.mutation_type, schema.subscription_type)
+        if kind
+        for root in kind.fields.values()
+    ]
     for root in roots:
         for name, argument in root.args.items():
             argument.description = argument.description or _ARGUMENTS.get(name)

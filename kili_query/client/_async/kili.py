@@ -6,6 +6,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from kili_query.client._async.asset_changes import AsyncAssetChanges
+from kili_query.client._async.events import AsyncEvents
 from kili_query.client._async.imports import AsyncImports
 from kili_query.client._async.label_changes import AsyncLabelChanges
 from kili_query.client._async.transport import AsyncTransport
@@ -17,7 +18,9 @@ from kili_query.client.types import CheckQueries, Positive
 from kili_query.errors import ArgumentError
 
 
-class AsyncKili(AsyncLabels, AsyncAssets, AsyncProjects, AsyncLabelChanges, AsyncAssetChanges, AsyncImports):
+class AsyncKili(
+    AsyncLabels, AsyncAssets, AsyncProjects, AsyncLabelChanges, AsyncAssetChanges, AsyncImports, AsyncEvents
+):
     """A client of Kili whose category queries are parsed, checked against the ontology, and compiled.
 
     Of each setting holds the first of: argument, environment variable (`KILI_API_KEY`, `KILI_API_ENDPOINT`,

@@ -114,13 +114,13 @@ class AsyncSession:
             self._projects[project_id] = read_facts(rows[0], project_id)
         return self._projects[project_id]
 
-    async def _filter(self, search: str | Query | None, project_id: str, call: Call) -> Filter:
+    async def _filter(self, search: str | Query | None, project_id: str, call: Call, *, here: bool = False) -> Filter:
         """The one door for category queries: parsed and checked once, compiled for the server.
 
-        What does not fit a project that is known is checked once more: its ontology may have been changed since.
+        `here`: it is decided here alone, so that no text can be left to the server that is no query. What does not fit a project that is known is checked once more: its ontology may have been changed since.
         """
         settings = self._settings
-        query = read_search(search, settings.check_queries)
+        query = read_search(search, "error" if here else settings.check_queries)
         if not isinstance(query, Query):
             return Filter(query)
         found: list[Diagnostic] = []
@@ -129,7 +129,8 @@ class AsyncSession:
             found = query.check((await self._project(project_id, call)).ontology)
             if known and errors_among(found):
                 found = query.check((await self._project(project_id, call, anew=True)).ontology)
-        return compile_search(query, found, check=settings.check_queries, local_filter=settings.local_filter)
+        local_filter = settings.local_filter or here
+        return compile_search(query, found, check=settings.check_queries, local_filter=local_filter)
 
     async def _pages(
         self, listing: Listing, call: Call, disable_tqdm: bool | None, ahead: int

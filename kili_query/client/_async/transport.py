@@ -61,7 +61,11 @@ class AsyncTransport:
     """Sends operations and reads answers. Safe to share between threads and tasks, and after a fork."""
 
     def __init__(
-        self, settings: Settings, limit: RateLimit | None, transport: httpx.AsyncBaseTransport | None = None
+        self,
+        settings: Settings,
+        limit: RateLimit | None,
+        transport: httpx.AsyncBaseTransport | None = None,
+        certificates: ssl.SSLContext | None = None,
     ) -> None:
         self._settings = settings
         self._limit = limit
@@ -73,7 +77,8 @@ class AsyncTransport:
         self._compress = settings.compress
         hide_in_logs(self._key())
         # loading certificates and the layers below httpx takes longer than a call: not when the first one waits for it
-        self._verify = _certificates(settings.verify) if transport is None else settings.verify
+        checked = certificates or (_certificates(settings.verify) if transport is None else settings.verify)
+        self._verify: ssl.SSLContext | bool | str = checked
         self._client()
         weakref.finalize(self, give_up, self._clients)
 
@@ -105,6 +110,16 @@ class AsyncTransport:
         OSError: the file cannot be read any more.
         """
         await self._persist(uploaded(url, body, mime), call)
+
+    @property
+    def limit(self) -> RateLimit | None:
+        """The rate limit of calls; None where there is none."""
+        return self._limit
+
+    @property
+    def certificates(self) -> ssl.SSLContext | None:
+        """What certificates of the network are checked against; None over a transport of somebody else's."""
+        return self._verify if isinstance(self._verify, ssl.SSLContext) else None
 
     async def aclose(self) -> None:
         """Close the connections that are open here."""

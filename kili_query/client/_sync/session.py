@@ -115,13 +115,13 @@ class Session:
             self._projects[project_id] = read_facts(rows[0], project_id)
         return self._projects[project_id]
 
-    def _filter(self, search: str | Query | None, project_id: str, call: Call) -> Filter:
+    def _filter(self, search: str | Query | None, project_id: str, call: Call, *, here: bool = False) -> Filter:
         """The one door for category queries: parsed and checked once, compiled for the server.
 
-        What does not fit a project that is known is checked once more: its ontology may have been changed since.
+        `here`: it is decided here alone, so that no text can be left to the server that is no query. What does not fit a project that is known is checked once more: its ontology may have been changed since.
         """
         settings = self._settings
-        query = read_search(search, settings.check_queries)
+        query = read_search(search, "error" if here else settings.check_queries)
         if not isinstance(query, Query):
             return Filter(query)
         found: list[Diagnostic] = []
@@ -130,7 +130,8 @@ class Session:
             found = query.check((self._project(project_id, call)).ontology)
             if known and errors_among(found):
                 found = query.check((self._project(project_id, call, anew=True)).ontology)
-        return compile_search(query, found, check=settings.check_queries, local_filter=settings.local_filter)
+        local_filter = settings.local_filter or here
+        return compile_search(query, found, check=settings.check_queries, local_filter=local_filter)
 
     def _pages(self, listing: Listing, call: Call, disable_tqdm: bool | None, ahead: int) -> Generator[list[Row]]:
         """The rows of a listing, page by page, in order. The next pages are fetched while one is looked at."""

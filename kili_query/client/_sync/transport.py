@@ -62,7 +62,11 @@ class Transport:
     """Sends operations and reads answers. Safe to share between threads and tasks, and after a fork."""
 
     def __init__(
-        self, settings: Settings, limit: RateLimit | None, transport: httpx.BaseTransport | None = None
+        self,
+        settings: Settings,
+        limit: RateLimit | None,
+        transport: httpx.BaseTransport | None = None,
+        certificates: ssl.SSLContext | None = None,
     ) -> None:
         self._settings = settings
         self._limit = limit
@@ -74,7 +78,8 @@ class Transport:
         self._compress = settings.compress
         hide_in_logs(self._key())
         # loading certificates and the layers below httpx takes longer than a call: not when the first one waits for it
-        self._verify = _certificates(settings.verify) if transport is None else settings.verify
+        checked = certificates or (_certificates(settings.verify) if transport is None else settings.verify)
+        self._verify: ssl.SSLContext | bool | str = checked
         self._client()
         weakref.finalize(self, give_up, self._clients)
 
@@ -106,6 +111,16 @@ class Transport:
         OSError: the file cannot be read any more.
         """
         self._persist(uploaded(url, body, mime), call)
+
+    @property
+    def limit(self) -> RateLimit | None:
+        """The rate limit of calls; None where there is none."""
+        return self._limit
+
+    @property
+    def certificates(self) -> ssl.SSLContext | None:
+        """What certificates of the network are checked against; None over a transport of somebody else's."""
+        return self._verify if isinstance(self._verify, ssl.SSLContext) else None
 
     def close(self) -> None:
         """Close the connections that are open here."""
