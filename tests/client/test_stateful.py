@@ -11,7 +11,6 @@ import json
 import os
 import time
 from collections import deque
-from collections.abc import Iterator
 from typing import Any
 
 import httpx
@@ -194,11 +193,10 @@ class Changes(RuleBasedStateMachine):
 
 
 @pytest.fixture
-def small_batches(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
     """Batches of two, so that small calls have several."""
     monkeypatch.setattr(split, "__defaults__", (2,))
     monkeypatch.setattr(make_batches, "__defaults__", (2, BATCH_BYTES))
-    return
 
 
 @pytest.mark.parametrize("kind", ["sync", "async"])
