@@ -63,8 +63,8 @@ class Events(Session):
 
         Examples
         --------
-        >>> with kili.label_created_or_updated(project, lambda subscription_id, frame: print(frame["payload"])):
-        ...     time.sleep(60)
+        >>> subscription = kili.label_created_or_updated(project, lambda subscription_id, frame: print(frame["payload"]))
+        >>> subscription.close()
         """
         given = {"project_id": project_id, "category_search": category_search}
         check_arguments(AsyncEvents.label_created_or_updated, given)
