@@ -262,8 +262,8 @@ def bench_parsing(oracle: Path | None, rounds: int) -> None:
                 code = PARSING.format(setup=setup, texts=texts, rounds=repeat)
                 out = subprocess.run([str(python), "-c", code], capture_output=True, text=True, check=True).stdout
                 best[who] = min(best.get(who, float("inf")), float(out))
-        theirs = f"{best['theirs'] * 1e3:.2f} ms" if oracle else "is not installed: no --oracle"
-        print(f"  {name:34} kili_query {best['ours'] * 1e3:.2f} ms, kili {theirs}")
+        told = f"{best['theirs'] * 1e3:.2f} ms" if oracle else "is not installed: no --oracle"
+        print(f"  {name:34} kili_query {best['ours'] * 1e3:.2f} ms, kili {told}")
         if oracle:
             _verdict(f"{name}: kili / kili_query", best["theirs"] / best["ours"], target)
 
