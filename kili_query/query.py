@@ -325,7 +325,7 @@ def check(query: Query | str, ontology: Ontology | None = None) -> list[Diagnost
     >>> [d.code for d in check("A.B.count >> 1")]
     ['KQ105']
     """
-    from kili_query.lang.assist.fixes import diagnose
+    from kili_query.lang.checker import diagnose
     from kili_query.model.ontology import as_ontology
 
     return query.check(ontology) if isinstance(query, Query) else diagnose(query, as_ontology(ontology))

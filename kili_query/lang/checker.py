@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
-from kili_query.errors import Diagnostic, Fix, Span
+from kili_query.errors import Diagnostic, Fix, QuerySyntaxError, Span
 from kili_query.lang.ast import And, Count, InRange, Leaf, Node, Or, leaves, walk
 from kili_query.lang.intervals import ALL, NONE, between
 from kili_query.lang.lexis import name_to_text
+from kili_query.lang.parser import parse_tree
 from kili_query.lang.printer import to_text
 from kili_query.lang.rewrites import push_not
 from kili_query.lang.simplifier import Finding, verdict_or_rest
@@ -17,6 +18,18 @@ from kili_query.model.ontology import Job, Ontology, folded, one_form
 
 _SHOWN = 60
 """Characters of a part of a query that are shown in a message."""
+
+
+def diagnose(text: str, ontology: Ontology | None = None) -> list[Diagnostic]:
+    """Everything that can be said against a text, syntax included; never raises.
+
+    >>> [d.code for d in diagnose("A.B.count >> 1")]
+    ['KQ105']
+    """
+    try:
+        return check_tree(parse_tree(text), ontology, text)
+    except QuerySyntaxError as error:
+        return list(error.diagnostics)
 
 
 def check_tree(root: Node, ontology: Ontology | None = None, text: str | None = None) -> list[Diagnostic]:

@@ -647,3 +647,42 @@ class AsyncProjects(projects.AsyncProjects):
         *,
         as_generator: bool,
     ) -> list[Row] | AsyncGenerator[Row]: ...
+    @overload  # type: ignore[override]
+    async def project_users(
+        self,
+        project_id: Id,
+        email: str | None = None,
+        id: str | None = None,
+        *,
+        fields: Texts = ...,
+        first: Natural | None = None,
+        skip: Natural = 0,
+        disable_tqdm: bool | None = None,
+        as_generator: Literal[False] = False,
+    ) -> list[Row]: ...
+    @overload
+    async def project_users(
+        self,
+        project_id: Id,
+        email: str | None = None,
+        id: str | None = None,
+        *,
+        fields: Texts = ...,
+        first: Natural | None = None,
+        skip: Natural = 0,
+        disable_tqdm: bool | None = None,
+        as_generator: Literal[True],
+    ) -> AsyncGenerator[Row]: ...
+    @overload
+    async def project_users(
+        self,
+        project_id: Id,
+        email: str | None = None,
+        id: str | None = None,
+        *,
+        fields: Texts = ...,
+        first: Natural | None = None,
+        skip: Natural = 0,
+        disable_tqdm: bool | None = None,
+        as_generator: bool,
+    ) -> list[Row] | AsyncGenerator[Row]: ...

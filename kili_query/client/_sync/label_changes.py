@@ -28,16 +28,8 @@ from kili_query.client.workflow import step_of
 from kili_query.errors import ApiError, ArgumentError, GraphQLError, MissingArgumentError
 from kili_query.model.kili import LabelType
 
-HONEYPOT_FIELDS = ("author.email", "author.id", "createdAt", "honeypotMark", "id", "jsonResponse", "labelType")
-"""The fields of what `create_honeypot` gives back."""
-
-REPLACED = ("PREDICTION", "INFERENCE")
-"""Types of labels that `overwrite` replaces."""
-
 Optional = list[str | None] | tuple[str | None, ...]
 Responses = list[dict[str, Any]] | tuple[dict[str, Any], ...]
-
-
 NO_RESPONSES: Responses = []
 """As in `kili`; refused by the method, which says what it takes."""
 
@@ -357,7 +349,7 @@ class LabelChanges(Changes):
                 job: self._uploaded_file(file, str(project_id), assets[n], call) for job, file in answers.items()
             }
             texts[n] = wire.response_text({**responses[n], **answered}, argument)
-        if model_name and label_type in REPLACED and not arguments["overwrite"]:
+        if model_name and label_type in wire.REPLACED and not arguments["overwrite"]:
             self._tell_repeated(assets, label_type, model_name, project_id, call)
 
         def at(name: str, position: int) -> Any:
@@ -481,7 +473,7 @@ class LabelChanges(Changes):
                 return {"id": label_id}
             listing = Listing(
                 noun="labels",
-                operation=label_wire.listing(HONEYPOT_FIELDS, None),
+                operation=label_wire.listing(wire.HONEYPOT_FIELDS, None),
                 counting=label_wire.COUNT,
                 where=label_where({"project_id": project_id, "label_id": label_id}),
                 page=1,

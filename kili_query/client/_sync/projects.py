@@ -4,14 +4,14 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from typing import Any
+from typing import Any, Literal
 
 from kili_query.client._sync.session import Listing, Session
 from kili_query.client.arguments import check_arguments
 from kili_query.client.calls import Call
 from kili_query.client.operations import projects as wire
-from kili_query.client.operations.projects import DEFAULT_FIELDS
-from kili_query.client.types import Day, Id, Natural, Row, Texts
+from kili_query.client.operations.projects import DEFAULT_FIELDS, USER_FIELDS
+from kili_query.client.types import Day, Id, Mark, Natural, Row, Texts
 from kili_query.client.where import project_where
 from kili_query.model.kili import NewInputType
 from kili_query.model.ontology import Ontology
@@ -135,6 +135,130 @@ class Projects(Session):
         """
         arguments = check_arguments(Projects.create_project, locals())
         return {"id": self._execute(wire.creation(**arguments), Call.of("create_project"))}
+
+    def update_properties_in_project(
+        self,
+        project_id: Id,
+        *,
+        can_navigate_between_assets: bool | None = None,
+        can_skip_asset: bool | None = None,
+        compliance_tags: Texts | None = None,
+        consensus_mark: Mark | None = None,
+        consensus_tot_coverage: Natural | None = None,
+        description: str | None = None,
+        honeypot_mark: Mark | None = None,
+        instructions: str | None = None,
+        input_type: NewInputType | None = None,
+        json_interface: dict[str, Any] | None = None,
+        min_consensus_size: Natural | None = None,
+        review_coverage: Natural | None = None,
+        should_relaunch_kpi_computation: bool | None = None,
+        title: str | None = None,
+        use_honeypot: bool | None = None,
+        metadata_properties: dict[str, Any] | None = None,
+        seconds_to_label_before_auto_assign: Natural | None = None,
+        should_auto_assign: bool | None = None,
+    ) -> dict[str, str]:
+        """Change properties of a project; those that are None stay as they are. Gives `{"id": project_id}`.
+
+        Local Kili has title, description, instructions, interface, metadata properties, and the coverage of consensus and
+        review; it refuses the others by name.
+
+        Parameters
+        ----------
+        json_interface: another ontology.
+        consensus_tot_coverage, review_coverage: the share of assets that several people label, or that are reviewed, in percent.
+        min_consensus_size: how many people label each of them.
+        consensus_mark, honeypot_mark: from 0 to 1.
+
+        Raises
+        ------
+        ArgumentError: an argument cannot be used; nothing was sent.
+        ApiError: the server gave no answer, or a refusal.
+
+        Examples
+        --------
+        >>> kili.update_properties_in_project(project, title="Streets") == {"id": project}
+        True
+        """
+        arguments = check_arguments(Projects.update_properties_in_project, locals())
+        changed = self._execute(wire.updating(project_id, arguments), Call.of("update_properties_in_project"))
+        self._projects.pop(project_id, None)
+        return changed
+
+    def append_to_roles(
+        self, project_id: Id, user_email: Id, role: Literal["ADMIN", "TEAM_MANAGER", "REVIEWER", "LABELER"] = "LABELER"
+    ) -> Row:
+        """Give a user a role in a project. Gives the role: `id`, `role`, `user`.
+
+        Parameters
+        ----------
+        user_email: the e-mail address; who is not known yet is invited.
+        role: what the user may do.
+
+        Raises
+        ------
+        ArgumentError: an argument cannot be used.
+        ApiError: the server gave no answer, or a refusal.
+
+        Examples
+        --------
+        >>> (kili.append_to_roles(project, "ada@example.com", "REVIEWER"))["role"]
+        'REVIEWER'
+        """
+        check_arguments(Projects.append_to_roles, locals())
+        asked = wire.APPEND_TO_ROLES.asking(data={"role": role, "userEmail": user_email}, where={"id": project_id})
+        roles: list[Row] = self._execute(asked, Call.of("append_to_roles"))
+        return next((row for row in roles if (row.get("user") or {}).get("email") == user_email), {})
+
+    def project_users(
+        self,
+        project_id: Id,
+        email: str | None = None,
+        id: str | None = None,
+        *,
+        fields: Texts = USER_FIELDS,
+        first: Natural | None = None,
+        skip: Natural = 0,
+        disable_tqdm: bool | None = None,
+        as_generator: bool = False,
+    ) -> list[Row] | Generator[Row]:
+        """The people of a project, each as a dict of the asked fields.
+
+        Parameters
+        ----------
+        email, id: only the user with this address; only the membership with this id.
+        fields, first, skip, disable_tqdm, as_generator: as in `labels`.
+
+        Raises
+        ------
+        ArgumentError: an argument cannot be used.
+        NotFoundError: there is no such project.
+        ApiError: the server gave no answer, or a refusal.
+
+        Examples
+        --------
+        >>> [row["role"] for row in kili.project_users(project, email="labeler@example.com")]
+        ['LABELER']
+        """
+        arguments = check_arguments(Projects.project_users, locals())
+        call = Call.of("project_users")
+        where: Row = {"project": {"id": project_id}}
+        where |= {"id": id} if id is not None else {}
+        where |= {"user": {"email": email}} if email is not None else {}
+        listing = Listing(
+            noun="users",
+            operation=wire.user_listing(arguments["fields"]),
+            counting=wire.COUNT_USERS,
+            where=where,
+            page=100,
+            project_id=project_id,
+            first=arguments["first"],
+            skip=arguments["skip"],
+        )
+        if as_generator:
+            return self._rows(listing, call, True)
+        return self._listed(listing, call, self._bar(disable_tqdm))
 
     def delete_project(self, project_id: Id) -> str:
         """Delete a project, with its assets and labels.

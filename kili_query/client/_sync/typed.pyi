@@ -647,3 +647,42 @@ class Projects(projects.Projects):
         *,
         as_generator: bool,
     ) -> list[Row] | Generator[Row]: ...
+    @overload  # type: ignore[override]
+    def project_users(
+        self,
+        project_id: Id,
+        email: str | None = None,
+        id: str | None = None,
+        *,
+        fields: Texts = ...,
+        first: Natural | None = None,
+        skip: Natural = 0,
+        disable_tqdm: bool | None = None,
+        as_generator: Literal[False] = False,
+    ) -> list[Row]: ...
+    @overload
+    def project_users(
+        self,
+        project_id: Id,
+        email: str | None = None,
+        id: str | None = None,
+        *,
+        fields: Texts = ...,
+        first: Natural | None = None,
+        skip: Natural = 0,
+        disable_tqdm: bool | None = None,
+        as_generator: Literal[True],
+    ) -> Generator[Row]: ...
+    @overload
+    def project_users(
+        self,
+        project_id: Id,
+        email: str | None = None,
+        id: str | None = None,
+        *,
+        fields: Texts = ...,
+        first: Natural | None = None,
+        skip: Natural = 0,
+        disable_tqdm: bool | None = None,
+        as_generator: bool,
+    ) -> list[Row] | Generator[Row]: ...

@@ -11,6 +11,12 @@ from kili_query.client.shapes import objects
 from kili_query.client.types import Row
 from kili_query.errors import ArgumentError, ServerError
 
+HONEYPOT_FIELDS = ("author.email", "author.id", "createdAt", "honeypotMark", "id", "jsonResponse", "labelType")
+"""The fields of what `create_honeypot` gives back."""
+
+REPLACED = ("PREDICTION", "INFERENCE")
+"""Types of labels that `overwrite` replaces."""
+
 
 def ids(value: Any) -> list[dict[str, str]]:
     """The ids of what was changed, each in an object of its own.

@@ -67,6 +67,92 @@ DELETE = Operation(
 )
 
 
+UPDATE = Operation(
+    "updatePropertiesInProject",
+    """mutation updatePropertiesInProject($data: ProjectData!, $where: ProjectWhere!) {
+  data: updatePropertiesInProject(data: $data, where: $where) {
+    id
+  }
+}""",
+    lambda value: {"id": _made(value)},
+    change=True,
+)
+
+PROPERTIES = {
+    "can_navigate_between_assets": "canNavigateBetweenAssets",
+    "can_skip_asset": "canSkipAsset",
+    "compliance_tags": "complianceTags",
+    "consensus_mark": "consensusMark",
+    "consensus_tot_coverage": "consensusTotCoverage",
+    "description": "description",
+    "honeypot_mark": "honeypotMark",
+    "instructions": "instructions",
+    "input_type": "inputType",
+    "json_interface": "jsonInterface",
+    "min_consensus_size": "minConsensusSize",
+    "review_coverage": "reviewCoverage",
+    "should_relaunch_kpi_computation": "shouldRelaunchKpiComputation",
+    "title": "title",
+    "use_honeypot": "useHoneyPot",
+    "metadata_properties": "metadataProperties",
+    "seconds_to_label_before_auto_assign": "secondsToLabelBeforeAutoAssign",
+    "should_auto_assign": "shouldAutoAssign",
+}
+"""The arguments of `update_properties_in_project`, and the properties that they are on the wire."""
+
+
+def updating(project_id: str, arguments: Mapping[str, Any]) -> Operation[dict[str, str]]:
+    """The operation that changes a project; properties that are None are left out.
+
+    Raises
+    ------
+    ArgumentError: the interface is no ontology.
+    """
+    data = {wire: arguments[name] for name, wire in PROPERTIES.items() if arguments[name] is not None}
+    if "jsonInterface" in data:
+        try:
+            Ontology.from_json_interface(data["jsonInterface"])
+            data["jsonInterface"] = json.dumps(data["jsonInterface"], allow_nan=False)
+        except (DataError, TypeError, ValueError) as error:
+            raise ArgumentError("json_interface", f"is no ontology: {error}") from None
+    return UPDATE.asking(data=data, where={"id": project_id})
+
+
+def _roles(value: Any) -> list[Row]:
+    return objects(value.get("roles") or []) if isinstance(value, dict) else objects(value)
+
+
+APPEND_TO_ROLES = Operation(
+    "appendToRoles",
+    """mutation ($data: AppendToRolesData!, $where: ProjectWhere!) {
+  data: appendToRoles(data: $data, where: $where) {
+    id
+    roles {
+      id
+      role
+      user {
+        id
+        email
+      }
+    }
+  }
+}""",
+    _roles,
+    change=True,
+)
+
+USER_FIELDS = ("activated", "id", "role", "user.email", "user.id", "status")
+"""The fields of `project_users`, unless others are asked for."""
+
+COUNT_USERS = Operation("countProjectUsers", count_query("countProjectUsers", "ProjectUserWhere"), number)
+
+
+def user_listing(fields: Iterable[str]) -> Operation[list[Row]]:
+    """The operation that lists the people of a project."""
+    asked = list(fields)
+    return Operation("projectUsers", page_query("projectUsers", "ProjectUserWhere", selection(asked)), rows_of(asked))
+
+
 class Step(NamedTuple):
     """A step of a workflow."""
 

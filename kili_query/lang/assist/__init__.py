@@ -6,7 +6,6 @@ from kili_query.lang.assist.completion import Completion as Completion
 from kili_query.lang.assist.completion import Kind as Kind
 from kili_query.lang.assist.completion import complete as complete
 from kili_query.lang.assist.fixes import QuickFix as QuickFix
-from kili_query.lang.assist.fixes import diagnose as diagnose
 from kili_query.lang.assist.fixes import fix_all as fix_all
 from kili_query.lang.assist.fixes import format_text as format_text
 from kili_query.lang.assist.fixes import quick_fixes as quick_fixes
@@ -21,6 +20,7 @@ from kili_query.lang.assist.outline import renames as renames
 from kili_query.lang.assist.outline import symbols as symbols
 from kili_query.lang.assist.words import in_words as in_words
 from kili_query.lang.assist.words import leaf_in_words as leaf_in_words
+from kili_query.lang.checker import diagnose as diagnose
 from kili_query.lang.tokens import Role as Role
 from kili_query.lang.tokens import Word as Word
 from kili_query.lang.tokens import comments as comments

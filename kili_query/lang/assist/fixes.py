@@ -7,7 +7,7 @@ from itertools import islice
 from typing import NamedTuple
 
 from kili_query.errors import Diagnostic, Fix, QuerySyntaxError, Severity
-from kili_query.lang.checker import check_tree, near_categories
+from kili_query.lang.checker import diagnose, near_categories
 from kili_query.lang.lexis import name_to_text
 from kili_query.lang.parser import parse_tree
 from kili_query.lang.printer import to_lines
@@ -29,18 +29,6 @@ class QuickFix(NamedTuple):
     diagnostic: Diagnostic
     preferred: bool
     """True for the likeliest of several."""
-
-
-def diagnose(text: str, ontology: Ontology | None = None) -> list[Diagnostic]:
-    """Everything that can be said against a text, syntax included; never raises.
-
-    >>> [d.code for d in diagnose("A.B.count >> 1")]
-    ['KQ105']
-    """
-    try:
-        return check_tree(parse_tree(text), ontology, text)
-    except QuerySyntaxError as error:
-        return list(error.diagnostics)
 
 
 def quick_fixes(
