@@ -79,10 +79,9 @@ def right_call(**calls: str) -> Callable[[F], F]:
             try:
                 signature.bind(*args, **kwargs)
             except TypeError as error:
-                told = next(
-                    (f"; {call}" for name, call in calls.items() if _is_about(name, error, kwargs, signature)), ""
-                )
-                raise TypeError(f"`{method.__name__}`: {error}{told}") from None
+                about = (call for name, call in calls.items() if _is_about(name, error, kwargs, signature))
+                if (told := next(about, None)) is not None:  # what is about nothing known here, the method tells itself
+                    raise TypeError(f"`{method.__name__}`: {error}; {told}") from None
 
         @wraps(method)
         def called(*args: Any, **kwargs: Any) -> Any:
