@@ -13,7 +13,7 @@ from kili_query.lang.lexis import COMMENT, GAP, QUOTED
 from kili_query.lang.stopped import Open, Stopped
 
 _NESTED = re.compile(rf"\({GAP}\(")
-_PART = re.compile(rf"\(++|\)++|[^\s()\"#][^()\"#]*+|{COMMENT}|{QUOTED}|\"")
+_PART = re.compile(rf"\(++|\)++|[^\s()\"#][^()\"#]*+|{COMMENT}|{QUOTED}|(?P<unclosed>\"[\s\S]*+)")
 
 
 class Thinned(NamedTuple):
@@ -91,8 +91,8 @@ def _pairs(text: str) -> tuple[list[int], list[int], list[bool], list[bool]]:
             if end < part.end():
                 break
             behind_opening = behind_in = False
-        elif letter == '"' and end == start + 1:
-            break  # nor here: a quote that nothing closes
+        elif part.lastgroup == "unclosed":
+            break  # nor here
         elif letter != "#":
             behind_in, behind_opening, last = part[0].rstrip(" \t\r\n").endswith("IN"), False, -1
     return opened, closed, inside, around

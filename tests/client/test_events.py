@@ -400,7 +400,9 @@ def test_what_was_missed_is_told_once(desk: Desk, line: Line, how: str) -> None:
         until(lambda: 5 in heard.numbers)
         time.sleep(0.2)
         assert subscription.failed_connection_attempts == 0
-    assert heard.numbers == [1, 2, 3, 4, 11, 5]
+    # what is told live may come before what is looked up
+    assert heard.numbers[:2] + heard.numbers[-1:] == [1, 2, 5]
+    assert sorted(heard.numbers) == [1, 2, 3, 4, 5, 11]
     assert heard.errors == []
     assert line.opened >= 2
 

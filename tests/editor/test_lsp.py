@@ -251,8 +251,8 @@ async def test_each_quick_fix_repairs_what_it_says(editor: Editor, folder: Path)
     everything = (await editor.actions(uri, 0, 0, ["source.fixAll"]))["repair all queries of the file"]
     fixed = editor.applied(uri, everything.edit.changes[uri])
     assert fixed == 'kili.labels(category_search="OBJECTS.CARR.count == 1 AND TOPICS.SPORT.count > 0")\n'
-    other = editor.open(folder / "b.py", fixed)
-    assert await until(lambda: editor.diagnostics.get(other), lambda found: found is not None) == []
+    # which name was meant is the user's to say
+    assert await editor.codes(editor.open(folder / "b.py", fixed)) == ["KQ202"]
 
 
 @in_loop
