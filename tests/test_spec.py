@@ -155,7 +155,7 @@ HUGE = {
     "opening parentheses": ("(" * 100_000, "KQ102"),
     "closing parentheses": (")" * 100_000, "KQ112"),
     "unclosed parentheses": ("(" * 100_000 + ONE, "KQ111"),
-    "NOT": ("NOT " * 100_000, "KQ102"),
+    "NOT": ("NOT " * 100_000, "KQ117"),
     "AND": (ONE + " AND" * 200_000, "KQ101"),
     "a name": ("A" * 1_000_000, "KQ102"),
     "names and dots": ("A." * 100_000, "KQ101"),

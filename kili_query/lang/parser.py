@@ -27,6 +27,9 @@ MAX_COMPARISONS = 100_000
 MAX_LEVELS = 1_000
 """The deepest nesting of AND, OR and NOT. Redundant parentheses are no level."""
 
+FAR_TOO_DEEP = 10 * MAX_LEVELS
+"""NOTs right inside of one another of which it is not asked what follows: the parser takes seconds for 100,000."""
+
 
 def parse_tree(text: str, *, limited: bool = True) -> Node:
     """The tree of a query text; `limited`: it may be at most `MAX_TEXT` long, as text that people give.
@@ -44,6 +47,8 @@ def parse_tree(text: str, *, limited: bool = True) -> Node:
     if limited and len(text) > MAX_TEXT:
         message = f"the text has {len(text):,} characters; the longest possible is {MAX_TEXT:,}"
         raise QuerySyntaxError(text, [Diagnostic("KQ115", message, Span(MAX_TEXT, len(text)))])
+    if text.count("NOT") > FAR_TOO_DEEP and (run := _hopeless_run(text)):
+        raise QuerySyntaxError(text, [_too_deep(run)])
     read = _read(text)
     if not isinstance(read, Stopped):
         return _freeze(_leaf(read), text)
@@ -71,6 +76,24 @@ def _read(text: str) -> Any:
         return grammar().parse(thin.text)
     except exceptions.UnexpectedInput as error:
         return thin.restored(_stopped(error, len(text)))
+
+
+_MAYBE_NOT = re.compile(rf"{COMMENT}|{QUOTED}|\"[\s\S]*+|[\w*.+-]++|[^\s(]")
+
+
+def _hopeless_run(text: str) -> Span | None:
+    """Where NOTs right inside of one another, more than `FAR_TOO_DEEP`, become too many; None: nowhere."""
+    start = number = 0
+    for part in _MAYBE_NOT.finditer(text):
+        if part[0] == "NOT":
+            number += 1
+            if number == MAX_LEVELS + 1:
+                start = part.start()
+            if number > FAR_TOO_DEEP:
+                return Span(start, part.end())
+        elif part[0][0] != "#":
+            number = 0
+    return None
 
 
 def warm_up() -> None:

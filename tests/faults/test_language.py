@@ -344,13 +344,26 @@ LARGE = {
     "(query": "(" * 900_000 + "A.B.count > 1",
     "(query)": "(" * 490_000 + "A.B.count > 1" + ")" * 490_000,
     "()": "(" * 490_000 + ")" * 490_000,
+    "NOT": "NOT " * 250_000,
+    "NOT(": "A.B.count > 1 AND " + "NOT(" * 240_000,
+    "NOTNOT": "NOT" * 333_333,
 }
-"""Texts of a megabyte of which the parser of old took ten seconds, a token for each parenthesis."""
+"""Texts of a megabyte of which the parser of old took ten seconds, a token for each parenthesis or NOT."""
 
 
 @pytest.mark.parametrize("name", LARGE)
 def test_a_megabyte_of_parentheses_takes_no_longer_than_one_of_comparisons(name: str) -> None:
     assert _cost(lambda: check(LARGE[name]), 2) < 2
+
+
+def test_many_nots_are_too_many_only_right_inside_of_one_another() -> None:
+    many = "NOT " * 20_000
+    (found,) = check(many + "A.B.count > 1")
+    assert (found.code, found.span.start) == ("KQ117", 4 * 1000)
+    assert check(f"# {many}\nA.B.count > 1") == []
+    assert check(f'J."{many}".count > 0') == []
+    assert [told.code for told in check("NOT A.B.count > 1 AND " * 20_000 + "A.B.count > 1")] == ["KQ302"]
+    assert check(many + '"') != []
 
 
 @pytest.mark.parametrize(
