@@ -15,6 +15,9 @@ GIVE_UP = 900.0
 STEADY = 30.0
 """Seconds that a connection has to last to count as one."""
 
+SETTLED = 2.0
+"""Seconds after which a server has begun a subscription, which it does not acknowledge: what changed before is looked up."""
+
 MARGIN = 120.0
 """Seconds by which clocks of servers may differ, and by which changes may be found later than they were made."""
 

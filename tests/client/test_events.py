@@ -35,7 +35,7 @@ from kili_query.client._sync.events import Subscription
 from kili_query.client.operations.events import DOCUMENT, LabelEvent, dropped, label_in, moment_of, refusal
 from kili_query.client.reconnecting import Told, may_pass, pause_before
 from kili_query.errors import ServerError
-from kili_query.server import LocalKili
+from kili_query.server import LocalKili, subscriptions
 from tests.client.lines import Line
 from tests.server.asking import INTERFACE, response
 
@@ -405,6 +405,25 @@ def test_what_was_missed_is_told_once(desk: Desk, line: Line, how: str) -> None:
     assert sorted(heard.numbers) == [1, 2, 3, 4, 5, 11]
     assert heard.errors == []
     assert line.opened >= 2
+
+
+def test_what_comes_before_the_server_has_begun_is_told(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = subscriptions._Client._asked
+
+    def slowly(*args: Any) -> Any:
+        time.sleep(0.5)
+        return asked(*args)
+
+    monkeypatch.setattr(subscriptions._Client, "_asked", slowly)
+    monkeypatch.setattr(reconnecting, "SETTLED", 1.0)
+    with listening(desk) as (heard, _):
+        desk.append(1, 2)  # nobody is told of them: the subscription is not acknowledged
+        time.sleep(0.7)
+        desk.append(3)
+        until(lambda: len(heard.frames) >= 3)
+        time.sleep(0.2)
+    assert sorted(heard.numbers) == [1, 2, 3]
+    assert heard.errors == []
 
 
 def test_connections_break_again_and_again(desk: Desk, line: Line) -> None:

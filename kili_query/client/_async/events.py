@@ -99,6 +99,8 @@ class LabelEvents:
         self._since = 0.0
         """The last moment of the server's clock before which nothing was missed."""
         self._to_look = False
+        self._look_again: float | None = None
+        """When to look once more for what came before the server had begun the subscription; None: that is done."""
         self._missed: deque[str] = deque()
         self._ready: deque[LabelEvent | KiliQueryError] = deque()
         self._lost_at: float | None = None
@@ -220,6 +222,7 @@ class LabelEvents:
             await socket.close()
             raise
         self._socket = socket
+        self._look_again = monotonic() + reconnecting.SETTLED
 
     async def _see_what_is_known(self, now: float) -> None:
         """Remember what has changed lately: that is not new when it is found again, whatever the clocks say."""
@@ -276,8 +279,12 @@ class LabelEvents:
             await self._fetch_missed()
         else:
             socket = self._socket
+            wait = None if self._look_again is None else max(0.0, self._look_again - monotonic())
             try:
-                message = await socket.receive()
+                message = await socket.receive(wait)
+            except TimeoutError:
+                self._to_look, self._look_again = True, None
+                return
             except Lost as lost:
                 if not self._closing.is_set():
                     _log.warning("the connection for events is lost: %s", lost)
