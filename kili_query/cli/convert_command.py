@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import zipfile
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-from kili_query.cli import BAD_INPUT, FINE, SOME_UNREADABLE
+from kili_query.cli import FINE, SOME_UNREADABLE
 from kili_query.cli.options import (
     chosen_types,
     counted,
@@ -20,9 +20,6 @@ from kili_query.cli.options import (
 from kili_query.cli.queries import given_queries
 from kili_query.cli.terminal import echo
 from kili_query.formats import READ_SUFFIXES
-
-if TYPE_CHECKING:
-    pass
 
 _TARGETS = ("coco", "yolo_v4", "yolo_v5", "yolo_v7", "yolo_v8", "pascal_voc", "geojson")
 
@@ -96,4 +93,4 @@ def command(
     if not quiet:
         left_out = f"; left out: {counted(skipped.total, 'annotation')} ({skipped})" if skipped.total else ""
         echo(f"wrote {counted(assets, 'asset')} to {output}{left_out}", err=True)
-    return SOME_UNREADABLE if problems else FINE if assets or not problems else BAD_INPUT
+    return SOME_UNREADABLE if problems else FINE

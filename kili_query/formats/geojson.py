@@ -31,7 +31,7 @@ def features(annotations: Iterable[Annotation], ontology: Ontology, skipped: Ski
             if feature is None:
                 continue
             if annotation.tool == "semantic":
-                known = parts.setdefault(feature.get("id", len(parts)), feature)
+                known = parts.setdefault(feature.get("id", object()), feature)
                 if known is not feature:
                     known["geometry"] = _joined(known["geometry"], feature["geometry"])
             else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from math import inf
 from typing import Any, NamedTuple
 
 XY = tuple[float, float]
@@ -159,7 +160,7 @@ def _xy(value: object) -> XY | None:
     if not isinstance(value, Mapping):
         return None
     x, y = number_in(value.get("x")), number_in(value.get("y"))
-    return None if x is None or y is None else (x, y)
+    return (x, y) if x is not None and y is not None and abs(x) < inf and abs(y) < inf else None
 
 
 def is_upright(polygons: Polygons) -> bool:

@@ -135,7 +135,7 @@ class AsyncImports(AsyncChanges):
             if wait_until_availability:
                 await self._wait_for(later, availability_timeout, call)
         except ApiError as error:
-            error.done = [result for _, result in made.done]
+            error.done = [ids for _, (ids, _) in made.done]
             raise
         except BaseException as interrupt:
             interrupt.add_note(f"all {made.total:,} assets are sent, and the server goes on making them")
@@ -184,7 +184,9 @@ class AsyncImports(AsyncChanges):
         if progress.error is not None:
             items = {item.asset.position: item for batch in batches for item in batch.items}
             left = [items[position] for position in progress.left(sorted(items))]
-            raise progress.failure(_rest(arguments, left), _rest(arguments, progress.unknown))
+            error = progress.failure(_rest(arguments, left), _rest(arguments, progress.unknown))
+            error.done = [ids for ids, _ in error.done]
+            raise error
         return progress
 
     async def _upload(
@@ -241,12 +243,12 @@ class AsyncImports(AsyncChanges):
                         f"the server could not make some of the assets; notification `{notification}` says more",
                         operation=wire.APPEND_LATER.name,
                     )
-                if until is not None and monotonic() + pause > until:
+                if until is not None and monotonic() >= until:
                     raise ApiTimeoutError(
                         f"the assets are not there after {timeout:g} seconds; the server goes on making them",
                         operation=wire.APPEND_LATER.name,
                     )
-                await sleep(pause)
+                await sleep(pause if until is None else max(0.0, min(pause, until - monotonic())))
                 pause = min(2 * pause, LONGEST_WAIT)
 
     async def _status_of(self, notification: str, call: Call) -> str | None:

@@ -6,13 +6,15 @@ import csv
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 from kili_query.client.importing.kinds import KINDS, Kind, is_url, suffix_of
 from kili_query.client.importing.local import MissingFileError, is_file
 from kili_query.client.telling import warn
-from kili_query.errors import ArgumentError, ImportValidationError
+from kili_query.errors import ArgumentError, DataError, ImportValidationError
+from kili_query.model.decoding import decode_json
 
 LAYERED = ("IMAGE", "GEOSPATIAL")
 """Input types whose assets can have several layers."""
@@ -144,6 +146,10 @@ def check(assets: Iterable[Asset], kind: Kind) -> None:
     """
     assets = list(assets)
     for asset in assets:
+        if kind.name != "LLM_RLHF" and not isinstance(asset.content, str):
+            raise ImportValidationError(f"{asset.name}: its content is {type(asset.content).__name__}, and must be an address, the name of a file, or a text")  # fmt: skip
+        if not isinstance(asset.layers, Sequence | None) or isinstance(asset.layers, str):
+            raise ImportValidationError(f"{asset.name}: its layers are a list of objects, each with a `path`")
         if asset.layers is not None and kind.name not in LAYERED:
             raise ImportValidationError(f"{asset.name}: assets of several layers are for {' and '.join(LAYERED)}, and the project is of input type {kind.name}")  # fmt: skip
         if not asset.content and not asset.layers and not asset.json_content:
@@ -241,6 +247,9 @@ def named(names: Sequence[str]) -> str:
 def _with_metadata(asset: Asset, metadata: Any) -> Asset:
     if isinstance(metadata, str):
         asset.metadata_text = metadata
+        with suppress(DataError):  # what is no JSON is sent as it is, too
+            value = decode_json(metadata)
+            asset.metadata = value if isinstance(value, dict) else {}
         return asset
     if not isinstance(metadata, Mapping):
         raise ArgumentError(
@@ -284,6 +293,11 @@ def _read_csv(path: str, separator: str) -> tuple[list[str], list[str]]:
             for row in rows:
                 if row["content"] is None or row["externalId"] is None:
                     raise ImportValidationError(f"{path}: line {rows.line_num} has fewer cells than the header row")
+                if None in row:
+                    raise ImportValidationError(
+                        f"{path}: line {rows.line_num} has more cells than the header row; "
+                        f"a cell that holds {separator!r} is written in quotes"
+                    )
                 found.append((row["content"], row["externalId"]))
     except OSError as error:
         raise MissingFileError(f"the CSV file {path} cannot be read: {error.strerror or error}") from None

@@ -19,7 +19,7 @@ from kili_query.client.importing.chats import body_text, is_chat, read_chat
 from kili_query.client.importing.given import Asset, is_native, metadata_json
 from kili_query.client.importing.kinds import Kind, is_url
 from kili_query.client.importing.local import MissingFileError, check_file, is_file, needs_tiles
-from kili_query.errors import ImportFileConversionError, ImportValidationError
+from kili_query.errors import ImportFileConversionError, ImportValidationError, ServerError
 
 BATCH = 100
 """Assets of one mutation, at most."""
@@ -68,7 +68,7 @@ class Item:
 
     def metadata_text(self) -> str:
         """The metadata as they are sent."""
-        if self.asset.metadata_text is not None and not self.metadata:
+        if self.asset.metadata_text is not None and self.metadata == self.asset.metadata:
             return self.asset.metadata_text
         return json.dumps(self.metadata, allow_nan=False)
 
@@ -182,7 +182,7 @@ def documents(batch: Batch, addresses: Mapping[str, str], project_id: str, files
 
     Raises
     ------
-    ImportValidationError: an address for a frame has no `id`, by which the server would find it.
+    ServerError: an address for a frame has no `id`, by which the server would find it.
     """
     found = []
     for item in batch.items:
@@ -202,7 +202,7 @@ def _document_path(project_id: str, item: Item) -> str:
 def _by_id(files: str, address: str) -> str:
     name = address.partition("&id=")[2]
     if not name:
-        raise ImportValidationError(f"the server's address for an upload has no `id`: {address.partition('?')[0]}")
+        raise ServerError(f"the server's address for an upload has no `id`: {address.partition('?')[0]}")
     return f"{files}?id={name}"
 
 
