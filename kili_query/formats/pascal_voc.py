@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from xml.dom import minidom
 from xml.etree import ElementTree
@@ -67,9 +68,13 @@ def _document(image: LabelledImage, jobs: dict[str, Job], skipped: Skipped) -> b
     return f"{text}\n".encode()
 
 
+_NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""What XML cannot hold, escaped or not."""
+
+
 def _add(parent: ElementTree.Element, name: str, text: str | None = None) -> ElementTree.Element:
     child = ElementTree.SubElement(parent, name)
-    child.text = text
+    child.text = None if text is None else _NOT_XML.sub("\N{REPLACEMENT CHARACTER}", text)
     return child
 
 

@@ -110,7 +110,10 @@ class _Folder:
     def classes(self, version: Version) -> Iterator[File]:
         """The file that names the categories."""
         if version == "yolo_v4":
-            yield f"{self.place}classes.txt", ["".join(f"{n} {name}\n" for n, name in enumerate(self.names)).encode()]
+            yield (
+                f"{self.place}classes.txt",
+                ["".join(f"{n} {name}\n" for n, name in enumerate(self.names)).encode(errors="replace")],
+            )
             return
         import yaml
 
@@ -120,7 +123,7 @@ class _Folder:
             else {"nc": len(self.names), "names": self.names}
         )
         text = yaml.safe_dump(content, sort_keys=False, allow_unicode=True)
-        yield f"{self.place}data.yaml", [text.encode()]
+        yield f"{self.place}data.yaml", [text.encode(errors="replace")]
 
 
 def _shape(annotation: Annotation, rotation: int) -> list[float]:
@@ -139,4 +142,4 @@ def _table(rows: Iterable[tuple[str, str, str]]) -> bytes:
     writer = csv.writer(text)
     writer.writerow(["external id", "url", "label file"])
     writer.writerows(rows)
-    return text.getvalue().encode()
+    return text.getvalue().encode(errors="replace")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any, Literal, get_args
 
 from kili_query.errors import DataError
@@ -56,7 +58,8 @@ def convert(
     DataError: a source cannot be read, no job of the ontology can be written, or an image has no size that is known.
     """
     left_out = Skipped() if skipped is None else skipped
-    images = _images(sources, ontology, query, types, on_problem, on_asset, to in ("coco", "pascal_voc"))
+    found = _images(sources, ontology, query, types, on_problem, on_asset, to in ("coco", "pascal_voc"))
+    images = _apart(found, yolo.label_file if to.startswith("yolo") else str)
     if to == "coco":
         return coco.write(images, ontology, layout, title, left_out)
     if to == "pascal_voc":
@@ -87,6 +90,23 @@ def _images(
             if found:
                 on_asset()
             yield from found
+
+
+_NOT_IN_NAMES = re.compile(r"[\\\x00-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
+
+
+def _apart(images: Iterator[LabelledImage], file_of: Callable[[str], str]) -> Iterator[LabelledImage]:
+    """The images under names that can be files within a folder, no two in one file."""
+    used = set[str]()
+    for image in images:
+        steps = _NOT_IN_NAMES.sub("_", image.name).split("/")
+        plain = name = "/".join(step if step.strip(".") else "_" for step in steps)
+        number = 1
+        while file_of(name) in used:
+            number += 1
+            name = f"{plain}_label{number}"
+        used.add(file_of(name))
+        yield image if name == image.name else replace(image, name=name)
 
 
 def _tell(error: DataError, on_problem: Callable[[DataError], None] | None) -> None:

@@ -189,3 +189,49 @@ def test_a_failure_leaves_the_older_file(tmp_path: Path) -> None:
     assert done.code == 2
     assert out.read_text() == "older"
     assert kili_query_process("convert", tmp_path / "labels.json", "--to", "coco", "-o", out).code == 2
+
+
+STRANGE = Ontology.from_json_interface({"jobs": {"J": {
+    "mlTask": "OBJECT_DETECTION", "tools": ["rectangle"], "required": 0, "isChild": False,
+    "content": {"categories": {"A": {"name": "A", "children": []}}, "input": "radio"}, "instruction": "J",
+}}})  # fmt: skip
+
+
+def _strange(name: str, x: float = 0.25, **more: Any) -> dict[str, Any]:
+    corners = [{"x": x, "y": 0.25}, {"x": x, "y": 0.5}, {"x": 0.5, "y": 0.5}, {"x": 0.5, "y": 0.25}]
+    found = {
+        "mid": "1",
+        "type": "rectangle",
+        "categories": [{"name": "A"}],
+        "boundingPoly": [{"normalizedVertices": corners}],
+    }
+    label = {"id": "l", "labelType": "DEFAULT", "jsonResponse": {"J": {"annotations": [found]}}}
+    return {"externalId": name, "resolution": {"width": 100, "height": 50}, "labels": [label], **more}
+
+
+@pytest.mark.parametrize("to", ["coco", "yolo_v8", "pascal_voc", "geojson"])
+def test_each_record_has_a_file_of_its_own_within_the_folder(tmp_path: Path, to: Any) -> None:
+    names = ("a.png", "a.png", "a.jpg", "../../b.png", "/c.png", "\x0bd\ud800.png", "e\\f.png", "inf.png")
+    path = tmp_path / "x.json"
+    path.write_text(
+        json.dumps([_strange(name, 1e999 if name == "inf.png" else 0.25) for name in names]).replace(
+            "Infinity", "1e999"
+        )
+    )
+    skipped = Skipped()
+    files = {name: b"".join(pieces) for name, pieces in _once(convert(path, to=to, ontology=STRANGE, skipped=skipped))}
+    assert not any(
+        step.strip(".") == "" or set(step) & set("\x0b\ud800\\") for name in files for step in name.split("/")
+    )
+    if to == "coco":
+        named = [image["file_name"] for image in json.loads(next(iter(files.values())))["images"]]
+        assert len(set(named)) == len(names)
+    else:
+        assert sum(name.partition("labels/")[1] != "" for name in files) == len(names)
+    assert skipped.total == 1
+
+
+def _once(files: Iterator[File]) -> list[tuple[str, list[bytes]]]:
+    found = [(name, list(pieces)) for name, pieces in files]
+    assert len({name for name, _ in found}) == len(found)
+    return found

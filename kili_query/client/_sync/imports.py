@@ -186,7 +186,7 @@ class Imports(Changes):
             items = {item.asset.position: item for batch in batches for item in batch.items}
             left = [items[position] for position in progress.left(sorted(items))]
             error = progress.failure(_rest(arguments, left), _rest(arguments, progress.unknown))
-            error.done = [ids for ids, _ in error.done]
+            error.done = [ids for _, (ids, _) in progress.done]
             raise error
         return progress
 
