@@ -13,7 +13,7 @@ from kili_query.cli.options import chosen_types, counted, load_ontology, ontolog
 @click.command("check-labels")
 @click.argument("sources", metavar="SOURCE...", nargs=-1, required=True)
 @ontology_options
-@type_options
+@type_options()
 @click.option("--json", "as_json", is_flag=True, help="Print the findings as a JSON list.")
 def command(
     sources: tuple[str, ...],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import zipfile
 from typing import Any
 
@@ -13,6 +14,7 @@ from kili_query.cli.options import (
     counted,
     found_ontology_options,
     known_names,
+    progress,
     ready_query,
     tell_problems,
     type_options,
@@ -34,7 +36,7 @@ _TARGETS = ("coco", "yolo_v4", "yolo_v5", "yolo_v7", "yolo_v8", "pascal_voc", "g
 )  # fmt: skip
 @click.option("--title", default="", help="Title of the dataset, for formats that hold it.")
 @found_ontology_options
-@type_options
+@type_options("DEFAULT and REVIEW")
 @click.option("-q", "--quiet", is_flag=True, help="Only errors.")
 def command(
     arguments: tuple[str, ...],
@@ -64,7 +66,7 @@ def command(
     from kili_query.offline.files import refuse_inputs, whole_file
 
     *sources, last = arguments
-    text = None if not sources or last.lower().endswith(READ_SUFFIXES) or last == "-" else last
+    text = None if not sources or last.lower().endswith(READ_SUFFIXES) or last == "-" or os.path.isdir(last) else last
     sources = list(arguments) if text is None else sources
     given = given_queries((text,))[0] if text is not None else None
     names = known_names(ontology_file, input_type, no_ontology, file=given.path if given else None, quiet=quiet)
@@ -79,18 +81,27 @@ def command(
         nonlocal assets
         assets += 1
 
-    with whole_file(output) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+    replaces = os.path.isfile(output)
+    with (
+        progress(tuple(sources), quiet) as advance,
+        whole_file(output) as file,
+        zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive,
+    ):
         for name, content in convert(
             *sources, to=target, ontology=names.ontology, query=query, layout=layout, title=title, types=types,
-            skipped=skipped, on_problem=problems.append, on_asset=count,
+            skipped=skipped, on_problem=problems.append, on_asset=count, on_read=advance,
         ):  # fmt: skip
             with archive.open(name, "w", force_zip64=True) as member:
                 for piece in content:
                     member.write(piece)
-        if problems and not assets:
-            raise problems[0]
+        if problems and not assets:  # no empty file for it
+            tell_problems(problems[:-1], [], len(problems) - 1)
+            raise problems[-1]
     tell_problems(problems, [], len(problems))
     if not quiet:
         left_out = f"; left out: {counted(skipped.total, 'annotation')} ({skipped})" if skipped.total else ""
-        echo(f"wrote {counted(assets, 'asset')} to {output}{left_out}", err=True)
+        echo(
+            f"wrote {counted(assets, 'asset')} to {output}{left_out}{'; it was there before, and is replaced' if replaces else ''}",
+            err=True,
+        )
     return SOME_UNREADABLE if problems else FINE

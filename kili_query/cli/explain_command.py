@@ -35,7 +35,7 @@ FURTHER = 1_000
 @click.argument("query", metavar="QUERY|FILE|-")
 @click.argument("sources", metavar="[SOURCE]...", nargs=-1)
 @found_ontology_options
-@type_options
+@type_options()
 @click.option(
     "--asset", "assets", metavar="ID", multiple=True, help="Only the asset with this external id; may be repeated."
 )

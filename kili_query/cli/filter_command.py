@@ -50,7 +50,7 @@ if TYPE_CHECKING:
 @csv_safe_option
 @click.option("--invert", is_flag=True, help="Give what does not match.")
 @found_ontology_options
-@type_options
+@type_options()
 @click.option("--validate", is_flag=True, help="Decode every label, also those that cannot match.")
 @workers_option
 @click.option("-q", "--quiet", is_flag=True, help="No progress bar and no summary.")

@@ -51,13 +51,17 @@ def found_ontology_options(command: F) -> F:
     return ontology_options(command)
 
 
-def type_options(command: F) -> F:
-    """`--type TYPE`, repeated, and `--all-types`."""
-    command = click.option("--all-types", is_flag=True, help="All label types, AUTOSAVE too.")(command)
-    return click.option(
-        "--type", "label_types", metavar="TYPE", multiple=True,
-        help="Label type that takes part, such as REVIEW; may be repeated. Default: all but AUTOSAVE.",
-    )(command)  # fmt: skip
+def type_options(default: str = "all but AUTOSAVE") -> Callable[[F], F]:
+    """`--type TYPE`, repeated, and `--all-types`; `default`: the types without them, in words."""
+
+    def add(command: F) -> F:
+        command = click.option("--all-types", is_flag=True, help="All label types, AUTOSAVE too.")(command)
+        return click.option(
+            "--type", "label_types", metavar="TYPE", multiple=True,
+            help=f"Label type that takes part, such as REVIEW; may be repeated. Default: {default}.",
+        )(command)  # fmt: skip
+
+    return add
 
 
 def csv_safe_option(command: F) -> F:

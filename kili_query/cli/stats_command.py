@@ -38,7 +38,7 @@ _CLASSES = ((1, 1), (2, 2), (3, 3), (4, 5), (6, 10), (11, None))
 @click.command("stats")
 @click.argument("sources", metavar="SOURCE...", nargs=-1, required=True)
 @found_ontology_options
-@type_options
+@type_options()
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, with the whole distribution.")
 @click.option("--csv", "as_csv", is_flag=True, help="Print CSV.")
 @csv_safe_option

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @click.command("watch")
 @click.argument("project_id", metavar="PROJECT")
-@click.argument("query", metavar="QUERY", required=False)
+@click.argument("query", metavar="[QUERY]", required=False)
 @click.option("--json", "as_json", is_flag=True, help="Print each label as a line of JSON.")
 @click.option("--api-key", metavar="KEY", help="Default: KILI_API_KEY, then kili-sdk-config.json.")
 @click.option("--api-endpoint", metavar="URL", help="Default: KILI_API_ENDPOINT, then the file, then Kili's cloud.")

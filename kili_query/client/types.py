@@ -55,6 +55,12 @@ def _positive(value: int) -> int:
     return value
 
 
+def _percent(value: int) -> int:
+    if not 0 <= value <= 100:
+        raise PydanticCustomError("percent", "percent")
+    return value
+
+
 def _not_empty(value: str) -> str:
     if not value.strip():
         raise PydanticCustomError("filled", "filled")
@@ -79,5 +85,6 @@ StepsWithStatus = list[tuple[str, WrittenStepStatus]] | tuple[tuple[str, Written
 Mark = Annotated[float, Field(allow_inf_nan=False)]
 Day = Annotated[str, AfterValidator(_a_day)]
 Natural = Annotated[int, BeforeValidator(_whole), AfterValidator(_not_negative)]
+Percent = Annotated[int, BeforeValidator(_whole), AfterValidator(_percent)]
 Positive = Annotated[int, BeforeValidator(_whole), AfterValidator(_positive)]
 Id = Annotated[str, AfterValidator(_not_empty)]

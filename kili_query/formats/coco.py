@@ -16,7 +16,7 @@ from kili_query.formats.datasets import (
     Skipped,
     box_of,
     detection_jobs,
-    rings_of,
+    parts_of,
     size_of,
 )
 from kili_query.model.annotations import Annotation
@@ -115,18 +115,22 @@ class _Part:
             skipped.note("of a category that the ontology lacks")
             return None
         width, height = size_of(image)
-        rings = [tuple((x * width, y * height) for x, y in ring) for ring in rings_of(annotation, image.rotation)]
-        if not rings or len(rings[0]) < 3:
+        parts = [
+            [tuple((x * width, y * height) for x, y in ring) for ring in part]
+            for part in parts_of(annotation, image.rotation)
+            if part and len(part[0]) > 2
+        ]
+        if not parts:
             skipped.note("without an outline")
             return None
-        left, top, right, bottom = map(round, box_of(rings[0]))
+        left, top, right, bottom = map(round, box_of(tuple(at for outer, *_ in parts for at in outer)))
         if right == left and bottom == top:
             skipped.note("smaller than a pixel")
             return None
         found = {
             "id": self._given, "image_id": row["id"], "category_id": number, "bbox": [left, top, right - left, bottom - top],
-            "segmentation": [[number for at in ring for number in at] for ring in rings if len(ring) > 2],
-            "area": _area(rings), "iscrowd": 0,
+            "segmentation": [[number for at in ring for number in at] for part in parts for ring in part if len(ring) > 2],
+            "area": sum(map(_area, parts)), "iscrowd": 0,
         }  # fmt: skip
         return found if self._modifier is None else self._modifier(dict(found), dict(row), annotation.raw)
 

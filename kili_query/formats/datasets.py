@@ -91,12 +91,21 @@ def unrotated(at: XY, rotation: int) -> XY:
     return at
 
 
-def rings_of(annotation: Annotation, rotation: int = 0) -> tuple[Ring, ...]:
-    """The rings of a polygon or a rectangle, turned back: the outer one first. None of what is drawn otherwise."""
+def parts_of(annotation: Annotation, rotation: int = 0) -> tuple[tuple[Ring, ...], ...]:
+    """The parts of a polygon or a rectangle, turned back: the rings of each, the outer one first. None of what is drawn otherwise."""
     if not isinstance(annotation.geometry, Polygons):
         return ()
-    rings = (ring for part in annotation.geometry.parts for ring in part)
-    return tuple(tuple(unrotated(at, rotation) for at in ring) for ring in rings)
+    return tuple(
+        tuple(tuple(unrotated(at, rotation) for at in ring) for ring in part) for part in annotation.geometry.parts
+    )
+
+
+def outline_of(annotation: Annotation, rotation: int, skipped: Skipped) -> Ring:
+    """The outer ring of what has one part; empty otherwise, and counted if there are several."""
+    parts = parts_of(annotation, rotation)
+    if len(parts) > 1:
+        skipped.note("of several parts")
+    return parts[0][0] if len(parts) == 1 and parts[0] else ()
 
 
 def box_of(ring: Ring) -> tuple[float, float, float, float]:

@@ -41,7 +41,9 @@ def read_labels(
     DataError: a source cannot be read (KQ503, at once), or a record (KQ501, while reading, without `on_problem`).
     """
     if not sources or not all(isinstance(source, (str, os.PathLike)) for source in sources):
-        raise TypeError("sources are given one by one, each the name of a file or folder: read_labels(*names)")
+        raise TypeError(
+            "sources are given one by one, each the name of a file or folder, as in `read_labels(*names)` and `read_annotations(*names)`"
+        )
     types = chosen_types(types)
     return _read(plan(sources), types, on_problem, on_skip or on_problem)
 

@@ -8,7 +8,16 @@ from xml.dom import minidom
 from xml.etree import ElementTree
 
 from kili_query.errors import DataError
-from kili_query.formats.datasets import File, LabelledImage, Skipped, box_of, detection_jobs, rings_of, size_of
+from kili_query.formats.datasets import (
+    File,
+    LabelledImage,
+    Skipped,
+    box_of,
+    detection_jobs,
+    outline_of,
+    parts_of,
+    size_of,
+)
 from kili_query.model.ontology import Job, Ontology
 
 
@@ -45,11 +54,13 @@ def _document(image: LabelledImage, jobs: dict[str, Job], skipped: Skipped) -> b
     for annotation in image.annotations:
         if annotation.job not in jobs or annotation.kind != "object":
             continue
-        rings = rings_of(annotation, image.rotation)
-        if annotation.tool != "rectangle" or not rings:
+        if annotation.tool != "rectangle" or not parts_of(annotation):
             skipped.note("of another tool than the rectangle")
             continue
-        left, top, right, bottom = box_of(rings[0])
+        outline = outline_of(annotation, image.rotation, skipped)
+        if not outline:
+            continue
+        left, top, right, bottom = box_of(outline)
         box = {
             "xmin": _within(round(left * width), width),
             "xmax": _within(round(right * width), width),

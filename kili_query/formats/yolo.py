@@ -17,7 +17,8 @@ from kili_query.formats.datasets import (
     box_of,
     by_job,
     detection_jobs,
-    rings_of,
+    outline_of,
+    parts_of,
 )
 from kili_query.model.annotations import Annotation
 from kili_query.model.ontology import Job, Ontology
@@ -101,9 +102,9 @@ class _Folder:
             number = self.numbers.get((annotation.job, annotation.category or ""))
             if number is None:
                 skipped.note("of a category that the ontology lacks")
-            elif shape := _shape(annotation, image.rotation):
+            elif shape := _shape(annotation, image.rotation, skipped):
                 found.append(" ".join(map(str, (number, *shape))))
-            else:
+            elif len(parts_of(annotation)) < 2:
                 skipped.note("without a box or an outline")
         return found
 
@@ -126,15 +127,15 @@ class _Folder:
         yield f"{self.place}data.yaml", [text.encode(errors="replace")]
 
 
-def _shape(annotation: Annotation, rotation: int) -> list[float]:
+def _shape(annotation: Annotation, rotation: int, skipped: Skipped) -> list[float]:
     """The numbers of a line: a box by its centre and size, an outline by its corners; none of what has neither."""
-    rings = rings_of(annotation, rotation)
-    if not rings:
+    outline = outline_of(annotation, rotation, skipped)
+    if not outline:
         return []
     if annotation.tool == "rectangle":
-        left, top, right, bottom = box_of(rings[0])
+        left, top, right, bottom = box_of(outline)
         return [(left + right) / 2, (top + bottom) / 2, right - left, bottom - top]
-    return [number for at in rings[0] for number in at]
+    return [number for at in outline for number in at]
 
 
 def _table(rows: Iterable[tuple[str, str, str]]) -> bytes:

@@ -301,7 +301,7 @@ class _Walk:
 
     def _kind(self, job: str, entry: Mapping[str, Any], geometry: Geometry | None) -> Kind:
         known = self.ontology.jobs.get(job) if self.ontology else None
-        kind = _KINDS.get(known.task or "") if known else None
+        kind = KINDS.get(known.task or "") if known else None
         if kind is not None:
             return kind
         if isinstance(geometry, Relation):
@@ -333,7 +333,7 @@ class _Walk:
         return None
 
 
-_KINDS: Mapping[str, Kind] = {
+KINDS: Mapping[str, Kind] = {
     "OBJECT_DETECTION": "object",
     "POSE_ESTIMATION": "object",
     "NAMED_ENTITIES_RECOGNITION": "entity",
@@ -341,6 +341,7 @@ _KINDS: Mapping[str, Kind] = {
     "NAMED_ENTITIES_RELATION": "relation",
     "OBJECT_RELATION": "relation",
 }
+"""What the annotations of a task are; the answers of other tasks hold categories or a text themselves."""
 
 _TOOLS: Mapping[str, Tool] = {
     "rectangle": "rectangle",

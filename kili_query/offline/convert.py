@@ -14,7 +14,7 @@ from kili_query.formats.datasets import File, LabelledImage, Layout, Skipped, si
 from kili_query.formats.kili import Problem, decode_record
 from kili_query.model.annotations import Annotation, annotations_of_label, rotation_of
 from kili_query.model.counts import decode_response, frame_keys
-from kili_query.model.labels import Label, LabelTypes, labels_of
+from kili_query.model.labels import Label, LabelTypes, is_bare, labels_of
 from kili_query.model.ontology import Ontology
 from kili_query.query import Query
 
@@ -38,6 +38,7 @@ def convert(
     skipped: Skipped | None = None,
     on_problem: Callable[[DataError], None] | None = None,
     on_asset: Callable[[], None] = lambda: None,
+    on_read: Callable[[int], None] = lambda _: None,
 ) -> Iterator[File]:
     """The files of a dataset made of exports; sources are read once, an asset at a time.
 
@@ -52,13 +53,14 @@ def convert(
     skipped: counts the annotations that the format cannot hold.
     on_problem: gets each record and label that cannot be read, and reading goes on; without it the first one is raised.
     on_asset: called for each asset that is written.
+    on_read: called for each record, with its size in bytes.
 
     Raises
     ------
     DataError: a source cannot be read, no job of the ontology can be written, or an image has no size that is known.
     """
     left_out = Skipped() if skipped is None else skipped
-    found = _images(sources, ontology, query, types, on_problem, on_asset, to in ("coco", "pascal_voc"))
+    found = _images(sources, ontology, query, types, on_problem, on_asset, on_read, to in ("coco", "pascal_voc"))
     images = _apart(found, yolo.label_file if to.startswith("yolo") else str)
     if to == "coco":
         return coco.write(images, ontology, layout, title, left_out)
@@ -71,11 +73,16 @@ def convert(
 
 def _images(
     sources: tuple[Source, ...], ontology: Ontology, query: Query | None, types: LabelTypes | None,
-    on_problem: Callable[[DataError], None] | None, on_asset: Callable[[], None], sized: bool,
+    on_problem: Callable[[DataError], None] | None, on_asset: Callable[[], None], on_read: Callable[[int], None],
+    sized: bool,
 ) -> Iterator[LabelledImage]:  # fmt: skip
     for part in plan(sources):
         for item in part.records():
-            record = item if isinstance(item, Problem) else decode_record(item)
+            if isinstance(item, Problem):
+                record: dict[str, object] | Problem = item
+            else:
+                record = decode_record(item)
+                on_read(item.size)
             if isinstance(record, Problem):
                 if not record.skipped:
                     _tell(record.error(), on_problem)
@@ -139,6 +146,8 @@ def images_of(
 
 
 def _of_label(asset: Mapping[str, Any], label: Label, ontology: Ontology, name: str) -> Iterator[LabelledImage]:
+    if is_bare(asset) and isinstance(asset.get("labelOf"), Mapping):
+        asset = asset["labelOf"]
     response = decode_response(label.response)
     annotations = tuple(annotations_of_label(label, ontology))
     resolution = asset.get("resolution")

@@ -12,6 +12,7 @@ from typing import Any
 from kili_query.errors import DataError
 from kili_query.lang.lexis import name_to_text
 from kili_query.lang.wording import listed, nearest, shown
+from kili_query.model.annotations import KINDS
 from kili_query.model.counts import decode_response, frame_keys
 from kili_query.model.decoding import kind_of
 from kili_query.model.kili import LEVELS, PSEUDO_JOBS
@@ -23,9 +24,6 @@ CODE = "KQ509"
 
 _SINGLE = ("radio", "singleDropdown")
 _FLATTENED = ("LLM_STATIC", "LLM_INSTR_FOLLOWING")  # the choices of all messages stand in one list (json-formats 2.9)
-_OBJECTS = frozenset({
-    "OBJECT_DETECTION", "NAMED_ENTITIES_RECOGNITION", "NAMED_ENTITIES_RELATION", "OBJECT_RELATION", "SPEECH_TO_TEXT",
-})  # fmt: skip
 
 
 def check_response(response: object, ontology: Ontology) -> list[DataError]:
@@ -120,7 +118,7 @@ def _check_answers(answers: object, path: str, ontology: Ontology) -> Iterator[D
                 continue
             job = ontology.jobs.get(key) if isinstance(key, str) else None
             if job is None:
-                yield _wrong(here, _unknown_job(str(key), answer, ontology, allowed))
+                yield _wrong(here, _unknown_job(str(key), ontology, allowed))
             elif parent is None and job.is_child:
                 yield _wrong(
                     here, f"job `{key}` is nested; it is answered in the `children` of {_places(job, ontology)}"
@@ -141,7 +139,7 @@ def _check_answer(job: Job, answer: object, path: str, ontology: Ontology, below
     everywhere = tuple(dict.fromkeys(key for category in job.categories.values() for key in category.opens))
     if "children" in answer:
         below.append((answer["children"], f"{path}.children", job, everywhere))
-    if job.task in _OBJECTS:
+    if job.task in KINDS:
         if "categories" in answer and "annotations" not in answer:
             yield _wrong(path, f"job `{job.key}` marks objects: its answer has `annotations`, each with `categories`")
         for entry, here in _items(answer, "annotations", path):
@@ -204,7 +202,7 @@ def _list(value: object) -> list[Any]:
 # -- messages ----------------------------------------------------------------------------------------------------------
 
 
-def _unknown_job(name: str, answer: object, ontology: Ontology, allowed: tuple[str, ...]) -> str:
+def _unknown_job(name: str, ontology: Ontology, allowed: tuple[str, ...]) -> str:
     message = f"there is no job `{shown(name)}`"
     candidates = allowed or tuple(key for key, job in ontology.jobs.items() if not job.is_child)
     titled = [key for key, job in ontology.jobs.items() if job.title and job.title.casefold() == name.casefold()]

@@ -11,9 +11,9 @@ from xml.etree import ElementTree
 
 import pytest
 
-from kili_query import DataError, Ontology
+from kili_query import DataError, Ontology, read_annotations
 from kili_query.formats import coco, geojson, pascal_voc, yolo
-from kili_query.formats.datasets import File, LabelledImage, Skipped, box_of, unrotated
+from kili_query.formats.datasets import File, LabelledImage, Skipped, box_of, parts_of, unrotated
 from kili_query.offline.convert import convert, images_of
 from tests.cli.test_cli import kili_query_process
 from tests.conftest import ROOT, SHARED
@@ -235,3 +235,22 @@ def _once(files: Iterator[File]) -> list[tuple[str, list[bytes]]]:
     found = [(name, list(pieces)) for name, pieces in files]
     assert len({name for name, _ in found}) == len(found)
     return found
+
+
+def test_an_object_of_several_parts_is_whole_or_counted(tmp_path: Path) -> None:
+    record = _strange("a.png")
+    (found,) = record["labels"][0]["jsonResponse"]["J"]["annotations"]
+    moved = [{"x": at["x"] + 0.5, "y": at["y"]} for at in found["boundingPoly"][0]["normalizedVertices"]]
+    found["boundingPoly"] = [[found["boundingPoly"][0]], [{"normalizedVertices": moved}]]
+    path = tmp_path / "x.json"
+    path.write_text(json.dumps([record]))
+    (annotation,) = read_annotations(path)
+    assert len(parts_of(annotation)) == 2
+    ((_, content),) = _once(convert(path, to="coco", ontology=STRANGE))
+    (written,) = json.loads(b"".join(content))["annotations"]
+    assert written["bbox"] == [25, 12, 75, 13]
+    assert written["area"] == 2 * 312
+    for to in ("yolo_v8", "pascal_voc"):
+        skipped = Skipped()
+        _once(convert(path, to=to, ontology=STRANGE, skipped=skipped))
+        assert skipped.reasons == {"of several parts": 1}

@@ -11,7 +11,7 @@ from kili_query.client.arguments import check_arguments
 from kili_query.client.calls import Call
 from kili_query.client.operations import projects as wire
 from kili_query.client.operations.projects import DEFAULT_FIELDS, USER_FIELDS
-from kili_query.client.types import Day, Id, Mark, Natural, Row, Texts
+from kili_query.client.types import Day, Id, Mark, Natural, Percent, Row, Texts
 from kili_query.client.where import project_where
 from kili_query.model.kili import NewInputType
 from kili_query.model.ontology import Ontology
@@ -144,14 +144,14 @@ class Projects(Session):
         can_skip_asset: bool | None = None,
         compliance_tags: Texts | None = None,
         consensus_mark: Mark | None = None,
-        consensus_tot_coverage: Natural | None = None,
+        consensus_tot_coverage: Percent | None = None,
         description: str | None = None,
         honeypot_mark: Mark | None = None,
         instructions: str | None = None,
         input_type: NewInputType | None = None,
         json_interface: dict[str, Any] | None = None,
         min_consensus_size: Natural | None = None,
-        review_coverage: Natural | None = None,
+        review_coverage: Percent | None = None,
         should_relaunch_kpi_computation: bool | None = None,
         title: str | None = None,
         use_honeypot: bool | None = None,

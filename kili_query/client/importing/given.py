@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -101,10 +102,14 @@ def read_arguments(
         array = arrays[name]
         return default if array is None or array[i] is None else array[i]
 
+    def content(i: int) -> Any:
+        value = at("content_array", i, "")
+        return os.fspath(value) if isinstance(value, os.PathLike) else value
+
     return [
         _with_metadata(
             Asset(
-                i, at("content_array", i, ""), at("multi_layer_content_array", i, None), at("json_content_array", i, ""),
+                i, content(i), at("multi_layer_content_array", i, None), at("json_content_array", i, ""),
                 at("external_id_array", i, None), at("id_array", i, None), at("is_honeypot_array", i, False),
             ),
             at("json_metadata_array", i, {}),
