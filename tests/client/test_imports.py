@@ -215,7 +215,11 @@ def test_what_a_csv_file_had_is_left_even_if_it_is_gone(kind: str, tmp_path: Pat
         ({"content_array": ["https://a.test/1.png", "https://a.test/2.png"], "id_array": ["x", "x"]}, "more than once"),
         ({"content_array": ["https://a.test/1.png"], "json_metadata_array": [{"a": float("nan")}]}, "cannot be written as JSON"),
         ({"content_array": ["https://a.test/1.png"], "json_metadata_array": [{"a": object()}]}, "cannot be written as JSON"),
+        ({"json_content_array": [[{"a": {1}}]], "external_id_array": ["x"]}, "json_content_array.*cannot be written as JSON"),
         ({"content_array": [""]}, "is empty"),
+        ({"content_array": [1]}, "its content is int"),
+        ({"content_array": [b"x"]}, "its content is bytes"),
+        ({"multi_layer_content_array": [5]}, "its layers are a list"),
         ({"content_array": [None]}, "is empty"),
         ({"content_array": ["https://a.test/1.mp4"]}, "end in `.mp4`"),
         ({"content_array": ["nowhere.png"], "external_id_array": ["x"]}, "asset `x`: the file nowhere.png cannot be read"),
@@ -227,6 +231,50 @@ def test_what_cannot_be_imported_is_named_and_nothing_is_sent(kind: str, argumen
     with pytest.raises((ArgumentError, ImportValidationError), match=said):
         store.client(kind).call("append_many_to_dataset", "p", **arguments)
     assert (store.mutations, store.uploaded) == ([], {})
+
+
+def test_an_open_file_of_the_caller_stays_open(kind: str, pictures: list[str]) -> None:
+    with open(pictures[0], "rb") as file:
+        with pytest.raises(ImportValidationError):
+            Store().client(kind).call("append_many_to_dataset", "p", [file.fileno()])
+        assert file.read(1)
+
+
+def test_paths_are_names_of_files(kind: str, pictures: list[str]) -> None:
+    store = Store()
+    store.client(kind).call("append_many_to_dataset", "p", [Path(name) for name in pictures])
+    assert sorted(store.uploaded.values()) == sorted(Path(name).read_bytes() for name in pictures)
+
+
+def test_metadata_given_as_text_are_kept_where_the_import_adds_its_own(kind: str) -> None:
+    store = Store("VIDEO")
+    given = '{"patient": 7, "processingParameters": {"framesPlayedPerSecond": 5}}'
+    store.statuses = ["SUCCESS"]
+    store.client(kind).call("append_many_to_dataset", "p", ["https://a.test/1.mp4"], json_metadata_array=[given])
+    (sent,) = store.mutations[0]["jsonMetadataArray"]
+    assert json.loads(sent) == json.loads(given)
+    store = Store()
+    store.client(kind).call("append_many_to_dataset", "p", ["https://a.test/1.png"], json_metadata_array=['{"a":  1}'])
+    assert store.mutations[0]["jsonMetadataArray"] == ['{"a":  1}']
+
+
+def test_a_honeypot_that_the_server_makes_afterwards_is_told_to_be_none(kind: str) -> None:
+    store = Store("VIDEO")
+    store.statuses = ["SUCCESS"]
+    arguments = {"is_honeypot_array": [True], "external_id_array": ["film"]}
+    with pytest.warns(UserWarning, match="no `is_honeypot_array`.*film"):
+        store.client(kind).call("append_many_to_dataset", "p", ["https://a.test/1.mp4"], **arguments)
+
+
+@pytest.mark.parametrize(
+    ("row", "said"), [("https://a.test/?b=1,2,x", "line 2 has more cells"), ("https://a.test/1.png", "fewer cells")]
+)
+def test_rows_of_csv_have_a_cell_for_each_column(kind: str, tmp_path: Path, row: str, said: str) -> None:
+    (tmp_path / "x.csv").write_text(f"content,externalId\n{row}\n")
+    store = Store()
+    with pytest.raises(ImportValidationError, match=said):
+        store.client(kind).call("append_many_to_dataset", "p", from_csv=str(tmp_path / "x.csv"))
+    assert store.mutations == []
 
 
 class TestWaiting:
@@ -267,6 +315,13 @@ class TestWaiting:
         with pytest.raises(ApiTimeoutError, match="not there after 30 seconds; the server goes on"):
             store.client(kind).call("append_many_to_dataset", "p", list(self.CONTENTS), availability_timeout=30)
         assert self.now <= 30
+
+    def test_until_the_last_moment(self, kind: str) -> None:
+        store = Store("VIDEO")
+        store.statuses = [*["PENDING"] * 5, "SUCCESS"]  # after 1, 3, 7, 15 and 20 seconds
+        contents = ["https://a.test/1.mp4"]
+        store.client(kind).call("append_many_to_dataset", "p", contents, availability_timeout=20)
+        assert self.now == 20
 
     def test_for_what_cannot_be_made(self, kind: str) -> None:
         store = Store("VIDEO")

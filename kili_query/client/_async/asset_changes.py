@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, NamedTuple
 
-from kili_query.client._async.changes import AsyncChanges
+from kili_query.client._async.changes import AsyncChanges, require_named
 from kili_query.client.arguments import check_arguments
 from kili_query.client.batches import Progress, Remaining, split
 from kili_query.client.calls import Call
@@ -103,11 +103,12 @@ class AsyncAssetChanges(AsyncChanges):
                 "name the assets, and so do `asset_ids`: one of them is given; "
                 "`change_asset_external_ids` gives assets new external ids",
             )
+        require_named(arguments["asset_ids"], arguments["external_ids"], arguments["project_id"])
         if arguments["status_array"] is not None:
             warn("`status_array` is deprecated, and not sent: a status follows from the labels", DeprecationWarning)
         what = "asset_ids" if arguments["asset_ids"] is not None else "external_ids"
-        named = arguments["asset_ids"] or arguments["external_ids"] or ()
-        rows = wire.asset_data({name: arguments[name] for name in wire.PROPERTIES}, len(named), what)
+        asked = arguments["asset_ids"] or arguments["external_ids"] or ()
+        rows = wire.asset_data({name: arguments[name] for name in wire.PROPERTIES}, len(asked), what)
         ids = await self._ids(arguments, call)
         if dry_run:
             return [{"id": asset, **row} for asset, row in zip(ids, rows or [{}] * len(ids), strict=True)]
@@ -145,11 +146,11 @@ class AsyncAssetChanges(AsyncChanges):
         names = ("new_external_ids", "asset_ids", "external_ids")
         if _is_empty("change_asset_external_ids", arguments, *names):
             return []
-        named = arguments["asset_ids"] if arguments["asset_ids"] is not None else arguments["external_ids"]
-        if named is not None and len(named) != len(new_external_ids):
+        asked = arguments["asset_ids"] if arguments["asset_ids"] is not None else arguments["external_ids"]
+        if asked is not None and len(asked) != len(new_external_ids):
             raise ArgumentError(
                 "new_external_ids",
-                f"has {len(new_external_ids)} items, and there are {len(named)} assets: one for each",
+                f"has {len(new_external_ids)} items, and there are {len(asked)} assets: one for each",
             )
         ids = await self._ids(arguments, call)
         rows: list[Row] = [{"externalId": name} for name in new_external_ids]

@@ -14,7 +14,7 @@ from kili_query.client.arguments import check_arguments
 from kili_query.client.batches import Progress, Remaining
 from kili_query.client.calls import Call
 from kili_query.client.importing import given
-from kili_query.client.importing.given import Asset
+from kili_query.client.importing.given import Asset, named
 from kili_query.client.importing.plan import (
     SIGNED_AT_ONCE,
     Batch,
@@ -22,6 +22,7 @@ from kili_query.client.importing.plan import (
     Upload,
     documents,
     has_local,
+    lost_properties,
     make_batches,
     make_items,
     variables,
@@ -81,7 +82,7 @@ class AsyncImports(AsyncChanges):
             of layers.
         external_id_array: what the assets are called; by default random texts.
         id_array: ids of the assets; the server's default is best.
-        is_honeypot_array: which assets are honeypots.
+        is_honeypot_array: which assets are honeypots; not of those that the server makes afterwards (videos, tiled images).
         json_metadata_array: an object for each asset; `imageUrl`, `text` and `url` are shown, `processingParameters`
             directs what becomes of videos and tiles.
         status_array: deprecated, and without effect.
@@ -129,6 +130,8 @@ class AsyncImports(AsyncChanges):
         assets = given.without_existing(assets, await self._existing(assets, project_id, call))
         kept = {asset.position for asset in assets}
         batches = make_batches([item for item in items if item.asset.position in kept])
+        if untold := lost_properties(batches):
+            warn(f"the server makes these assets afterwards, and takes no `is_honeypot_array` and `json_content_array` for them: {named(untold)}")  # fmt: skip
         made = await self._import(batches, project_id, arguments, call)
         later = [notification for _, (_, notification) in made.done if notification is not None]
         try:

@@ -42,6 +42,29 @@ FEW = 5
 """Assets that are asked, one by one, for the project that they are all in."""
 
 
+def require_named(
+    ids: Sequence[str] | None,
+    external_ids: Sequence[str] | None,
+    project_id: str | None,
+    names: tuple[str, str] = ("asset_ids", "external_ids"),
+) -> None:
+    """Refuse assets that are named twice, or not at all.
+
+    Raises
+    ------
+    IncompatibleArgumentsError: both are given.
+    MissingArgumentError: none is, or external ids without the project.
+    """
+    if ids is not None and external_ids is not None:
+        raise IncompatibleArgumentsError(names[0], f"and `{names[1]}` are both given; assets are named once")
+    if ids is None and external_ids is None:
+        raise MissingArgumentError(
+            names[0], f"is missing; assets are named by `{names[0]}`, or by `{names[1]}` with `project_id`"
+        )
+    if ids is None and project_id is None:
+        raise MissingArgumentError("project_id", f"is missing; `{names[1]}` are those of a project")
+
+
 class Changes(Session):
     """What the methods that change something are built upon."""
 
@@ -62,16 +85,10 @@ class Changes(Session):
         NotFoundError: an external id is not in the project.
         ArgumentError: an external id is that of several assets.
         """
-        if ids is not None and external_ids is not None:
-            raise IncompatibleArgumentsError(names[0], f"and `{names[1]}` are both given; assets are named once")
+        require_named(ids, external_ids, project_id, names)
         if ids is not None:
             return list(ids)
-        if external_ids is None:
-            raise MissingArgumentError(
-                names[0], f"is missing; assets are named by `{names[0]}`, or by `{names[1]}` with `project_id`"
-            )
-        if project_id is None:
-            raise MissingArgumentError("project_id", f"is missing; `{names[1]}` are those of a project")
+        assert external_ids is not None
         known: dict[str, str] = {}
         wanted = list(dict.fromkeys(external_ids))
         for start in range(0, len(wanted), EXTERNAL_IDS):

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, NamedTuple, TypeGuard
 
-from kili_query.errors import ImportValidationError
+from kili_query.errors import ArgumentError, ImportValidationError
 
 _KEYS = ("role", "content", "id", "chat_id", "model")
 _OPENING = ("user", "system")
@@ -64,6 +64,14 @@ def read_chat(items: list[Mapping[str, Any]], name: str) -> Chat:
     return Chat({"prompts": prompts, "type": "markdown", "version": "0.1"}, metadata)
 
 
-def body_text(body: object) -> bytes:
-    """JSON as it is uploaded."""
-    return json.dumps(body).encode()
+def body_text(body: object, argument: str) -> bytes:
+    """A value of an argument as JSON that is uploaded.
+
+    Raises
+    ------
+    ArgumentError: a value in it is no JSON, a number that JSON does not have among them.
+    """
+    try:
+        return json.dumps(body, allow_nan=False).encode()
+    except (TypeError, ValueError, RecursionError) as error:
+        raise ArgumentError(argument, f"holds what cannot be written as JSON: {error}") from None

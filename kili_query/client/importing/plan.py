@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from kili_query.client.importing.chats import body_text, is_chat, read_chat
-from kili_query.client.importing.given import Asset, is_native, metadata_json
+from kili_query.client.importing.given import Asset, is_native
 from kili_query.client.importing.kinds import Kind, is_url
 from kili_query.client.importing.local import MissingFileError, check_file, is_file, needs_tiles
 from kili_query.errors import ImportFileConversionError, ImportValidationError, ServerError
@@ -122,7 +122,7 @@ def has_local(assets: Iterable[Asset]) -> bool:
     return any(asset.layers or (asset.content and not is_url(asset.content)) for asset in assets)
 
 
-def make_items(assets: list[Asset], kind: Kind, project_id: str, new_id: Callable[[], str] | None = None) -> list[Item]:
+def make_items(assets: list[Asset], kind: Kind, project_id: str) -> list[Item]:
     """The items of assets; local files are looked at, and not read.
 
     Raises
@@ -132,14 +132,14 @@ def make_items(assets: list[Asset], kind: Kind, project_id: str, new_id: Callabl
     """
     _check_mixture(assets, kind)
     make = _MAKERS.get(kind.name, _make_plain)
-    new_id = new_id or (lambda: uuid.uuid4().hex)
     items = []
     for asset in assets:
         item = Item(
-            asset, asset.id or new_id(), asset.external_id if asset.external_id is not None else uuid.uuid4().hex
+            asset,
+            asset.id or uuid.uuid4().hex,
+            asset.external_id if asset.external_id is not None else uuid.uuid4().hex,
         )
         item.metadata = dict(asset.metadata)
-        metadata_json(asset)
         make(item, kind, f"projects/{project_id}/assets/{item.id}")
         items.append(item)
     return items
@@ -154,6 +154,17 @@ def make_batches(items: list[Item], most: int = BATCH, most_bytes: int = BATCH_B
         Batch(tuple(part), upload_type or None)
         for (_, upload_type, _), group in sorted(groups.items(), key=lambda group: group[0][0])
         for part in _parts(group, most, most_bytes)
+    ]
+
+
+def lost_properties(batches: Iterable[Batch]) -> list[str]:
+    """The external ids of what is made afterwards although it has something that only an asset made at once can have."""
+    return [
+        item.external_id
+        for batch in batches
+        if batch.later
+        for item in batch.items
+        if item.asset.is_honeypot or (item.json_content and not batch.layered)
     ]
 
 
@@ -189,7 +200,7 @@ def documents(batch: Batch, addresses: Mapping[str, str], project_id: str, files
         body = item.document
         if item.frames or item.frame_urls:
             urls = item.frame_urls or [_by_id(files, addresses[frame.path]) for frame in item.frames]
-            body = body_text({str(number): url for number, url in enumerate(urls)})
+            body = body_text({str(number): url for number, url in enumerate(urls)}, "content_array")
         if body is not None:
             found.append(Upload(_document_path(project_id, item), body, TEXT))
     return found
@@ -316,7 +327,7 @@ def _make_image(item: Item, kind: Kind, place: str) -> None:
 def _make_text(item: Item, kind: Kind, place: str) -> None:
     asset = item.asset
     if asset.json_content:
-        item.document = body_text(asset.json_content)
+        item.document = _inline(asset.json_content).encode()
     elif is_url(asset.content):
         item.content = asset.content
     elif is_file(asset.content):
@@ -384,9 +395,9 @@ def _make_llm(item: Item, kind: Kind, place: str) -> None:
     elif is_chat(content):
         chat = read_chat(content, asset.name)
     else:
-        item.upload = Upload(f"{place}/content", body_text(content), JSON)
+        item.upload = Upload(f"{place}/content", body_text(content, "content_array"), JSON)
         return
-    body = body_text(chat.body)
+    body = body_text(chat.body, "content_array")
     item.metadata |= chat.metadata
     item.upload = Upload(f"{place}/content", body, JSON)
 
@@ -403,4 +414,4 @@ _MAKERS: dict[str, Callable[[Item, Kind, str], None]] = {
 
 def _inline(value: object) -> str:
     """A json content that is sent within the mutation."""
-    return value if isinstance(value, str) else json.dumps(value) if value else ""
+    return value if isinstance(value, str) else body_text(value, "json_content_array").decode() if value else ""
