@@ -10,6 +10,7 @@ import click
 
 from kili_query.cli import FINE, SOME_UNREADABLE
 from kili_query.cli.options import (
+    MAX_SHOWN,
     chosen_types,
     counted,
     found_ontology_options,
@@ -75,11 +76,17 @@ def command(
     query = ready_query(given.text, names) if given else None
     refuse_inputs(output, [*sources, *filter(None, (text, ontology_file, names.found))])
     types = chosen_types(label_types, all_types) if label_types or all_types else PEOPLE
-    skipped, problems, assets = Skipped(), list[DataError](), 0
+    skipped, problems, assets, renamed = Skipped(), list[DataError](), 0, 0
 
     def count() -> None:
         nonlocal assets
         assets += 1
+
+    def tell_renamed(old: str, new: str) -> None:
+        nonlocal renamed
+        renamed += 1
+        if renamed <= MAX_SHOWN:
+            echo(f"renamed: `{old}` is `{new}`: its file is that of another, or lies outside of the dataset", err=True)
 
     replaces = os.path.isfile(output)
     with (
@@ -89,7 +96,7 @@ def command(
     ):
         for name, content in convert(
             *sources, to=target, ontology=names.ontology, query=query, layout=layout, title=title, types=types,
-            skipped=skipped, on_problem=problems.append, on_asset=count, on_read=advance,
+            skipped=skipped, on_problem=problems.append, on_asset=count, on_read=advance, on_renamed=tell_renamed,
         ):  # fmt: skip
             with archive.open(name, "w", force_zip64=True) as member:
                 for piece in content:
@@ -98,6 +105,8 @@ def command(
             tell_problems(problems[:-1], [], len(problems) - 1)
             raise problems[-1]
     tell_problems(problems, [], len(problems))
+    if renamed > MAX_SHOWN:
+        echo(f"renamed: {renamed - MAX_SHOWN:,} more", err=True)
     if not quiet:
         left_out = f"; left out: {counted(skipped.total, 'annotation')} ({skipped})" if skipped.total else ""
         echo(

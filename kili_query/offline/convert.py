@@ -39,6 +39,7 @@ def convert(
     on_problem: Callable[[DataError], None] | None = None,
     on_asset: Callable[[], None] = lambda: None,
     on_read: Callable[[int], None] = lambda _: None,
+    on_renamed: Callable[[str, str], None] = lambda _, __: None,
 ) -> Iterator[File]:
     """The files of a dataset made of exports; sources are read once, an asset at a time.
 
@@ -54,6 +55,8 @@ def convert(
     on_problem: gets each record and label that cannot be read, and reading goes on; without it the first one is raised.
     on_asset: called for each asset that is written.
     on_read: called for each record, with its size in bytes.
+    on_renamed: called with the name of an image and its name in the dataset, where these differ: another has that file,
+        or it would lie outside of the folder.
 
     Raises
     ------
@@ -61,7 +64,7 @@ def convert(
     """
     left_out = Skipped() if skipped is None else skipped
     found = _images(sources, ontology, query, types, on_problem, on_asset, on_read, to in ("coco", "pascal_voc"))
-    images = _apart(found, yolo.label_file if to.startswith("yolo") else str)
+    images = _apart(found, yolo.label_file if to.startswith("yolo") else str, on_renamed)
     if to == "coco":
         return coco.write(images, ontology, layout, title, left_out)
     if to == "pascal_voc":
@@ -102,7 +105,9 @@ def _images(
 _NOT_IN_NAMES = re.compile(r"[\\\x00-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
 
 
-def _apart(images: Iterator[LabelledImage], file_of: Callable[[str], str]) -> Iterator[LabelledImage]:
+def _apart(
+    images: Iterator[LabelledImage], file_of: Callable[[str], str], on_renamed: Callable[[str, str], None]
+) -> Iterator[LabelledImage]:
     """The images under names that can be files within a folder, no two in one file."""
     used = set[str]()
     for image in images:
@@ -113,7 +118,10 @@ def _apart(images: Iterator[LabelledImage], file_of: Callable[[str], str]) -> It
             number += 1
             name = f"{plain}_label{number}"
         used.add(file_of(name))
-        yield image if name == image.name else replace(image, name=name)
+        if name != image.name:
+            on_renamed(image.name, name)
+            image = replace(image, name=name)
+        yield image
 
 
 def _tell(error: DataError, on_problem: Callable[[DataError], None] | None) -> None:

@@ -191,10 +191,11 @@ def test_a_failure_leaves_the_older_file(tmp_path: Path) -> None:
     assert kili_query_process("convert", tmp_path / "labels.json", "--to", "coco", "-o", out).code == 2
 
 
-STRANGE = Ontology.from_json_interface({"jobs": {"J": {
+INTERFACE = {"jobs": {"J": {
     "mlTask": "OBJECT_DETECTION", "tools": ["rectangle"], "required": 0, "isChild": False,
     "content": {"categories": {"A": {"name": "A", "children": []}}, "input": "radio"}, "instruction": "J",
-}}})  # fmt: skip
+}}}  # fmt: skip
+STRANGE = Ontology.from_json_interface(INTERFACE)
 
 
 def _strange(name: str, x: float = 0.25, **more: Any) -> dict[str, Any]:
@@ -218,8 +219,13 @@ def test_each_record_has_a_file_of_its_own_within_the_folder(tmp_path: Path, to:
             "Infinity", "1e999"
         )
     )
-    skipped = Skipped()
-    files = {name: b"".join(pieces) for name, pieces in _once(convert(path, to=to, ontology=STRANGE, skipped=skipped))}
+    skipped, renamed = Skipped(), dict[str, str]()
+    files = {
+        name: b"".join(pieces)
+        for name, pieces in _once(
+            convert(path, to=to, ontology=STRANGE, skipped=skipped, on_renamed=renamed.__setitem__)
+        )
+    }
     assert not any(
         step.strip(".") == "" or set(step) & set("\x0b\ud800\\") for name in files for step in name.split("/")
     )
@@ -229,6 +235,8 @@ def test_each_record_has_a_file_of_its_own_within_the_folder(tmp_path: Path, to:
     else:
         assert sum(name.partition("labels/")[1] != "" for name in files) == len(names)
     assert skipped.total == 1
+    assert set(names) - set(renamed) <= {"a.png", "a.jpg", "inf.png"}
+    assert "a.png" in renamed
 
 
 def _once(files: Iterator[File]) -> list[tuple[str, list[bytes]]]:
@@ -254,3 +262,34 @@ def test_an_object_of_several_parts_is_whole_or_counted(tmp_path: Path) -> None:
         skipped = Skipped()
         _once(convert(path, to=to, ontology=STRANGE, skipped=skipped))
         assert skipped.reasons == {"of several parts": 1}
+
+
+def test_the_command_tells_what_it_renames_replaces_and_leaves_out(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    ontology, out = tmp_path / "kili.json", tmp_path / "out.zip"
+    ontology.write_text(json.dumps(INTERFACE))
+    for name in ("a.png", "b.png"):
+        (tmp_path / f"in/{name}.json").write_text(json.dumps(_strange("../x.png")))
+    command = (
+        "convert",
+        tmp_path / "in/a.png.json",
+        tmp_path / "in",
+        "--to",
+        "pascal_voc",
+        "--ontology",
+        ontology,
+        "-o",
+        out,
+    )
+    done = kili_query_process(*command)
+    assert done.code == 0
+    assert done.err.count("renamed: `../x.png` is `_/x.png") == 3
+    assert "was there before" not in done.err
+    done = kili_query_process(*command)
+    assert "wrote 3 assets" in done.err
+    assert "it was there before, and is replaced" in done.err
+    (tmp_path / "in/a.png.json").write_text(json.dumps([_strange(name, resolution=None) for name in "ab"]))
+    done = kili_query_process("convert", tmp_path / "in/a.png.json", "--to", "coco", "--ontology", ontology, "-o", out)
+    assert done.code == 2
+    assert "a: the size of the image is not known" in done.err
+    assert "b: the size of the image is not known" in done.err
