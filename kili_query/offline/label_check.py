@@ -15,6 +15,7 @@ from kili_query.lang.wording import listed, nearest, shown
 from kili_query.model.annotations import KINDS
 from kili_query.model.counts import decode_response, frame_keys
 from kili_query.model.decoding import kind_of
+from kili_query.model.geometry import read_geometry
 from kili_query.model.kili import LEVELS, PSEUDO_JOBS
 from kili_query.model.labels import Label
 from kili_query.model.ontology import Job, Ontology, json_path
@@ -149,6 +150,7 @@ def _check_answer(job: Job, answer: object, path: str, ontology: Ontology, below
                 yield _wrong(here, f"an annotation is an object, and this is {kind_of(entry)}")
             else:
                 yield from _check_categories(job, entry, here, ontology, below)
+                yield from _check_place(entry, here)
                 below.append((entry.get("children"), f"{here}.children", job, everywhere))
                 for number, point in enumerate(p for p in _list(entry.get("points")) if isinstance(p, Mapping)):
                     below.append((point.get("children"), f"{here}.points[{number}].children", job, everywhere))
@@ -161,6 +163,20 @@ def _check_answer(job: Job, answer: object, path: str, ontology: Ontology, below
             yield _wrong(f"{path}.categories", f"job `{job.key}` allows one choice, and this has {chosen}")
     elif job.task == "TRANSCRIPTION" and not isinstance(answer.get("text", ""), (str, int, float, type(None))):
         yield _wrong(f"{path}.text", f"a transcription is a text, and this is {kind_of(answer['text'])}")
+
+
+_PLACES = {
+    "boundingPoly": "an outline is a list of objects whose `normalizedVertices` have numbers `x` and `y`",
+    "polyline": "a line is a list of objects with numbers `x` and `y`",
+    "point": "a point is an object with numbers `x` and `y`",
+}
+
+
+def _check_place(entry: Mapping[str, Any], path: str) -> Iterator[DataError]:
+    """Whether what says where an annotation is can be read; what an object of its tool lacks is not told."""
+    for key, said in _PLACES.items():
+        if entry.get(key) is not None and read_geometry({key: entry[key]}) is None:
+            yield _wrong(f"{path}.{key}", said)
 
 
 def _check_categories(

@@ -314,6 +314,11 @@ def test_assets_are_reviewed_sent_back_and_deleted(kili: Client) -> None:
     assert list(assets(kili, project)) == ["a1", "a2"]
 
 
+def test_assets_that_never_were_are_told(kili: Client) -> None:
+    with pytest.warns(UserWarning, match="no project of `nope`: there are no such assets"):
+        kili.call("delete_many_from_dataset", ["nope"])
+
+
 @pytest.mark.parametrize(
     ("method", "more"),
     [

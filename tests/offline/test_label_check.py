@@ -23,6 +23,10 @@ def _box(name: object, **more: object) -> dict[str, Any]:
     return {"BOATS": {"annotations": [{"mid": "1", "categories": [{"name": name, **more}]}]}}
 
 
+def _placed(**place: object) -> dict[str, Any]:
+    return {"BOATS": {"annotations": [{"mid": "1", "categories": [{"name": "FERRY"}], **place}]}}
+
+
 @pytest.mark.parametrize(
     ("response", "expected"),
     [
@@ -47,6 +51,17 @@ def _box(name: object, **more: object) -> dict[str, Any]:
         (_box("FREIGHTER", children={"CARGO": {"categories": [{"name": "FULL"}]}}), [
             "$.BOATS.annotations[0].categories[0].children.CARGO.categories[0].name: job `CARGO` has no category `FULL`; "
             "its categories are `LOADED` and `EMPTY`"
+        ]),
+        *(
+            (_placed(boundingPoly=poly), [
+                "$.BOATS.annotations[0].boundingPoly: an outline is a list of objects whose `normalizedVertices` have numbers "
+                "`x` and `y`"
+            ])
+            for poly in ("x", [], [{"normalizedVertices": [{"x": "a", "y": 0.1}]}], [{"normalizedVertices": [{"x": 0.1}]}])
+        ),
+        (_placed(point={"x": 1}), ["$.BOATS.annotations[0].point: a point is an object with numbers `x` and `y`"]),
+        (_placed(polyline=[1]), [
+            "$.BOATS.annotations[0].polyline: a line is a list of objects with numbers `x` and `y`"
         ]),
         ({"BOATS": []}, ["$.BOATS: an answer of job `BOATS` is an object, and this is a list"]),
         ({"BOATS": {"annotations": {}}}, ["$.BOATS.annotations: `annotations` is a list, and this is an object"]),

@@ -204,6 +204,9 @@ class AssetChanges(Changes):
             there = self._there(ids, ["id"], project, call)
             return {"id": project, "asset_ids": [asset for asset in dict.fromkeys(ids) if asset in there]}
 
+        if project is None:  # what is gone already counts as deleted, and so would a name that never was
+            warn(f"`delete_many_from_dataset` finds no project of {named(ids)}: there are no such assets")
+
         def gone(batch: Sequence[str]) -> list[str]:
             there = self._there(batch, ["id"], project, call)
             return [asset for asset in batch if asset not in there]
