@@ -43,7 +43,7 @@ class Remaining(dict[str, Any]):
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write them to a JSON file, which appears whole or not at all."""
-        from kili_query.offline.write import whole_file
+        from kili_query.offline.files import whole_file
 
         with whole_file(os.fspath(path)) as file:
             file.write(json.dumps(self, indent=1, default=_plain).encode())

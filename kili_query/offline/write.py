@@ -10,10 +10,9 @@ from typing import BinaryIO, NamedTuple, Protocol
 
 from kili_query.errors import DataError
 from kili_query.formats import BY_NAME
-from kili_query.offline.files import whole_file
 from kili_query.offline.select import Hit
 
-__all__ = ["Order", "Writer", "csv_row", "whole_file", "writer"]
+__all__ = ["Order", "Writer", "csv_row", "writer"]
 
 
 class Writer(Protocol):

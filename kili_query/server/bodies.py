@@ -47,7 +47,7 @@ class Bodies:
         ------
         HTTPException: it is too large, too slow, not what it says, or compressed in a way that is not known.
         """
-        encoding = request.headers.get("content-encoding", "identity").strip().lower()
+        encoding = encoding_of(request)
         if encoding not in ("identity", "gzip"):
             raise HTTPException(415, f"a body is plain or compressed with gzip, and this is `{encoding}`")
         size = _declared(request)
@@ -61,6 +61,11 @@ class Bodies:
             whole = await loop.run_in_executor(self._executor, inflated_size, body)
             async with self._inflated.taken(whole):
                 yield await loop.run_in_executor(self._executor, _inflated, body, whole)
+
+
+def encoding_of(request: Request) -> str:
+    """How a body is compressed; `identity` if it is not."""
+    return request.headers.get("content-encoding", "identity").strip().lower()
 
 
 class Room:
@@ -168,7 +173,7 @@ def _declared(request: Request) -> int | None:
         return None
     if not (text.isascii() and text.isdigit()):
         raise HTTPException(400, "`Content-Length` is a number of bytes")
-    size = int(text[-20:]) if len(text) < 20 else MAX_BODY + 1
+    size = int(text) if len(text) < 20 else MAX_BODY + 1
     if size > MAX_BODY:
         raise HTTPException(413, _TOO_LARGE.format(MAX_BODY))
     return size

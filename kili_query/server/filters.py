@@ -215,7 +215,7 @@ def _in_and_not(name: str, makes: Callable[[Any, Place], Condition]) -> dict[str
     }
 
 
-def _elsewhere(_: Any, __: Place) -> Conditions:
+def elsewhere(_: Any, __: Place) -> Conditions:
     """Those who call know it, or it changes nothing."""
     return []
 
@@ -256,8 +256,8 @@ PROJECT_ROWS: Mapping[str, Row] = {
     "searchQuery": _title,
     "tagIds": lambda _, __: [false()],  # local projects have no tags
     "starred": lambda value, _: [false() if value else true()],  # nor stars
-    "deleted": _elsewhere,
-    "shouldRelaunchKpiComputation": _elsewhere,
+    "deleted": elsewhere,
+    "shouldRelaunchKpiComputation": elsewhere,
     **_moments("created", "updated"),
 }
 USER_ROWS: Mapping[str, Row] = {
@@ -311,8 +311,8 @@ LABEL_ROWS: Mapping[str, Row] = {
     "reviewerIn": _label_by(review=True, others=False),
     "reviewerNotIn": _label_by(review=True, others=True),
     "createdAt": ("created_at", _at_day),
-    "project": _elsewhere,
-    "asset": _elsewhere,
+    "project": elsewhere,
+    "asset": elsewhere,
     **_moments("created"),
     **_marks("consensus", "honeypot"),
 }
@@ -468,7 +468,7 @@ ASSET_ROWS: Mapping[str, Row] = {
     "assigneeNotIn": _asset_assignee(True),
     "label": _asset_label,
     "issue": _asset_issue,
-    "project": _elsewhere,
+    "project": elsewhere,
     **_marks("consensus", "honeypot", "inference"),
     **_moments("created", "updated"),
     **_in_and_not("stepId", lambda values, at: one_of(at.table.c.step_id, values)),

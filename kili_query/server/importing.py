@@ -9,12 +9,13 @@ from graphql import GraphQLError
 from sqlalchemy import delete, insert, select, update
 
 from kili_query.errors import DataError
-from kili_query.model.decoding import decode_json, encode_json
+from kili_query.model.decoding import decode_json
 from kili_query.server import tables as t
 from kili_query.server.bodies import too_many_values
 from kili_query.server.bucket import ANNOTATIONS, Path
 from kili_query.server.contents import Contents
 from kili_query.server.filters import Scope, asset_conditions, one_of, project_ids
+from kili_query.server.kept import json_text
 from kili_query.server.kinds import FINISHED
 from kili_query.server.media import STORED
 from kili_query.server.moments import now
@@ -123,7 +124,7 @@ def update_assets(reader: Reader, arguments: Arguments) -> Written:
         if "jsonMetadata" in entry:
             values["json_metadata"] = _metadata(entry["jsonMetadata"], i)
         for name in _TEXTS.keys() & entry.keys():
-            values[_TEXTS[name]] = encode_json(entry[name]).decode()
+            values[_TEXTS[name]] = json_text(entry[name])
         for name in values.keys() & _CONTENTS:
             values[name] = contents.stored(values[name], f"entry {i}")
         if "content" in values:

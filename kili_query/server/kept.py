@@ -63,7 +63,7 @@ def as_json(value: object) -> str | None:
             value = decode_json(value)
         except DataError:
             return None
-    return encode_json(value).decode() if value and isinstance(value, (list, dict)) else None
+    return json_text(value) if value and isinstance(value, (list, dict)) else None
 
 
 def json_text(value: object) -> str:

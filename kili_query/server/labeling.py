@@ -11,12 +11,13 @@ from sqlalchemy import delete, exists, select, update
 from kili_query.errors import DataError
 from kili_query.model.conversations import to_annotations
 from kili_query.model.counts import Counts, count_categories
-from kili_query.model.decoding import decode_json, encode_json
+from kili_query.model.decoding import decode_json
 from kili_query.model.kili import CONVERSATIONS, AssetStatus, LabelType
 from kili_query.model.ontology import Ontology
 from kili_query.server import tables as t
 from kili_query.server.bodies import MAX_VALUES, too_many_values
 from kili_query.server.filters import Scope, asset_conditions, label_conditions, one_of
+from kili_query.server.kept import json_text
 from kili_query.server.kinds import FINISHED
 from kili_query.server.moments import now
 from kili_query.server.people import People
@@ -214,7 +215,7 @@ def _annotations(response: str, ontology: Ontology, label_id: str) -> str | None
     """What is kept of a label beside its `jsonResponse` in projects of conversations."""
     if ontology.input_type not in CONVERSATIONS:
         return None
-    return encode_json(to_annotations(decode_json(response), label_id)).decode()
+    return json_text(to_annotations(decode_json(response), label_id))
 
 
 def _assets(scope: Scope, where: Entry, ids: Sequence[str]) -> dict[str, tuple[int, str]]:

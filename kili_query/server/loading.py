@@ -16,7 +16,7 @@ from kili_query.formats.containers.records import Place, Problem
 from kili_query.formats.kili import decode_record, plan
 from kili_query.model.conversations import from_annotations, to_annotations
 from kili_query.model.counts import count_label
-from kili_query.model.decoding import decode_json, encode_json
+from kili_query.model.decoding import decode_json
 from kili_query.model.kili import ASSET_STATUSES, CONVERSATIONS, LABEL_TYPES, STEP_STATUSES
 from kili_query.model.labels import Label, asset_ids, id_text, is_bare, labels_of, owner_ids
 from kili_query.model.ontology import Ontology, only_project
@@ -26,6 +26,7 @@ from kili_query.server.kept import (
     as_json,
     as_text,
     changed_texts,
+    json_text,
     metadata_of,
     number_of,
     response_of,
@@ -91,7 +92,7 @@ def read_interface(interface: Interface, input_type: str | None = None) -> tuple
         ontology, value = Ontology.from_json_interface(interface, input_type), only_project(interface)
     if isinstance(value, Mapping) and "jobs" not in value:  # a project that holds its ontology
         value = value["jsonInterface"]
-    return value if isinstance(value, str) else encode_json(value).decode(), ontology
+    return value if isinstance(value, str) else json_text(value), ontology
 
 
 def load(

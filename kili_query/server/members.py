@@ -16,6 +16,7 @@ from kili_query.server.filters import (
     Scope,
     Where,
     asked,
+    elsewhere,
     of_user,
     one_of,
     project_conditions,
@@ -49,7 +50,7 @@ PROJECT_USER_ROWS: Mapping[str, Row] = {
     "status": _with_status,
     "activeInProject": _active,
     "deleted": lambda value, _: [false() if value else true()],
-    "project": lambda _, __: [],  # those who call know it
+    "project": elsewhere,
 }
 
 

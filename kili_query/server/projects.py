@@ -8,10 +8,11 @@ from typing import Any
 from sqlalchemy import insert, select, update
 
 from kili_query.errors import DataError
-from kili_query.model.decoding import decode_json, encode_json
+from kili_query.model.decoding import decode_json
 from kili_query.model.ontology import Ontology
 from kili_query.server import tables as t
 from kili_query.server.filters import Scope
+from kili_query.server.kept import json_text
 from kili_query.server.labeling import recount
 from kili_query.server.loading import read_interface
 from kili_query.server.members import one_project
@@ -48,7 +49,7 @@ def update_project(scope: Scope, arguments: Mapping[str, Any]) -> Written:
     data = {name: value for name, value in arguments["data"].items() if value is not None}
     values = {_COLUMNS[name]: value for name, value in data.items() if name in _COLUMNS}
     if "metadataProperties" in data:
-        values["metadata_properties"] = encode_json(data["metadataProperties"]).decode()
+        values["metadata_properties"] = json_text(data["metadataProperties"])
     if "jsonInterface" in data:
         c = t.projects.c
         input_type = scope.connection.scalar(select(c.input_type).where(c.id == project_id))

@@ -391,4 +391,4 @@ def _key(payload: object) -> str:
 
 def _is_gone(error: BaseException) -> bool:
     """True for what happens when the client has gone, or the server goes, in the middle of something."""
-    return isinstance(error, (RuntimeError, OSError))
+    return isinstance(error, OSError) or type(error) is RuntimeError

@@ -21,7 +21,7 @@ from starlette.responses import Response
 
 from kili_query.server import bucket
 from kili_query.server import tables as t
-from kili_query.server.bodies import PATIENCE
+from kili_query.server.bodies import PATIENCE, encoding_of
 from kili_query.server.bucket import Bucket
 from kili_query.server.measuring import measured
 from kili_query.server.media import private, remove_expired
@@ -131,7 +131,7 @@ class Uploads:
         self._store.discard(gone)
 
     def _check_head(self, request: Request) -> None:
-        encoding = request.headers.get("content-encoding", "identity").strip().lower()
+        encoding = encoding_of(request)
         if encoding != "identity":
             raise HTTPException(415, f"a file is sent as it is, and this is `{encoding}`")
         if (_declared(request) or 0) > self._max:

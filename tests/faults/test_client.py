@@ -400,7 +400,11 @@ def test_all_members_of_gzip_are_read(step: int) -> None:
     assert body.content == b"one, two"
 
 
-@pytest.mark.parametrize("piece", [gzip.compress(b" " * 1000), gzip.compress(b""), b"\0" * 1000, b"padding" * 100])
+@pytest.mark.parametrize(
+    "piece",
+    [gzip.compress(b" " * 1000), gzip.compress(b""), b"\0" * 1000, b"padding" * 100],
+    ids=["member", "empty member", "zeros", "padding"],  # members hold the time, and workers collect apart
+)
 def test_what_inflates_to_nothing_or_follows_the_end_is_counted_too(piece: bytes) -> None:
     body = Body("gzip", 10_000)
 

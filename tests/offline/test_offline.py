@@ -24,9 +24,10 @@ from kili_query.formats.containers import sources
 from kili_query.formats.containers.archive import JSON_SUFFIXES
 from kili_query.formats.kili import Place
 from kili_query.offline import run
+from kili_query.offline.files import whole_file
 from kili_query.offline.select import Hit, Summary, select
 from kili_query.offline.statistics import Statistics, measure
-from kili_query.offline.write import LineWriter, whole_file, writer
+from kili_query.offline.write import LineWriter, writer
 from tests import naive
 from tests.strategies import responses, small_trees
 
