@@ -85,7 +85,7 @@ def test_labels_whose_answer_was_lost_are_unknown_and_not_sent_again(
     kili: Client, proxy: Proxy, fault: f.Fault
 ) -> None:
     _project, ids = filled(kili, 300)
-    proxy.on(APPEND, *for_batch(1, fault))
+    proxy.on(ids[150], fault)  # several batches are under way, and the second need not come second
     error = failure(kili, "append_labels", ids, [SUN] * 300)
     assert isinstance(error, OutcomeUnknownError)
     assert "of those at 100 to 199 it is not known (`error.unknown`)" in str(error)
