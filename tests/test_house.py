@@ -112,6 +112,13 @@ def test_modules_are_short_or_have_a_reason() -> None:
     assert long == set(LONG_MODULES)
 
 
+def test_the_top_level_holds_what_was_agreed() -> None:
+    folders = {"kili_query", "grammar", "tests", "docs"}
+    files = {"pyproject.toml", "README.md", "CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "Makefile", "mkdocs.yml"}
+    top = {path.relative_to(ROOT).parts[0] for path in _tracked()}
+    assert {name for name in top if not name.startswith(".")} == folders | files
+
+
 def test_folders_are_named_for_what_they_hold() -> None:
     drawers = {"utils", "helpers", "common", "base", "services", "misc"}
     assert not [path for path in _tracked("*.py") if drawers & {*path.parts, path.stem}]
