@@ -15,7 +15,7 @@ check:  ## all that CI runs, here
 fix:  ## layout of the code, what is generated from it, and what the docs show
 	.venv/bin/ruff check --fix --quiet .
 	.venv/bin/ruff format --quiet .
-	$(python) -m kili_query.client.unasync
+	$(python) -m kili_query.client.generate.unasync
 	$(python) tests/test_docs.py
 
 docs:  ## the site, in site/

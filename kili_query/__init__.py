@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from kili_query.client import AsyncKili as AsyncKili
     from kili_query.client import Kili as Kili
-    from kili_query.client.batches import Remaining as Remaining
     from kili_query.client.label_dict import LabelDict as LabelDict
     from kili_query.client.operations.asset_changes import PageResolution as PageResolution
+    from kili_query.client.sending.batches import Remaining as Remaining
     from kili_query.engines.explain import Explanation as Explanation
     from kili_query.errors import ApiConnectionError as ApiConnectionError
     from kili_query.errors import ApiError as ApiError
@@ -91,7 +91,7 @@ _HOMES = {
     "QuerySyntaxError": "errors",
     "QueryWarning": "errors",
     "RateLimitError": "errors",
-    "Remaining": "client.batches",
+    "Remaining": "client.sending.batches",
     "ServerError": "errors",
     "Severity": "errors",
     "Span": "errors",

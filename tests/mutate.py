@@ -79,12 +79,12 @@ CORE = (
         ("tests/formats", "tests/offline", "tests/faults/test_reading*.py"),
     ),
     Room(
-        ("server/search", "server/filters"),
+        ("server/search", "server/graph/filters"),
         ("tests/server/test_search.py", "tests/server/test_filters.py", "tests/server/test_protocol.py",
          "tests/faults/test_server*.py"),
     ),
     Room(
-        ("client/retries", "client/filters", "client/where"),
+        ("client/sending/retries", "client/filters", "client/wire/where"),
         ("tests/client/test_retries.py", "tests/client/test_filters.py", "tests/client/test_where.py",
          "tests/client/test_wire.py", "tests/client/test_sdk.py", "tests/faults/test_client*.py"),
     ),

@@ -24,19 +24,19 @@ from starlette.types import ASGIApp
 
 from kili_query.errors import DataError
 from kili_query.model.decoding import encode_json
-from kili_query.server import tables as t
 from kili_query.server.bodies import MAX_VALUES, Bodies, too_many_values
 from kili_query.server.bucket import Bucket
-from kili_query.server.budget import MAX_BYTES, MAX_ROWS, Budget
-from kili_query.server.documents import Document
+from kili_query.server.graph.budget import MAX_BYTES, MAX_ROWS, Budget
+from kili_query.server.graph.documents import Document
+from kili_query.server.graph.kinds import KINDS
+from kili_query.server.graph.problems import STORAGE_FAILED, error_body, errors_body, storage_failed
+from kili_query.server.graph.reading import Reader
+from kili_query.server.graph.resolvers import make_documents
+from kili_query.server.graph.subscriptions import Subscriptions
 from kili_query.server.hosts import Hosts
-from kili_query.server.kinds import KINDS
-from kili_query.server.media import LAYERS, STORED
-from kili_query.server.problems import STORAGE_FAILED, error_body, errors_body, storage_failed
-from kili_query.server.reading import Reader
-from kili_query.server.resolvers import make_documents
-from kili_query.server.store import FILES, Account, Store
-from kili_query.server.subscriptions import Subscriptions
+from kili_query.server.store import tables as t
+from kili_query.server.store.media import LAYERS, STORED
+from kili_query.server.store.store import FILES, Account, Store
 from kili_query.server.uploads import MAX_UPLOAD, Uploads
 
 PREFIXES = ("/api/label/v2", "")

@@ -14,7 +14,7 @@ from time import time
 from typing import NamedTuple
 from urllib.parse import parse_qs, quote, unquote, urlsplit
 
-from kili_query.server.problems import refused
+from kili_query.server.graph.problems import refused
 
 SIGNED_FOR = 24 * 3600
 """Seconds that an address takes a file."""

@@ -12,13 +12,13 @@ from sqlalchemy import case, null, select, update
 
 from kili_query.errors import DataError
 from kili_query.model.decoding import decode_json
-from kili_query.server import tables as t
 from kili_query.server.bodies import too_many_values
-from kili_query.server.filters import one_of
+from kili_query.server.graph.filters import one_of
+from kili_query.server.graph.problems import refused
+from kili_query.server.graph.reading import Reader
 from kili_query.server.measuring import is_picture
-from kili_query.server.media import LAYERS, STORED
-from kili_query.server.problems import refused
-from kili_query.server.reading import Reader
+from kili_query.server.store import tables as t
+from kili_query.server.store.media import LAYERS, STORED
 
 _NAMED = re.compile(rb"/files\?id=([\w-]{32})")
 """A file that the list of a video's frames names."""

@@ -20,8 +20,8 @@ from kili_query.model.decoding import decode_json
 from kili_query.model.kili import ASSET_STATUSES, CONVERSATIONS, LABEL_TYPES, STEP_STATUSES
 from kili_query.model.labels import Label, asset_ids, id_text, is_bare, labels_of, owner_ids
 from kili_query.model.ontology import Ontology, only_project
-from kili_query.server import tables as t
-from kili_query.server.kept import (
+from kili_query.server.store import tables as t
+from kili_query.server.store.kept import (
     REPLACEMENT,
     as_json,
     as_text,
@@ -34,11 +34,11 @@ from kili_query.server.kept import (
     whole_names,
     whole_number,
 )
-from kili_query.server.media import Media
-from kili_query.server.moments import moment, now
-from kili_query.server.people import People
-from kili_query.server.rows import Held, Rows, settle_project
-from kili_query.server.store import FILES, Account, Store, new_id
+from kili_query.server.store.media import Media
+from kili_query.server.store.moments import moment, now
+from kili_query.server.store.people import People
+from kili_query.server.store.rows import Held, Rows, settle_project
+from kili_query.server.store.store import FILES, Account, Store, new_id
 
 MAX_NAMED = 20
 """How many unreadable labels, and how many changes, are named; all are counted."""

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Self
 
 from sqlalchemy import func, select
 
-from kili_query.server import tables as t
 from kili_query.server.app import Api
-from kili_query.server.budget import MAX_BYTES, MAX_ROWS
+from kili_query.server.graph.budget import MAX_BYTES, MAX_ROWS
 from kili_query.server.loading import Interface, Loaded, load
-from kili_query.server.store import Account, Store
+from kili_query.server.store import tables as t
+from kili_query.server.store.store import Account, Store
 from kili_query.server.uploads import MAX_UPLOAD
 
 if TYPE_CHECKING:

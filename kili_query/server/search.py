@@ -12,7 +12,7 @@ from kili_query.errors import QuerySyntaxError, UnsupportedQueryError, line_and_
 from kili_query.lang.ast import And, Comparison, Node, Or, walk
 from kili_query.lang.operators import Operator
 from kili_query.lang.parser import parse_tree
-from kili_query.server.problems import refused
+from kili_query.server.graph.problems import refused
 
 _BROKEN_NUMBER = re.compile(  # a number with a fraction or an exponent, which our own language does not have
     r"(>=|<=|==|>|<)([ \t\r\n]*)([+-]?)(?=\d+\.|\.\d|\d+[eE][+-]?\d)(\d*)(\.\d*)?(?:[eE]([+-]?\d+))?", re.ASCII

@@ -20,13 +20,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from kili_query.server import bucket
-from kili_query.server import tables as t
 from kili_query.server.bodies import PATIENCE, encoding_of
 from kili_query.server.bucket import Bucket
 from kili_query.server.measuring import measured
-from kili_query.server.media import private, remove_expired
-from kili_query.server.moments import after
-from kili_query.server.store import FILES, Store
+from kili_query.server.store import tables as t
+from kili_query.server.store.media import private, remove_expired
+from kili_query.server.store.moments import after
+from kili_query.server.store.store import FILES, Store
 
 MAX_UPLOAD = 32 << 30
 """The largest file, in bytes."""

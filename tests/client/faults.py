@@ -16,7 +16,7 @@ from typing import Any, NamedTuple, Self
 from urllib.parse import urlsplit
 
 from kili_query import AsyncKili, Kili
-from kili_query.client.limits import RateLimit
+from kili_query.client.sending.limits import RateLimit
 
 KEY = "key-of-nobody-3141592653"
 

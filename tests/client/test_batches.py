@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from kili_query import ApiError, GraphQLError, Kili, OutcomeUnknownError, Remaining
-from kili_query.client.batches import Progress
+from kili_query.client.sending.batches import Progress
 from kili_query.server import LocalKili
 from tests.client import faults as f
 from tests.client.faults import Client, Proxy, Seen

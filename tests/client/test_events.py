@@ -30,10 +30,10 @@ from kili_query import (
     QueryCheckError,
     QuerySyntaxError,
 )
-from kili_query.client import reconnecting
 from kili_query.client._sync.events import Subscription
 from kili_query.client.operations.events import DOCUMENT, LabelEvent, dropped, label_in, moment_of, refusal
-from kili_query.client.reconnecting import Told, may_pass, pause_before
+from kili_query.client.sending import reconnecting
+from kili_query.client.sending.reconnecting import Told, may_pass, pause_before
 from kili_query.errors import ServerError
 from kili_query.server import LocalKili, subscriptions
 from tests.client.lines import Line

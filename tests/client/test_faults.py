@@ -28,7 +28,7 @@ from kili_query import (
     RateLimitError,
     ServerError,
 )
-from kili_query.client.retries import DEADLINE
+from kili_query.client.sending.retries import DEADLINE
 from kili_query.server import LocalKili
 from tests.client import faults as f
 from tests.client.conftest import INTERFACE, make_assets
@@ -402,7 +402,7 @@ def test_a_server_that_does_not_answer_is_asked_twice(
     place: Place, proxy: Proxy, kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(f"kili_query.client._{kind}.transport.TIMEOUT", 0.1)
-    monkeypatch.setattr("kili_query.client.retries.LONGEST_WAIT", 0)
+    monkeypatch.setattr("kili_query.client.sending.retries.LONGEST_WAIT", 0)
     proxy.on("countProjects", then=f.late())
     with pytest.raises(ApiTimeoutError, match="did not answer in time") as caught:
         _client(kind, place, proxy).call("count_projects")
@@ -414,7 +414,7 @@ def test_an_answer_that_drips_for_ever_is_given_up(
     place: Place, proxy: Proxy, kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(f"kili_query.client._{kind}.transport.LONGEST_ANSWER", 0.1)
-    monkeypatch.setattr("kili_query.client.retries.LONGEST_WAIT", 0)
+    monkeypatch.setattr("kili_query.client.sending.retries.LONGEST_WAIT", 0)
     proxy.on("query labels(", then=f.dripping(0.02, 100))
     with pytest.raises(ApiTimeoutError):
         _client(kind, place, proxy).call("labels", place.project, first=5)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from kili_query.client.unasync import BY_HAND, HEADER, STUB, STUB_HEADER, generated, to_sync
+from kili_query.client.generate.unasync import BY_HAND, HEADER, STUB, STUB_HEADER, generated, to_sync
 
 
 @pytest.fixture(scope="module")
@@ -16,7 +16,7 @@ def made() -> dict[Path, str]:
 
 def test_generated_files_are_fresh_and_whole(made: dict[Path, str]) -> None:
     for path, text in made.items():
-        assert path.read_text("utf-8") == text, f"{path.name} is stale: python -m kili_query.client.unasync"
+        assert path.read_text("utf-8") == text, f"{path.name} is stale: python -m kili_query.client.generate.unasync"
         assert text.startswith(STUB_HEADER if path.name == STUB else HEADER.format(name=path.name))
     folder = next(iter(made)).parent
     assert {path.name for path in folder.glob("*.py*")} == {path.name for path in made} | BY_HAND

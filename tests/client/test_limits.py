@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kili_query import AsyncKili, Kili
-from kili_query.client import limits
-from kili_query.client.limits import CALLS, PERIOD, RateLimit
+from kili_query.client.sending import limits
+from kili_query.client.sending.limits import CALLS, PERIOD, RateLimit
 from tests.client import faults as f
 from tests.client.faults import Clock, Proxy
 

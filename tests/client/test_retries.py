@@ -9,8 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kili_query import ApiError, GraphQLError, RateLimitError
-from kili_query.client.answers import Answer, read_answer, retry_after
-from kili_query.client.retries import (
+from kili_query.client.sending.retries import (
     DEADLINE,
     FRESH_ATTEMPTS,
     LONGEST_RETRY_AFTER,
@@ -21,6 +20,7 @@ from kili_query.client.retries import (
     kind_of_status,
     wait_before_next,
 )
+from kili_query.client.wire.answers import Answer, read_answer, retry_after
 
 ENVOY = b"upstream connect error or disconnect/reset before headers. "
 UNTIL_DEADLINE = None

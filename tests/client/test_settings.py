@@ -33,7 +33,7 @@ from kili_query import (
     Kili,
     KiliQueryError,
 )
-from kili_query.client.settings import CERTIFICATES, CONFIG_FILE, DEFAULT_ENDPOINT, Settings, find_settings
+from kili_query.client.sending.settings import CERTIFICATES, CONFIG_FILE, DEFAULT_ENDPOINT, Settings, find_settings
 from kili_query.server import LocalKili
 from tests.client import faults as f
 from tests.client.faults import KEY, Proxy

@@ -20,8 +20,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
 from kili_query import ApiError, OutcomeUnknownError
-from kili_query.client.batches import split
 from kili_query.client.importing.plan import BATCH_BYTES, make_batches
+from kili_query.client.sending.batches import split
 from kili_query.server import LocalKili
 from tests.client.conftest import INTERFACE
 from tests.client.faults import Client

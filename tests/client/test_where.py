@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from kili_query import ArgumentError
-from kili_query.client.where import (
+from kili_query.client.wire.where import (
     ALIASES,
     asset_where,
     label_where,

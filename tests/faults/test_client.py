@@ -38,8 +38,8 @@ from kili_query import (
     QueryWarning,
     ServerError,
 )
-from kili_query.client.bodies import Body, TooLargeError
-from kili_query.client.hiding import without_key
+from kili_query.client.sending.bodies import Body, TooLargeError
+from kili_query.client.sending.hiding import without_key
 from kili_query.lang import checker
 from kili_query.lang.parser import parse_tree
 from kili_query.model.kili import ASSET_STATUSES, STEP_STATUSES

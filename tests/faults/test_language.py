@@ -121,7 +121,7 @@ class Use(NamedTuple):
 
 EVERYWHERE = ("search", "finditer", "findall", "sub", "split")
 MODULES = ("kili_query.lang", "kili_query.model", "kili_query.engines", "kili_query.formats", "kili_query.server.search",
-           "kili_query.client.documents", "kili_query.client.suggestions", "kili_query.editor.finding.tolerant",
+           "kili_query.client.wire.documents", "kili_query.client.wire.suggestions", "kili_query.editor.finding.tolerant",
            "kili_query.editor.finding.notebook")  # fmt: skip
 EXCUSED = {
     "lang.parser._PIECE[0]": "it is asked of tokens that the grammar has accepted, whose quotes are closed",

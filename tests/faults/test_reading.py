@@ -30,7 +30,7 @@ from hypothesis import strategies as st
 
 from kili_query import Ontology, Query, count_categories, parse, read_labels
 from kili_query.cli import app
-from kili_query.client.decoding import Behind, responses
+from kili_query.client.wire.decoding import Behind, responses
 from kili_query.engines.scan import Scanner
 from kili_query.errors import DataError
 from kili_query.formats.containers import streams

@@ -14,7 +14,7 @@ import httpx
 import pytest
 
 from kili_query.server import LocalKili
-from kili_query.server.tables import SCHEMA_VERSION
+from kili_query.server.store.tables import SCHEMA_VERSION
 from tests.server.asking import INTERFACE, Asking, response
 
 IMPORT = "mutation ($d: AppendManyAssetsData!, $w: ProjectWhere!) { appendManyAssets(data: $d, where: $w) { id } }"
@@ -119,7 +119,7 @@ def test_a_database_of_the_first_version_is_upgraded(tmp_path: Path) -> None:
 
 def test_an_upgrade_that_fails_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from kili_query import DataError
-    from kili_query.server import upgrading
+    from kili_query.server.store import upgrading
 
     folder = tmp_path / "kili"
     with LocalKili(folder, socket=False) as server:

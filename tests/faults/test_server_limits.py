@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from kili_query.server import LocalKili
-from kili_query.server.budget import MAX_ROOTS, Budget
+from kili_query.server.graph.budget import MAX_ROOTS, Budget
 from tests.server.asking import INTERFACE, Asking, response
 
 ROWS, BYTES = 2_000, 200_000

@@ -153,7 +153,7 @@ def test_all_is_counted_and_the_first_are_named(tmp_path: Path) -> None:
 
 
 def test_many_labels_of_one_id_cost_no_more_than_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from kili_query.server.rows import Rows
+    from kili_query.server.store.rows import Rows
 
     asked: list[str] = []
     looked = Rows.label
@@ -163,7 +163,7 @@ def test_many_labels_of_one_id_cost_no_more_than_others(tmp_path: Path, monkeypa
         return looked(rows, uid)
 
     monkeypatch.setattr(Rows, "label", counted)
-    monkeypatch.setattr("kili_query.server.rows.BATCH", 50)
+    monkeypatch.setattr("kili_query.server.store.rows.BATCH", 50)
     number = 120
     with LocalKili(socket=False) as server:
         report = loaded(server, tmp_path, asset("x"), *(one for n in range(number) for one in bare("a", label(a=n))))
@@ -187,7 +187,7 @@ def test_numbers_beyond_measure_do_not_end_a_loading(tmp_path: Path, number: obj
 
 
 def test_halves_of_surrogate_pairs_do_not_end_a_loading(tmp_path: Path) -> None:
-    from kili_query.server.kept import json_text, whole_text
+    from kili_query.server.store.kept import json_text, whole_text
 
     assert json.loads(json_text({"a\ud800": "\udc00"})) == {"a\ud800": "\udc00"}
     assert whole_text("a\ud800b") == "a\N{REPLACEMENT CHARACTER}b"

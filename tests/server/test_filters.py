@@ -163,7 +163,7 @@ def test_each_filter_of_assets_alone(world: tuple[Asking, str], name: str) -> No
 def test_every_documented_filter_is_tried() -> None:
     from graphql import GraphQLInputObjectType
 
-    from kili_query.server.resolvers import make_documents
+    from kili_query.server.graph.resolvers import make_documents
 
     types = make_documents().schema.type_map
     elsewhere = {"stepIdIn", "stepIdNotIn", "stepIdAndStatusIn", "stepIdAndStatusNotIn", "assigneeIn", "assigneeNotIn"}

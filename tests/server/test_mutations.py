@@ -293,7 +293,7 @@ def test_existing_external_ids_are_told(asking: Asking, project: str) -> None:
 
 
 def test_every_field_of_the_schema_is_served() -> None:
-    from kili_query.server.resolvers import COUNTS, LISTS, MUTATIONS, QUERIES, make_documents
+    from kili_query.server.graph.resolvers import COUNTS, LISTS, MUTATIONS, QUERIES, make_documents
 
     schema = make_documents().schema
     assert schema.query_type

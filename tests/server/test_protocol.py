@@ -159,8 +159,8 @@ def test_everything_in_the_schema_is_described(asking: Asking) -> None:
 def test_every_field_of_a_type_with_a_table_can_be_read() -> None:
     from graphql import GraphQLObjectType
 
-    from kili_query.server.kinds import KINDS
-    from kili_query.server.resolvers import make_documents
+    from kili_query.server.graph.kinds import KINDS
+    from kili_query.server.graph.resolvers import make_documents
 
     types = make_documents().schema.type_map
     for name, kind in KINDS.items():
@@ -331,7 +331,7 @@ def test_a_failure_of_the_server_names_the_request(
     def broken(*_: object) -> object:
         raise RuntimeError("secret detail")
 
-    monkeypatch.setattr("kili_query.server.resolvers.page", broken)
+    monkeypatch.setattr("kili_query.server.graph.resolvers.page", broken)
     answer = asking.post("{ labels(where: {}, first: 1, skip: 0) { id } }")
     error = answer.json()["errors"][0]
     assert error["extensions"]["code"] == "INTERNAL_SERVER_ERROR"

@@ -9,9 +9,10 @@ import pytest
 from graphql import GraphQLEnumType, GraphQLInputObjectType
 
 from kili_query.model import kili
-from kili_query.server import filters, members
-from kili_query.server.resolvers import make_documents
-from kili_query.server.tables import metadata
+from kili_query.server.graph import filters
+from kili_query.server.graph.resolvers import make_documents
+from kili_query.server.mutations import members
+from kili_query.server.store.tables import metadata
 
 TYPES = make_documents().schema.type_map
 ENUMERATIONS = {

@@ -7,16 +7,13 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from kili_query.client._async.session import AsyncSession, Listing
 from kili_query.client.arguments import check_arguments, refuse_parsed_labels
-from kili_query.client.calls import Call
 from kili_query.client.dataframes import to_dataframe
-from kili_query.client.decoding import labels_in, metadata, responses
 from kili_query.client.filters import Decide, Filter, decision
 from kili_query.client.operations import assets as wire
 from kili_query.client.operations import labels as label_wire
 from kili_query.client.operations.assets import DATAFRAME_ASSET_FIELDS, DATAFRAME_FIELDS, DEFAULT_FIELDS
 from kili_query.client.operations.projects import Project
 from kili_query.client.positions import positions_end, right_call
-from kili_query.client.pruning import keep_labels, without_unasked
 from kili_query.client.types import (
     AssetStatuses,
     CategorySearch,
@@ -30,8 +27,11 @@ from kili_query.client.types import (
     StepsWithStatus,
     Texts,
 )
-from kili_query.client.where import Where, asset_where, labels_of_assets_where, without_aliases
-from kili_query.client.workflow import needs_workflow, resolve_steps
+from kili_query.client.wire.calls import Call
+from kili_query.client.wire.decoding import labels_in, metadata, responses
+from kili_query.client.wire.pruning import keep_labels, without_unasked
+from kili_query.client.wire.where import Where, asset_where, labels_of_assets_where, without_aliases
+from kili_query.client.wire.workflow import needs_workflow, resolve_steps
 from kili_query.errors import ArgumentError
 from kili_query.model.kili import IssueStatus, IssueType
 from kili_query.query import Query, parse

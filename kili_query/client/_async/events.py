@@ -11,24 +11,24 @@ from time import monotonic
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from kili_query.client import reconnecting
 from kili_query.client._async.session import AsyncSession, Listing
 from kili_query.client.arguments import check_arguments
-from kili_query.client.calls import Call
-from kili_query.client.decoding import response_of, responses
 from kili_query.client.filters import Decide, decision
-from kili_query.client.hiding import hide
 from kili_query.client.operations import events as wire
 from kili_query.client.operations import labels as label_wire
 from kili_query.client.operations.events import LabelEvent
-from kili_query.client.reconnecting import MARGIN, Told, may_pass, pause_before
+from kili_query.client.sending import reconnecting
+from kili_query.client.sending.hiding import hide
+from kili_query.client.sending.reconnecting import MARGIN, Told, may_pass, pause_before
 from kili_query.client.types import CategorySearch, Id, Row
-from kili_query.client.where import label_where
+from kili_query.client.wire.calls import Call
+from kili_query.client.wire.decoding import response_of, responses
+from kili_query.client.wire.where import label_where
 from kili_query.errors import ApiConnectionError, ApiError, ArgumentError, DataError, EventsMissedError, KiliQueryError
 from kili_query.model.kili import CONVERSATIONS
 
 if TYPE_CHECKING:
-    from kili_query.client.websocket import Websocket
+    from kili_query.client.sending.websocket import Websocket
 
 SILENCE = 10.0
 """Seconds that the server may take to answer the greeting."""
@@ -197,7 +197,7 @@ class LabelEvents:
         ApiError: it cannot be opened, or the server refuses.
         """
         # the library takes longer to load than a client to be made
-        from kili_query.client.websocket import Lost, open_websocket
+        from kili_query.client.sending.websocket import Lost, open_websocket
 
         session, settings = self._session, self._session._settings
         key = settings.api_key.get_secret_value()
@@ -269,7 +269,7 @@ class LabelEvents:
 
     async def _step(self) -> None:
         """Do what is next; it may make something ready."""
-        from kili_query.client.websocket import Lost
+        from kili_query.client.sending.websocket import Lost
 
         if self._socket is None:
             await self._connect_again()

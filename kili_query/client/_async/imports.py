@@ -11,8 +11,6 @@ from typing import Any
 from kili_query.client._async.changes import AsyncChanges
 from kili_query.client._async.concurrency import in_order, sleep
 from kili_query.client.arguments import check_arguments
-from kili_query.client.batches import Progress, Remaining
-from kili_query.client.calls import Call
 from kili_query.client.importing import given
 from kili_query.client.importing.given import Asset, named
 from kili_query.client.importing.plan import (
@@ -29,8 +27,10 @@ from kili_query.client.importing.plan import (
 )
 from kili_query.client.operations import asset_imports as wire
 from kili_query.client.progress import progress_bar
+from kili_query.client.sending.batches import Progress, Remaining
 from kili_query.client.telling import warn
 from kili_query.client.types import Id, Mark, Texts
+from kili_query.client.wire.calls import Call
 from kili_query.errors import ApiError, ApiTimeoutError, BatchImportError, UploadFromLocalDataForbiddenError
 
 UPLOADS_AT_ONCE = 8

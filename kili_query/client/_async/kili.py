@@ -12,8 +12,8 @@ from kili_query.client._async.label_changes import AsyncLabelChanges
 from kili_query.client._async.transport import AsyncTransport
 from kili_query.client._async.typed import AsyncAssets, AsyncLabels, AsyncProjects
 from kili_query.client.arguments import check_arguments
-from kili_query.client.limits import PROCESS_LIMIT
-from kili_query.client.settings import MAX_ANSWER_BYTES, find_settings, hidden
+from kili_query.client.sending.limits import PROCESS_LIMIT
+from kili_query.client.sending.settings import MAX_ANSWER_BYTES, find_settings, hidden
 from kili_query.client.types import CheckQueries, Positive
 from kili_query.errors import ArgumentError
 

@@ -9,8 +9,6 @@ from typing import Any, NamedTuple
 from kili_query.client._async.changes import EXTERNAL_IDS, AsyncChanges
 from kili_query.client._async.session import Listing
 from kili_query.client.arguments import check_arguments
-from kili_query.client.batches import Remaining, split
-from kili_query.client.calls import Call
 from kili_query.client.importing.answers import AnswerFile, files_of
 from kili_query.client.importing.given import named
 from kili_query.client.label_dict import LabelDict
@@ -20,10 +18,12 @@ from kili_query.client.operations.asset_imports import FILE_UPLOAD
 from kili_query.client.operations.projects import GROUPS, read_groups
 from kili_query.client.positions import right_call
 from kili_query.client.response_check import check_responses
+from kili_query.client.sending.batches import Remaining, split
 from kili_query.client.telling import warn
 from kili_query.client.types import Id, Natural, Row, Texts
-from kili_query.client.where import asset_where, label_where
-from kili_query.client.workflow import step_of
+from kili_query.client.wire.calls import Call
+from kili_query.client.wire.where import asset_where, label_where
+from kili_query.client.wire.workflow import step_of
 from kili_query.errors import ApiError, ArgumentError, GraphQLError, MissingArgumentError
 from kili_query.model.kili import LabelType
 

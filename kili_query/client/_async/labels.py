@@ -7,14 +7,11 @@ from typing import Any, Literal
 
 from kili_query.client._async.session import AsyncSession, Listing
 from kili_query.client.arguments import check_arguments, refuse_parsed_labels
-from kili_query.client.calls import Call
-from kili_query.client.decoding import responses
 from kili_query.client.filters import Filter, decision
 from kili_query.client.operations import labels as wire
 from kili_query.client.operations.labels import DEFAULT_FIELDS, PREDICTION_FIELDS
 from kili_query.client.operations.projects import Project
 from kili_query.client.positions import positions_end
-from kili_query.client.pruning import without_unasked
 from kili_query.client.types import (
     AssetStatuses,
     CategorySearch,
@@ -27,8 +24,11 @@ from kili_query.client.types import (
     StepStatuses,
     Texts,
 )
-from kili_query.client.where import label_where
-from kili_query.client.workflow import needs_workflow, resolve_steps
+from kili_query.client.wire.calls import Call
+from kili_query.client.wire.decoding import responses
+from kili_query.client.wire.pruning import without_unasked
+from kili_query.client.wire.where import label_where
+from kili_query.client.wire.workflow import needs_workflow, resolve_steps
 
 
 class AsyncLabels(AsyncSession):

@@ -7,11 +7,11 @@ from typing import Any, Literal
 
 from kili_query.client._async.session import AsyncSession, Listing
 from kili_query.client.arguments import check_arguments
-from kili_query.client.calls import Call
 from kili_query.client.operations import projects as wire
 from kili_query.client.operations.projects import DEFAULT_FIELDS, USER_FIELDS
 from kili_query.client.types import Day, Id, Mark, Natural, Percent, Row, Texts
-from kili_query.client.where import project_where
+from kili_query.client.wire.calls import Call
+from kili_query.client.wire.where import project_where
 from kili_query.model.kili import NewInputType
 from kili_query.model.ontology import Ontology
 

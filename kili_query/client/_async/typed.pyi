@@ -1,4 +1,4 @@
-# Generated from kili_query/client/_async by kili_query.client.unasync (overloads.py). Do not edit.
+# Generated from kili_query/client/_async by kili_query.client.generate.unasync (overloads.py). Do not edit.
 
 from collections.abc import AsyncGenerator
 from typing import Any, Literal, overload

@@ -1,4 +1,4 @@
-# Generated from kili_query/client/_async/asset_changes.py by kili_query.client.unasync. Do not edit.
+# Generated from kili_query/client/_async/asset_changes.py by kili_query.client.generate.unasync. Do not edit.
 """Changes of assets: their properties, their external ids, review and queue, and their end."""
 
 from __future__ import annotations
@@ -8,14 +8,14 @@ from typing import Any, NamedTuple
 
 from kili_query.client._sync.changes import Changes, require_named
 from kili_query.client.arguments import check_arguments
-from kili_query.client.batches import Progress, Remaining, split
-from kili_query.client.calls import Call
-from kili_query.client.documents import Operation
 from kili_query.client.importing.given import named
 from kili_query.client.operations import asset_changes as wire
 from kili_query.client.operations.asset_changes import Outcome, PageResolution
+from kili_query.client.sending.batches import Progress, Remaining, split
 from kili_query.client.telling import warn
 from kili_query.client.types import Mark, Row, Texts
+from kili_query.client.wire.calls import Call
+from kili_query.client.wire.documents import Operation
 from kili_query.errors import ApiError, ArgumentError, MissingArgumentError, ServerError
 
 OptionalTexts = list[str | None] | tuple[str | None, ...]

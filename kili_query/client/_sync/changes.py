@@ -1,4 +1,4 @@
-# Generated from kili_query/client/_async/changes.py by kili_query.client.unasync. Do not edit.
+# Generated from kili_query/client/_async/changes.py by kili_query.client.generate.unasync. Do not edit.
 """What all changes share: assets by either kind of id, batches under way at once, and what is left when one fails."""
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from typing import TypeVar
 
 from kili_query.client._sync.concurrency import in_order
 from kili_query.client._sync.session import Listing, Session
-from kili_query.client.batches import Partly, Progress, waves
-from kili_query.client.calls import Call
 from kili_query.client.importing.given import named
 from kili_query.client.operations import assets as asset_wire
 from kili_query.client.progress import progress_bar
+from kili_query.client.sending.batches import Partly, Progress, waves
 from kili_query.client.types import Row
-from kili_query.client.where import Where, asset_where
+from kili_query.client.wire.calls import Call
+from kili_query.client.wire.where import Where, asset_where
 from kili_query.errors import (
     ApiError,
     ArgumentError,

@@ -1,4 +1,4 @@
-# Generated from kili_query/client/_async/imports.py by kili_query.client.unasync. Do not edit.
+# Generated from kili_query/client/_async/imports.py by kili_query.client.generate.unasync. Do not edit.
 """Imports of assets: files and addresses become assets of a project."""
 
 from __future__ import annotations
@@ -12,8 +12,6 @@ from typing import Any
 from kili_query.client._sync.changes import Changes
 from kili_query.client._sync.concurrency import in_order, sleep
 from kili_query.client.arguments import check_arguments
-from kili_query.client.batches import Progress, Remaining
-from kili_query.client.calls import Call
 from kili_query.client.importing import given
 from kili_query.client.importing.given import Asset, named
 from kili_query.client.importing.plan import (
@@ -30,8 +28,10 @@ from kili_query.client.importing.plan import (
 )
 from kili_query.client.operations import asset_imports as wire
 from kili_query.client.progress import progress_bar
+from kili_query.client.sending.batches import Progress, Remaining
 from kili_query.client.telling import warn
 from kili_query.client.types import Id, Mark, Texts
+from kili_query.client.wire.calls import Call
 from kili_query.errors import ApiError, ApiTimeoutError, BatchImportError, UploadFromLocalDataForbiddenError
 
 UPLOADS_AT_ONCE = 8

@@ -1,4 +1,4 @@
-# Generated from kili_query/client/_async/kili.py by kili_query.client.unasync. Do not edit.
+# Generated from kili_query/client/_async/kili.py by kili_query.client.generate.unasync. Do not edit.
 """The synchronous client of Kili."""
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from kili_query.client._sync.label_changes import LabelChanges
 from kili_query.client._sync.transport import Transport
 from kili_query.client._sync.typed import Assets, Labels, Projects
 from kili_query.client.arguments import check_arguments
-from kili_query.client.limits import PROCESS_LIMIT
-from kili_query.client.settings import MAX_ANSWER_BYTES, find_settings, hidden
+from kili_query.client.sending.limits import PROCESS_LIMIT
+from kili_query.client.sending.settings import MAX_ANSWER_BYTES, find_settings, hidden
 from kili_query.client.types import CheckQueries, Positive
 from kili_query.errors import ArgumentError
 

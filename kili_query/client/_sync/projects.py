@@ -1,4 +1,4 @@
-# Generated from kili_query/client/_async/projects.py by kili_query.client.unasync. Do not edit.
+# Generated from kili_query/client/_async/projects.py by kili_query.client.generate.unasync. Do not edit.
 """Projects: what a newcomer needs to begin."""
 
 from __future__ import annotations
@@ -8,11 +8,11 @@ from typing import Any, Literal
 
 from kili_query.client._sync.session import Listing, Session
 from kili_query.client.arguments import check_arguments
-from kili_query.client.calls import Call
 from kili_query.client.operations import projects as wire
 from kili_query.client.operations.projects import DEFAULT_FIELDS, USER_FIELDS
 from kili_query.client.types import Day, Id, Mark, Natural, Percent, Row, Texts
-from kili_query.client.where import project_where
+from kili_query.client.wire.calls import Call
+from kili_query.client.wire.where import project_where
 from kili_query.model.kili import NewInputType
 from kili_query.model.ontology import Ontology
 

@@ -1,4 +1,4 @@
-# Generated from kili_query/client/_async/session.py by kili_query.client.unasync. Do not edit.
+# Generated from kili_query/client/_async/session.py by kili_query.client.generate.unasync. Do not edit.
 """What all methods share: the transport, what is known of projects, the door for category queries, and pages."""
 
 from __future__ import annotations
@@ -11,17 +11,17 @@ from typing import Any, NamedTuple, TypeVar
 
 from kili_query.client._sync.concurrency import in_order
 from kili_query.client._sync.transport import Transport
-from kili_query.client.calls import Call
-from kili_query.client.decoding import Behind
-from kili_query.client.documents import Operation
 from kili_query.client.filters import Filter, compile_search, errors_among, read_search
 from kili_query.client.garbage import few_full_collections
 from kili_query.client.operations.projects import Project, facts, read_facts
 from kili_query.client.progress import progress_bar
-from kili_query.client.settings import Settings
-from kili_query.client.suggestions import FIELDS_OF_TYPE, Unknown, name_unknown_field, unknown_field
+from kili_query.client.sending.settings import Settings
 from kili_query.client.types import Row
-from kili_query.client.where import Where
+from kili_query.client.wire.calls import Call
+from kili_query.client.wire.decoding import Behind
+from kili_query.client.wire.documents import Operation
+from kili_query.client.wire.suggestions import FIELDS_OF_TYPE, Unknown, name_unknown_field, unknown_field
+from kili_query.client.wire.where import Where
 from kili_query.errors import ApiError, ArgumentError, Diagnostic, GraphQLError, NotFoundError
 from kili_query.query import Query
 

@@ -1,4 +1,4 @@
-# Generated from kili_query/client/_async/transport.py by kili_query.client.unasync. Do not edit.
+# Generated from kili_query/client/_async/transport.py by kili_query.client.generate.unasync. Do not edit.
 """Requests over HTTP: one pool of connections, the rate limit, and sending again what may be sent again."""
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from typing import Any, TypeVar
 import httpx
 
 from kili_query.client._sync.concurrency import Place, file_parts, give_up, here, is_gone, require_waiting, sleep
-from kili_query.client.answers import Answer, Elsewhere, without_query
-from kili_query.client.bodies import ACCEPTED, Body, BodyError, TooLargeError
-from kili_query.client.calls import Call, client_headers
-from kili_query.client.documents import Operation
-from kili_query.client.hiding import hide, hide_in_logs, without_key
-from kili_query.client.limits import RateLimit, tell_wait
-from kili_query.client.requests import NOTHING, Request, asked, downloaded, uploaded
-from kili_query.client.retries import UNKNOWN_OUTCOME, Failure, Kind, tell, wait_before_next
-from kili_query.client.settings import Settings
+from kili_query.client.sending.bodies import ACCEPTED, Body, BodyError, TooLargeError
+from kili_query.client.sending.hiding import hide, hide_in_logs, without_key
+from kili_query.client.sending.limits import RateLimit, tell_wait
+from kili_query.client.sending.requests import NOTHING, Request, asked, downloaded, uploaded
+from kili_query.client.sending.retries import UNKNOWN_OUTCOME, Failure, Kind, tell, wait_before_next
+from kili_query.client.sending.settings import Settings
+from kili_query.client.wire.answers import Answer, Elsewhere, without_query
+from kili_query.client.wire.calls import Call, client_headers
+from kili_query.client.wire.documents import Operation
 from kili_query.errors import (
     ApiConnectionError,
     ApiError,

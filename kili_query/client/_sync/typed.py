@@ -1,4 +1,4 @@
-# Generated from kili_query/client/_async/typed.py by kili_query.client.unasync. Do not edit.
+# Generated from kili_query/client/_async/typed.py by kili_query.client.generate.unasync. Do not edit.
 """The methods as type checkers see them: `typed.pyi` says what each gives for which arguments."""
 
 from kili_query.client._sync.assets import Assets as Assets

@@ -6,10 +6,10 @@ import json
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from kili_query.client.documents import Operation
 from kili_query.client.operations.label_changes import ids
-from kili_query.client.shapes import objects
 from kili_query.client.types import Row
+from kili_query.client.wire.documents import Operation
+from kili_query.client.wire.shapes import objects
 from kili_query.errors import ArgumentError, ServerError
 
 UPDATE = Operation(

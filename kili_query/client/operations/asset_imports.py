@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from kili_query.client.documents import Operation, page_query, selection
 from kili_query.client.operations.label_changes import ids, one_id
-from kili_query.client.shapes import objects
+from kili_query.client.wire.documents import Operation, page_query, selection
+from kili_query.client.wire.shapes import objects
 from kili_query.errors import ServerError
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from kili_query.client.decoding import ANNOTATIONS, labels_in
-from kili_query.client.documents import Operation, count_query, page_query, selection
-from kili_query.client.shapes import number, require_annotations, rows_of
 from kili_query.client.telling import warn
 from kili_query.client.types import Row
+from kili_query.client.wire.decoding import ANNOTATIONS, labels_in
+from kili_query.client.wire.documents import Operation, count_query, page_query, selection
+from kili_query.client.wire.shapes import number, require_annotations, rows_of
 from kili_query.model.kili import CONVERSATIONS, LABEL_KEYS
 
 DEFAULT_FIELDS = (

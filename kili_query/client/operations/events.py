@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from kili_query.client.documents import selection
 from kili_query.client.label_dict import LabelDict
 from kili_query.client.types import Row
+from kili_query.client.wire.documents import selection
 from kili_query.errors import ApiError, AuthenticationError, GraphQLError
 from kili_query.model.decoding import encode_json
 

@@ -6,9 +6,9 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from kili_query.client.documents import Operation
-from kili_query.client.shapes import objects
 from kili_query.client.types import Row
+from kili_query.client.wire.documents import Operation
+from kili_query.client.wire.shapes import objects
 from kili_query.errors import ArgumentError, ServerError
 
 HONEYPOT_FIELDS = ("author.email", "author.id", "createdAt", "honeypotMark", "id", "jsonResponse", "labelType")

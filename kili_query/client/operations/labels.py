@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from kili_query.client.decoding import ANNOTATIONS
-from kili_query.client.documents import Operation, count_query, page_query, selection
-from kili_query.client.shapes import number, require_annotations, rows_of
 from kili_query.client.types import Row
+from kili_query.client.wire.decoding import ANNOTATIONS
+from kili_query.client.wire.documents import Operation, count_query, page_query, selection
+from kili_query.client.wire.shapes import number, require_annotations, rows_of
 from kili_query.model.kili import CONVERSATIONS
 
 DEFAULT_FIELDS: list[str] = [

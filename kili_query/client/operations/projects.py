@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
 
-from kili_query.client.documents import Operation, count_query, page_query, selection
-from kili_query.client.shapes import number, objects, rows_of
 from kili_query.client.types import Row
+from kili_query.client.wire.documents import Operation, count_query, page_query, selection
+from kili_query.client.wire.shapes import number, objects, rows_of
 from kili_query.errors import ArgumentError, DataError, ServerError
 from kili_query.model.decoding import decode_json
 from kili_query.model.ontology import Ontology

@@ -8,8 +8,8 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, Table, Text, case, cast, false, func, literal, select, text
 
 from kili_query.model.decoding import decode_json
-from kili_query.server import tables as t
-from kili_query.server.reading import Column, Embedded, Field, Kind, Many, One, Reader
+from kili_query.server.graph.reading import Column, Embedded, Field, Kind, Many, One, Reader
+from kili_query.server.store import tables as t
 
 
 def _plain(table: Table, names: str, **renamed: str) -> dict[str, Field]:

@@ -10,8 +10,8 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from kili_query.client.answers import Answer, read_answer, read_content, read_uploaded
-from kili_query.client.documents import Operation
+from kili_query.client.wire.answers import Answer, read_answer, read_content, read_uploaded
+from kili_query.client.wire.documents import Operation
 
 NOTHING: Mapping[str, str] = MappingProxyType({})
 

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidProxy, InvalidStatus, WebSocketException
 
-from kili_query.client.calls import client_headers
+from kili_query.client.wire.calls import client_headers
 from kili_query.errors import ApiConnectionError, ApiError, AuthenticationError, DataError, NotFoundError, ServerError
 from kili_query.model.decoding import decode_json, encode_json
 
@@ -41,7 +41,7 @@ CAUGHT_UP = 0.05
 """Who has waited so many seconds for a message has seen all before it."""
 
 # at the level of debugging, the library would write the key into the log
-_logger = logging.getLogger("kili_query.client.websocket")
+_logger = logging.getLogger("kili_query.client.sending.websocket")
 _logger.setLevel(logging.WARNING)
 
 

@@ -9,7 +9,7 @@ from sqlalchemy import Table
 from sqlalchemy.dialects.sqlite import dialect
 from sqlalchemy.schema import CreateIndex, CreateTable
 
-from kili_query.server import tables as t
+from kili_query.server.store import tables as t
 
 
 def upgrade(database: sqlite3.Connection) -> None:

@@ -10,17 +10,17 @@ from sqlalchemy import insert, select, update
 from kili_query.errors import DataError
 from kili_query.model.decoding import decode_json
 from kili_query.model.ontology import Ontology
-from kili_query.server import tables as t
-from kili_query.server.filters import Scope
-from kili_query.server.kept import json_text
-from kili_query.server.labeling import recount
+from kili_query.server.graph.filters import Scope
+from kili_query.server.graph.problems import refused
+from kili_query.server.graph.results import Shaped, Written
 from kili_query.server.loading import read_interface
-from kili_query.server.members import one_project
-from kili_query.server.moments import now
-from kili_query.server.people import People
-from kili_query.server.problems import refused
-from kili_query.server.results import Shaped, Written
-from kili_query.server.store import new_id
+from kili_query.server.mutations.labels import recount
+from kili_query.server.mutations.members import one_project
+from kili_query.server.store import tables as t
+from kili_query.server.store.kept import json_text
+from kili_query.server.store.moments import now
+from kili_query.server.store.people import People
+from kili_query.server.store.store import new_id
 
 
 def create_project(scope: Scope, arguments: Mapping[str, Any]) -> Written:

@@ -33,10 +33,10 @@ from sqlalchemy import (
     tuple_,
 )
 
-from kili_query.server import tables as t
-from kili_query.server.moments import span
-from kili_query.server.problems import refused
+from kili_query.server.graph.problems import refused
 from kili_query.server.search import search_condition
+from kili_query.server.store import tables as t
+from kili_query.server.store.moments import span
 
 MAX_NESTED = 12
 """The deepest filter."""

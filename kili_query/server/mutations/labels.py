@@ -14,17 +14,17 @@ from kili_query.model.counts import Counts, count_categories
 from kili_query.model.decoding import decode_json
 from kili_query.model.kili import CONVERSATIONS, AssetStatus, LabelType
 from kili_query.model.ontology import Ontology
-from kili_query.server import tables as t
 from kili_query.server.bodies import MAX_VALUES, too_many_values
-from kili_query.server.filters import Scope, asset_conditions, label_conditions, one_of
-from kili_query.server.kept import json_text
-from kili_query.server.kinds import FINISHED
-from kili_query.server.moments import now
-from kili_query.server.people import People
-from kili_query.server.problems import not_found, refused
-from kili_query.server.results import Shaped, Written
-from kili_query.server.rows import BATCH, Rows, settle_assets
-from kili_query.server.store import new_id
+from kili_query.server.graph.filters import Scope, asset_conditions, label_conditions, one_of
+from kili_query.server.graph.kinds import FINISHED
+from kili_query.server.graph.problems import not_found, refused
+from kili_query.server.graph.results import Shaped, Written
+from kili_query.server.store import tables as t
+from kili_query.server.store.kept import json_text
+from kili_query.server.store.moments import now
+from kili_query.server.store.people import People
+from kili_query.server.store.rows import BATCH, Rows, settle_assets
+from kili_query.server.store.store import new_id
 
 Entry = Mapping[str, Any]
 

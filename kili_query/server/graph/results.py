@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from kili_query.server.reading import Pick, Reader, by_keys
+from kili_query.server.graph.reading import Pick, Reader, by_keys
 
 
 class Written(NamedTuple):

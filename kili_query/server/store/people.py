@@ -7,9 +7,9 @@ from typing import Any
 
 from sqlalchemy import Connection, insert, select
 
-from kili_query.server import tables as t
-from kili_query.server.kept import whole_text
-from kili_query.server.store import add_user_row, new_id
+from kili_query.server.store import tables as t
+from kili_query.server.store.kept import whole_text
+from kili_query.server.store.store import add_user_row, new_id
 
 
 class People:

@@ -17,10 +17,10 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, insert, se
 from sqlalchemy.exc import DBAPIError
 
 from kili_query.errors import DataError
-from kili_query.server import tables
-from kili_query.server.media import private, remove_expired, remove_strays
-from kili_query.server.moments import now
-from kili_query.server.upgrading import upgrade
+from kili_query.server.store import tables
+from kili_query.server.store.media import private, remove_expired, remove_strays
+from kili_query.server.store.moments import now
+from kili_query.server.store.upgrading import upgrade
 
 DATABASE, LOCK, FILES = "kili.db", "kili.lock", "files"
 

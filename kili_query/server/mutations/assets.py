@@ -10,21 +10,21 @@ from sqlalchemy import delete, insert, select, update
 
 from kili_query.errors import DataError
 from kili_query.model.decoding import decode_json
-from kili_query.server import tables as t
 from kili_query.server.bodies import too_many_values
 from kili_query.server.bucket import ANNOTATIONS, Path
 from kili_query.server.contents import Contents
-from kili_query.server.filters import Scope, asset_conditions, one_of, project_ids
-from kili_query.server.kept import json_text
-from kili_query.server.kinds import FINISHED
-from kili_query.server.media import STORED
-from kili_query.server.moments import now
-from kili_query.server.people import People
-from kili_query.server.problems import not_found, refused
-from kili_query.server.reading import Reader
-from kili_query.server.results import Shaped, Written
-from kili_query.server.rows import Rows
-from kili_query.server.store import new_id
+from kili_query.server.graph.filters import Scope, asset_conditions, one_of, project_ids
+from kili_query.server.graph.kinds import FINISHED
+from kili_query.server.graph.problems import not_found, refused
+from kili_query.server.graph.reading import Reader
+from kili_query.server.graph.results import Shaped, Written
+from kili_query.server.store import tables as t
+from kili_query.server.store.kept import json_text
+from kili_query.server.store.media import STORED
+from kili_query.server.store.moments import now
+from kili_query.server.store.people import People
+from kili_query.server.store.rows import Rows
+from kili_query.server.store.store import new_id
 
 Arguments = Mapping[str, Any]
 

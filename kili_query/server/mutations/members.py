@@ -8,8 +8,7 @@ from typing import Any
 
 from sqlalchemy import exists, false, not_, select, true, update
 
-from kili_query.server import tables as t
-from kili_query.server.filters import (
+from kili_query.server.graph.filters import (
     Conditions,
     Place,
     Row,
@@ -22,10 +21,11 @@ from kili_query.server.filters import (
     project_conditions,
     project_ids,
 )
-from kili_query.server.kinds import status_of
-from kili_query.server.people import People
-from kili_query.server.problems import not_found, refused
-from kili_query.server.results import Written
+from kili_query.server.graph.kinds import status_of
+from kili_query.server.graph.problems import not_found, refused
+from kili_query.server.graph.results import Written
+from kili_query.server.store import tables as t
+from kili_query.server.store.people import People
 
 
 def project_user_conditions(where: Where, scope: Scope) -> Conditions:

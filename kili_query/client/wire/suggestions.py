@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection, Mapping
 from typing import Any, NamedTuple
 
-from kili_query.client.documents import Operation
+from kili_query.client.wire.documents import Operation
 from kili_query.errors import ArgumentError, GraphQLError
 from kili_query.lang.wording import listed, nearest
 

@@ -35,9 +35,9 @@ from graphql import (
 )
 from graphql.execution.values import VariableValues
 
-from kili_query.server.budget import COMPLETED, TooLargeError
-from kili_query.server.problems import refused
-from kili_query.server.reading import Pick
+from kili_query.server.graph.budget import COMPLETED, TooLargeError
+from kili_query.server.graph.problems import refused
+from kili_query.server.graph.reading import Pick
 
 MAX_TOKENS = 20_000
 """The longest document: far beyond what clients send, and far below what costs seconds."""

@@ -9,7 +9,7 @@ from typing import Any
 from graphql import GraphQLError, GraphQLSyntaxError
 
 from kili_query.errors import DataError
-from kili_query.server.store import storage_problem
+from kili_query.server.store.store import storage_problem
 
 STORAGE_FAILED = "STORAGE_FAILED"
 

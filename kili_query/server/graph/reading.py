@@ -20,9 +20,9 @@ from sqlalchemy.dialects.sqlite import dialect
 
 from kili_query.model.decoding import decode_json
 from kili_query.server.bucket import Bucket
-from kili_query.server.budget import Budget, Row, Times
-from kili_query.server.filters import Scope, Where
-from kili_query.server.tables import driver
+from kili_query.server.graph.budget import Budget, Row, Times
+from kili_query.server.graph.filters import Scope, Where
+from kili_query.server.store.tables import driver
 
 Record = dict[str, Any]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from kili_query.client.documents import Tree, field_tree
 from kili_query.client.types import Row
+from kili_query.client.wire.documents import Tree, field_tree
 from kili_query.model.kili import LABEL_KEYS
 
 

@@ -12,8 +12,8 @@ from sqlalchemy import Connection, Table
 
 from kili_query.engines.sqlite_tables import CountRows
 from kili_query.model.counts import Counts
-from kili_query.server import tables as t
-from kili_query.server.tables import driver
+from kili_query.server.store import tables as t
+from kili_query.server.store.tables import driver
 
 BATCH = 2_000
 """Labels, and assets, that are held back before they are written."""

@@ -1,4 +1,4 @@
-"""Write `_sync` from `_async`, and the overloads of both: `python -m kili_query.client.unasync`; with `--check`, only tell what is stale.
+"""Write `_sync` from `_async`, and the overloads of both: `python -m kili_query.client.generate.unasync`; with `--check`, only tell what is stale.
 
 Words are replaced, one by one; what truly differs between the two is `concurrency.py` and `events.py`, which have two versions.
 """
@@ -10,13 +10,15 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from kili_query.client.overloads import stub
+from kili_query.client.generate.overloads import stub
 
-HERE = Path(__file__).parent
+HERE = Path(__file__).parent.parent
 BY_HAND = {"__init__.py", "concurrency.py", "events.py"}
-HEADER = "# Generated from kili_query/client/_async/{name} by kili_query.client.unasync. Do not edit.\n"
+HEADER = "# Generated from kili_query/client/_async/{name} by kili_query.client.generate.unasync. Do not edit.\n"
 STUB = "typed.pyi"
-STUB_HEADER = "# Generated from kili_query/client/_async by kili_query.client.unasync (overloads.py). Do not edit.\n"
+STUB_HEADER = (
+    "# Generated from kili_query/client/_async by kili_query.client.generate.unasync (overloads.py). Do not edit.\n"
+)
 
 WORDS = {
     "AsyncKili": "Kili",
@@ -98,7 +100,7 @@ def main() -> int:
     leftover = [path for path in (HERE / "_sync").glob("*.py") if path.name not in wanted]
     if "--check" in sys.argv:
         for path in [path for path, _ in stale] + leftover:
-            sys.stderr.write(f"{path.name} is stale: python -m kili_query.client.unasync\n")
+            sys.stderr.write(f"{path.name} is stale: python -m kili_query.client.generate.unasync\n")
         return 1 if stale or leftover else 0
     for path, text in stale:
         path.write_text(text, "utf-8")

@@ -27,12 +27,12 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from kili_query.errors import DataError
 from kili_query.model.decoding import encode_json
-from kili_query.server import tables as t
-from kili_query.server.documents import Document, Documents
-from kili_query.server.filters import one_of
-from kili_query.server.problems import STORAGE_FAILED, errors_body, refused, storage_failed
-from kili_query.server.reading import Event, Reader
-from kili_query.server.store import Account, Store
+from kili_query.server.graph.documents import Document, Documents
+from kili_query.server.graph.filters import one_of
+from kili_query.server.graph.problems import STORAGE_FAILED, errors_body, refused, storage_failed
+from kili_query.server.graph.reading import Event, Reader
+from kili_query.server.store import tables as t
+from kili_query.server.store.store import Account, Store
 
 SUBPROTOCOL = "graphql-ws"
 
@@ -61,7 +61,7 @@ _LONGEST_ID = 200
 
 ReaderOf = Callable[[Connection, Account, str], Reader]
 
-logger = logging.getLogger("kili_query.server.subscriptions")
+logger = logging.getLogger("kili_query.server.graph.subscriptions")
 
 
 class Subscriptions:

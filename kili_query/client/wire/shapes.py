@@ -7,8 +7,8 @@ from typing import Any, TypedDict
 
 import msgspec
 
-from kili_query.client.documents import Tree, field_tree
 from kili_query.client.types import Row
+from kili_query.client.wire.documents import Tree, field_tree
 from kili_query.errors import ServerError
 from kili_query.model.decoding import kind_of
 from kili_query.model.kili import LABEL_KEYS

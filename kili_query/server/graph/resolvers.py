@@ -19,12 +19,14 @@ from graphql import (
 )
 from sqlalchemy import func, select
 
-from kili_query.server import filters, importing, labeling, members, moments, projects
-from kili_query.server import tables as t
-from kili_query.server.documents import Documents
-from kili_query.server.problems import not_found, refused
-from kili_query.server.reading import Conditions, Event, Pick, Reader, by_keys, how_many, page
-from kili_query.server.results import Result, Written
+from kili_query.server.graph import filters
+from kili_query.server.graph.documents import Documents
+from kili_query.server.graph.problems import not_found, refused
+from kili_query.server.graph.reading import Conditions, Event, Pick, Reader, by_keys, how_many, page
+from kili_query.server.graph.results import Result, Written
+from kili_query.server.mutations import assets, labels, members, projects
+from kili_query.server.store import moments
+from kili_query.server.store import tables as t
 
 MAX_PAGE = 500
 """The most rows of a page."""
@@ -122,8 +124,8 @@ QUERIES: dict[str, Callable[[Reader, tuple[Pick, ...], Mapping[str, Any]], Any]]
     "filterExistingAssets": _existing,
     "countAssetAnnotations": _annotations,
     "dataConnections": _no_connections,
-    "createUploadBucketSignedUrls": importing.signed_addresses,
-    "annotationFileUrl": importing.annotation_file,
+    "createUploadBucketSignedUrls": assets.signed_addresses,
+    "annotationFileUrl": assets.annotation_file,
 }
 
 
@@ -132,24 +134,24 @@ MUTATIONS: dict[str, Callable[[Reader, Mapping[str, Any]], Result]] = {
     "deleteProjectAsynchronously": projects.delete_project,
     "updatePropertiesInProject": projects.update_project,
     "appendToRoles": members.append_to_roles,
-    "appendManyLabels": labeling.append_many_labels,
-    "appendToLabels": labeling.append_to_labels,
-    "createHoneypot": labeling.create_honeypot,
-    "updatePropertiesInLabel": labeling.update_label,
-    "deleteLabels": labeling.delete_labels,
-    "appendManyAssets": importing.append_many_assets,
-    "updatePropertiesInAssets": importing.update_assets,
-    "deleteAssets": importing.delete_assets,
-    "addAssetsToReview": importing.add_to_review,
-    "sendAssetsBackToQueue": importing.send_back,
-    "appendManyAssetsAsynchronously": importing.append_later,
-    "createAnnotationFileUpload": importing.annotation_upload,
+    "appendManyLabels": labels.append_many_labels,
+    "appendToLabels": labels.append_to_labels,
+    "createHoneypot": labels.create_honeypot,
+    "updatePropertiesInLabel": labels.update_label,
+    "deleteLabels": labels.delete_labels,
+    "appendManyAssets": assets.append_many_assets,
+    "updatePropertiesInAssets": assets.update_assets,
+    "deleteAssets": assets.delete_assets,
+    "addAssetsToReview": assets.add_to_review,
+    "sendAssetsBackToQueue": assets.send_back,
+    "appendManyAssetsAsynchronously": assets.append_later,
+    "createAnnotationFileUpload": assets.annotation_upload,
     # as older clients know them
-    "appendManyToDataset": importing.append_many_assets,
-    "appendManyFramesToDatasetAsynchronously": importing.append_later,
-    "deleteManyFromDataset": importing.of_older(importing.delete_assets),
-    "addAllLabeledAssetsToReview": importing.of_older(importing.add_to_review),
-    "sendBackAssetsToQueue": importing.of_older(importing.send_back),
+    "appendManyToDataset": assets.append_many_assets,
+    "appendManyFramesToDatasetAsynchronously": assets.append_later,
+    "deleteManyFromDataset": assets.of_older(assets.delete_assets),
+    "addAllLabeledAssetsToReview": assets.of_older(assets.add_to_review),
+    "sendBackAssetsToQueue": assets.of_older(assets.send_back),
 }
 """The mutations."""
 
@@ -166,7 +168,7 @@ def make_documents() -> Documents:
     page_size.set_literal_parser(_page_size_literal)
     date.set_value_parser(_date)
     annotation = InterfaceType("Annotation", lambda value, *_: value["__typename"])
-    text = files("kili_query.server").joinpath("schema.graphql").read_text(encoding="utf-8")
+    text = files("kili_query.server.graph").joinpath("schema.graphql").read_text(encoding="utf-8")
     schema = make_executable_schema(text, page_size, date, annotation)
     schema.directives = _KNOWN_DIRECTIVES
     roots = [

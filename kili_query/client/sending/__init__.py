@@ -1,0 +1,1 @@
+"""How requests are sent: where to, in what batches, how often, and when again."""

@@ -1,0 +1,1 @@
+"""Mutations of local Kili: projects and their members, assets, labels."""
