@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from typing import TYPE_CHECKING
 
 import click
@@ -20,17 +20,16 @@ from kili_query.cli.options import (
     known_names,
     progress,
     ready_query,
-    refuse_source,
     tell_left_out,
     tell_problems,
     tell_unmet,
     type_options,
     workers_option,
 )
-from kili_query.cli.queries import given_queries
+from kili_query.cli.queries import divided, given_queries, lacking
 from kili_query.cli.terminal import echo, result_file
 from kili_query.formats import BY_NAME, SUFFIXES, WRITTEN
-from kili_query.offline.files import refuse_inputs, whole_file
+from kili_query.offline.files import refuse_inputs, whole_file, whole_folder
 from kili_query.offline.write import writer
 
 if TYPE_CHECKING:
@@ -39,7 +38,9 @@ if TYPE_CHECKING:
 
 @click.command("filter")
 @click.argument("arguments", metavar="SOURCE... QUERY", nargs=-1, required=True)
-@click.option("-o", "--output", metavar="FILE", help="Write there; the suffix chooses the format.")
+@click.option(
+    "-o", "--output", metavar="FILE", help="Write there; the suffix chooses the format, and a final / a folder."
+)
 @click.option(
     "--format", "format_", type=click.Choice(WRITTEN),
     help="Output format. Default: by the suffix of the output, else ndjson.",
@@ -53,6 +54,7 @@ if TYPE_CHECKING:
 @type_options()
 @click.option("--validate", is_flag=True, help="Decode every label, also those that cannot match.")
 @workers_option
+@click.option("-v", "--verbose", is_flag=True, help="Say also how many records were not decoded.")
 @click.option("-q", "--quiet", is_flag=True, help="No progress bar and no summary.")
 def command(
     arguments: tuple[str, ...],
@@ -70,12 +72,14 @@ def command(
     all_types: bool,
     validate: bool,
     workers: int | None,
+    verbose: bool,
     quiet: bool,
 ) -> int:
     """Give the assets of exports that match a query; with --labels, the single labels.
 
     A SOURCE is an export archive (.zip), a folder, a .json, .jsonl or .ndjson file, one of these compressed with gzip,
-    or - for standard input. An asset matches if one of its labels satisfies the whole query. The QUERY comes last.
+    or - for standard input. An asset matches if one of its labels satisfies the whole query. SOURCE and QUERY come in
+    either order.
 
     \b
     kili-query filter export.zip "CARS.TRUCK.count >= 2" --count
@@ -85,13 +89,15 @@ def command(
     """
     from kili_query.offline.select import Assets, Summary, select
 
-    if len(arguments) < 2:
-        raise click.UsageError("give at least one SOURCE, and the QUERY last")
-    *sources, query_text = arguments
-    refuse_source(query_text, "last")
+    sources, query_text = divided(arguments)
+    if query_text is None or not sources:
+        raise click.UsageError(f"give at least one SOURCE and a QUERY; {lacking(sources, query_text)}")
     if count and (ids or output or format_):
         raise click.UsageError("--count prints a number; it goes with neither --ids nor --output nor --format")
-    suffix = SUFFIXES.get(os.path.splitext(output)[1].lower()) if output else None
+    is_folder = output is not None and output != "-" and (output.endswith(("/", os.sep)) or os.path.isdir(output))
+    if is_folder and (ids or format_ not in (None, "zip")):
+        raise click.UsageError(f"{output} is a folder: an export is written there, and no other format")
+    suffix = "zip" if is_folder else SUFFIXES.get(os.path.splitext(output)[1].lower()) if output else None
     if output and os.path.splitext(output)[1] and not (format_ or ids or suffix):
         raise click.UsageError(f"the suffix of {output} chooses no format ({', '.join(SUFFIXES)}); give --format")
     if ids and (format_ or suffix) not in (None, "ids"):
@@ -110,30 +116,31 @@ def command(
     if not count:
         refuse_inputs(to_file, filter(None, [names.found]))
     replaces = to_file is not None and os.path.isfile(to_file)
-    query, ontology = ready_query(given.text, names), names.ontology
+    query, ontology = ready_query(given.text, names, sources), names.ontology
 
     started, summary, matches = time.perf_counter(), Summary(), 0
     assets = Assets()
     with ExitStack() as stack:
-        advance = stack.enter_context(progress(tuple(sources), quiet))
         target = None
         if not count:
-            file = stack.enter_context(whole_file(to_file)) if to_file else result_file()
-            target = writer(kind, file, query=str(query), sources=sources, csv_safe=csv_safe)
+            opened = (whole_folder if is_folder else whole_file)(to_file) if to_file else nullcontext(result_file())
+            target = writer(kind, stack.enter_context(opened), query=str(query), sources=sources, csv_safe=csv_safe)
             stack.callback(target.abandon)
-        for part in select(
-            query, *sources,
-            unit="labels" if labels and not row.archive else "assets", trim=labels and row.archive,
-            ontology=ontology, types=chosen_types(label_types, all_types), invert=invert,
-            data=not count and not row.ids_only, validate=validate, workers=workers,
-        ):  # fmt: skip
-            summary.add(part.summary)
-            for hit in part.hits:
-                new = labels or assets.is_new(hit)
-                matches += new
-                if target and (new or not row.ids_only):
-                    target.write(hit)
-            advance(part.size)
+        with progress(tuple(sources), quiet) as bar:
+            for part in select(
+                query, *sources,
+                unit="labels" if labels and not row.archive else "assets", trim=labels and row.archive,
+                ontology=ontology, types=chosen_types(label_types, all_types), invert=invert,
+                data=not count and not row.ids_only, validate=validate, workers=workers,
+            ):  # fmt: skip
+                summary.add(part.summary)
+                with bar.lifted() if target and part.hits and not to_file else nullcontext():
+                    for hit in part.hits:
+                        new = labels or assets.is_new(hit)
+                        matches += new
+                        if target and (new or not row.ids_only):
+                            target.write(hit)
+                bar(part.size)
         if exit_code(summary.records, summary.problems) == BAD_INPUT:  # nothing was read: no empty file for it
             raise summary.problems[0]
         if target:
@@ -150,16 +157,16 @@ def command(
         tell_unmet(query.unmet(summary.names, ontology, sampled=summary.sampled), query.source, quiet)
     if not quiet:
         tell_left_out(target.reasons if target else [])
-        told = _told(summary, matches, unit, time.perf_counter() - started)
+        told = _told(summary, matches, unit, time.perf_counter() - started, verbose)
         lost = f", {counted(target.left_out, 'media file')} left out" if target and target.left_out else ""
         echo(told + lost + (f"; {to_file} was there before, and is replaced" if replaces else ""), err=True)
     code = exit_code(summary.records, summary.problems)
     return SOME_UNREADABLE if unnamed and code == FINE else code
 
 
-def _told(summary: Summary, matches: int, unit: str, seconds: float) -> str:
+def _told(summary: Summary, matches: int, unit: str, seconds: float, verbose: bool) -> str:
     took = f" in {seconds:.0f} s" if seconds >= 1 else ""
-    undecoded = f" ({summary.undecoded:,} not decoded: no match possible)" if summary.undecoded else ""
+    undecoded = f" ({summary.undecoded:,} not decoded: no match possible)" if verbose and summary.undecoded else ""
     return (
         f"read {counted(summary.labels, 'label')} of {counted(summary.records, 'record')}{undecoded}{took}: "
         f"{counted(matches, unit)} matched, {summary.empty:,} empty, {summary.unreadable:,} unreadable"

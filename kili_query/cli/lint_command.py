@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from kili_query.cli import BAD_INPUT, FINE, QUERY_ERROR, SOME_UNREADABLE, colored
-from kili_query.cli.options import counted, workers_option
+from kili_query.cli.options import INPUT_TYPE, counted, workers_option
 from kili_query.cli.terminal import echo
 
 if TYPE_CHECKING:
@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 @click.argument("paths", metavar="PATH...", nargs=-1, required=True, type=click.Path())
 @click.option("--ontology", "ontology_file", metavar="FILE", type=click.Path(),
               help="Check names of all queries against it. Default: as configured, or kili-ontology.json.")  # fmt: skip
-@click.option("--input-type", metavar="TYPE", help="Type of that project's assets, such as IMAGE or VIDEO.")
+@click.option(
+    "--input-type", metavar="TYPE", type=INPUT_TYPE, help="Type of that project's assets, such as IMAGE or VIDEO."
+)
 @click.option("--exclude", metavar="PATTERN", multiple=True, help="Leave these paths out; may be repeated.")
 @click.option("--fix", is_flag=True, help="Repair in the files what has one sure repair.")
 @click.option("--format", "form", type=click.Choice(["text", "json", "github", "sarif"]), default="text",

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import click
+from click.shell_completion import CompletionItem
 
 from kili_query.cli import BAD_INPUT, FINE, SOME_UNREADABLE
 from kili_query.cli.terminal import echo
-from kili_query.formats import READ_SUFFIXES
+from kili_query.model.kili import INPUT_TYPES, LABEL_TYPES
 
 if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
+
     from kili_query.errors import DataError, Diagnostic
     from kili_query.model.labels import LabelTypes
     from kili_query.model.ontology import Ontology
@@ -27,16 +30,37 @@ MAX_SHOWN = 20
 """How many unreadable labels are named on the screen."""
 
 
-def refuse_source(query: str, place: str) -> None:
-    """Tell that a source stands where the query belongs, by its suffix: `first` or `last`."""
-    if os.path.splitext(query)[1].lower() in (*READ_SUFFIXES, ".gz"):
-        raise click.UsageError(f"the QUERY comes {place}, and {query} looks like a source")
+class Word(click.ParamType[str]):
+    """One of Kili's fixed words, in any letter case; another is an error that names the nearest."""
+
+    name = "type"
+
+    def __init__(self, noun: str, words: Sequence[str]) -> None:
+        self._noun, self._words = noun, words
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The word itself."""
+        if (word := str(value).upper()) in self._words:
+            return word
+        from kili_query.lang.wording import nearest
+
+        near = nearest(word, self._words)
+        hint = f"did you mean {near[0]}?" if near else f"they are {', '.join(self._words)}"
+        raise click.BadParameter(f"{value} is no {self._noun}; {hint}", ctx, param)
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        """The words that begin so."""
+        return [CompletionItem(word) for word in self._words if word.startswith(incomplete.upper())]
+
+
+INPUT_TYPE = Word("input type", INPUT_TYPES)
+LABEL_TYPE = Word("label type", LABEL_TYPES)
 
 
 def ontology_options(command: F) -> F:
     """`--ontology FILE` and `--input-type TYPE`."""
     command = click.option(
-        "--input-type", metavar="TYPE", help="Type of the project's assets, such as IMAGE or VIDEO."
+        "--input-type", metavar="TYPE", type=INPUT_TYPE, help="Type of the project's assets, such as IMAGE or VIDEO."
     )(command)
     return click.option(
         "--ontology", "ontology_file", metavar="FILE", type=click.Path(), help="The project's jsonInterface: names are checked."
@@ -57,7 +81,7 @@ def type_options(default: str = "all but AUTOSAVE") -> Callable[[F], F]:
     def add(command: F) -> F:
         command = click.option("--all-types", is_flag=True, help="All label types, AUTOSAVE too.")(command)
         return click.option(
-            "--type", "label_types", metavar="TYPE", multiple=True,
+            "--type", "label_types", metavar="TYPE", type=LABEL_TYPE, multiple=True,
             help=f"Label type that takes part, such as REVIEW; may be repeated. Default: {default}.",
         )(command)  # fmt: skip
 
@@ -83,11 +107,7 @@ def load_ontology(path: str | None, input_type: str | None) -> Ontology | None:
         if input_type:
             raise click.UsageError("--input-type goes with --ontology")
         return None
-    from kili_query.model.kili import INPUT_TYPES
     from kili_query.model.ontology import Ontology
-
-    if input_type and input_type.upper() not in INPUT_TYPES:
-        echo(f"note: {input_type} is none of the known input types: {', '.join(INPUT_TYPES)}", err=True)
 
     return Ontology.load(path, input_type)
 
@@ -127,17 +147,13 @@ def known_names(
 
 def chosen_types(label_types: tuple[str, ...], all_types: bool) -> LabelTypes | None:
     """The label types of `--type` and `--all-types`; None for all."""
-    from kili_query.model.kili import LABEL_TYPES
     from kili_query.model.labels import DEFAULT_LABEL_TYPES
 
     if all_types and label_types:
         raise click.UsageError("--type and --all-types exclude each other")
     if all_types:
         return None
-    chosen = frozenset(name.upper() for name in label_types)
-    for name in sorted(chosen.difference(LABEL_TYPES)):
-        echo(f"note: {name} is none of the known label types: {', '.join(LABEL_TYPES)}", err=True)
-    return chosen or DEFAULT_LABEL_TYPES
+    return frozenset(label_types) or DEFAULT_LABEL_TYPES
 
 
 def read_text(source: str) -> str:
@@ -159,8 +175,13 @@ def read_text(source: str) -> str:
         raise DataError(f"is not UTF-8 text (byte {error.start})", code="KQ503", where=where) from None
 
 
-def ready_query(text: str, names: Names) -> Query:
+def ready_query(text: str, names: Names, sources: Sequence[str] = ()) -> Query:
     """The query of a text, checked; what is not an error is told on standard error.
+
+    Parameters
+    ----------
+    names: the ontology.
+    sources: what is read: without an ontology, what a text lacks is named after what their labels hold.
 
     Raises
     ------
@@ -168,10 +189,19 @@ def ready_query(text: str, names: Names) -> Query:
     QueryCheckError: it has names that the ontology lacks.
     """
     from kili_query.cli import colored
-    from kili_query.errors import QueryCheckError, Severity
-    from kili_query.query import parse
+    from kili_query.errors import QueryCheckError, QuerySyntaxError, Severity
+    from kili_query.query import check, parse
 
-    query = parse(text)
+    try:
+        query = parse(text)
+    except QuerySyntaxError as error:
+        found = check(text, names.ontology)  # with the names of the ontology, where one is missing
+        if names.ontology is None and "-" not in sources and sources:
+            from kili_query.lang.mistakes.names import informed
+            from kili_query.offline.statistics import sampled_names
+
+            found = [informed(diagnostic, text, sampled_names(sources)) for diagnostic in found]
+        raise QuerySyntaxError(error.source, found) from None
     if names.ontology is not None:
         try:
             query.require(names.ontology)
@@ -235,19 +265,42 @@ def counted(n: int, noun: str) -> str:
     return f"{n:,} {noun}" + "s" * (n != 1)
 
 
+class Bar:
+    """A progress bar that shares the terminal with results: it is called with how many bytes are done."""
+
+    def __init__(self, bar: Progress | None = None, task: TaskID | None = None) -> None:
+        self._bar, self._task = bar, task
+
+    def __call__(self, size: int) -> None:
+        """So many bytes more are done."""
+        if self._bar is not None and self._task is not None:
+            self._bar.advance(self._task, size)
+
+    @contextmanager
+    def lifted(self) -> Iterator[None]:
+        """The bar taken off the terminal, while results are written to it."""
+        if self._bar is None or not sys.stdout.isatty():
+            yield
+            return
+        self._bar.stop()
+        yield
+        sys.stdout.flush()
+        self._bar.start()
+
+
 @contextmanager
-def progress(sources: tuple[str, ...], quiet: bool) -> Iterator[Callable[[int], None]]:
-    """A bar on standard error, if that is a terminal; gives a function that takes how many bytes are done."""
+def progress(sources: tuple[str, ...], quiet: bool) -> Iterator[Bar]:
+    """A bar on standard error, if that is a terminal."""
     if quiet or not sys.stderr.isatty():
-        yield lambda _: None
+        yield Bar()
         return
     from rich.console import Console
     from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn, TransferSpeedColumn
 
     columns = (BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("", total=_total_size(sources))
-        yield lambda size: bar.advance(task, size)
+    # standard output is not redirected: what is a result must not come out where the bar is
+    with Progress(*columns, console=Console(stderr=True), transient=True, redirect_stdout=False) as bar:
+        yield Bar(bar, bar.add_task("", total=_total_size(sources)))
 
 
 def _total_size(sources: tuple[str, ...]) -> int | None:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import click
 
 from kili_query.cli.options import read_text
+from kili_query.formats import READ_SUFFIXES
 
 
 class Given(NamedTuple):
@@ -33,6 +36,60 @@ def given_queries(arguments: tuple[str, ...]) -> list[Given]:
             raise click.UsageError("give a query, a file that holds one, or - for standard input")
         arguments = ("-",)
     return [_given(argument) for argument in arguments]
+
+
+class Divided(NamedTuple):
+    """Arguments, told apart."""
+
+    sources: list[str]
+    query: str | None
+
+
+def divided(arguments: Sequence[str], *, first: bool = False) -> Divided:
+    """The sources and the query among arguments, in whatever order: a query is what is neither a file nor named as one.
+
+    Where that does not tell, as for `-` or two texts, the place does.
+
+    Parameters
+    ----------
+    first: True if the query comes first by custom, else it comes last.
+
+    >>> divided(["export.zip", "A.B.count > 0"]) == divided(["A.B.count > 0", "export.zip"])
+    True
+    """
+    custom = 0 if first else len(arguments) - 1
+    queries = [n for n, argument in enumerate(arguments) if _kind(argument) == "query"]
+    if len(queries) > 1:  # one of them may be a folder that is not there
+        queries = [n for n in queries if _COMPARED.search(arguments[n])] or queries
+    queries = queries or [n for n, argument in enumerate(arguments) if _kind(argument) == "either"]
+    if not queries:
+        return Divided(list(arguments), None)
+    at = custom if custom in queries else queries[0 if first else -1]
+    return Divided([*arguments[:at], *arguments[at + 1 :]], arguments[at])
+
+
+def lacking(sources: Sequence[str], query: str | None) -> str:
+    """What divided arguments lack, as the end of a message."""
+    if query is None:
+        files = ", ".join(sources)
+        return f"{files} is read as a SOURCE" if len(sources) == 1 else f"{files} are read as SOURCES"
+    return f"`{query}` is read as the QUERY"
+
+
+_COMPARED = re.compile(r"[<>=]|count|\.kq$")
+
+
+def _kind(argument: str) -> str:
+    """What an argument is by its name and by what is there: a query, a source, or either of them."""
+    suffix = os.path.splitext(argument)[1].lower()
+    if suffix == ".kq":
+        return "query"
+    try:
+        if os.path.isdir(argument) or suffix in (*READ_SUFFIXES, ".gz"):
+            return "source"
+        return "either" if argument == "-" or os.path.exists(argument) else "query"
+    except ValueError:  # a null character
+        return "query"
 
 
 def _given(argument: str) -> Given:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from kili_query.cli.options import counted, progress, tell_problems
+from kili_query.cli.options import INPUT_TYPE, counted, progress, tell_problems
 from kili_query.cli.terminal import echo
 
 if TYPE_CHECKING:
@@ -56,7 +56,9 @@ PORT = 8787
 )
 @click.option("--interface", metavar="FILE", type=click.Path(), help="The ontology of the export (its jsonInterface).")
 @click.option("--sample", is_flag=True, help="Load the sample that comes along: three labelled images of COCO.")
-@click.option("--input-type", metavar="TYPE", help="The type of the export's assets, such as IMAGE or VIDEO.")
+@click.option(
+    "--input-type", metavar="TYPE", type=INPUT_TYPE, help="The type of the export's assets, such as IMAGE or VIDEO."
+)
 @click.option("--title", metavar="TITLE", help="The title of the project. Default: the name of the export.")
 @click.option("-q", "--quiet", is_flag=True, help="No progress bar.")
 def command(
@@ -117,11 +119,6 @@ def _sample() -> tuple[str, str]:
 def _load(
     server: LocalKili, export: str, interface: str, input_type: str | None, title: str | None, quiet: bool
 ) -> None:
-    from kili_query.model.kili import INPUT_TYPES
-
-    if input_type and input_type.upper() not in INPUT_TYPES:
-        known = ", ".join(INPUT_TYPES)
-        raise click.UsageError(f"{input_type} is none of the input types: {known}")
     with ExitStack() as stack:
         advance = stack.enter_context(progress((export,), quiet))
         report = server.load_report(

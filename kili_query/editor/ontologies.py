@@ -12,6 +12,7 @@ from typing import Generic, NamedTuple, TypeVar
 
 from kili_query.editor.paths import matches, shown_path
 from kili_query.errors import DataError
+from kili_query.model.kili import INPUT_TYPES
 from kili_query.model.ontology import Ontology
 
 BESIDE = "kili-ontology.json"
@@ -262,8 +263,14 @@ def _known(table: Mapping[str, object], keys: set[str], where: str) -> None:
 
 
 def _entry(row: Mapping[str, str], folder: str, where: str) -> Entry:
-    file = _inside(folder, "ontology", row["ontology"], where)
-    return Entry(file, row.get("input_type"), row.get("path"), row.get("project"))
+    file, input_type = _inside(folder, "ontology", row["ontology"], where), row.get("input_type")
+    if input_type is not None and input_type.upper() not in INPUT_TYPES:
+        from kili_query.lang.wording import nearest
+
+        near = nearest(input_type.upper(), INPUT_TYPES)
+        hint = f"did you mean `{near[0]}`?" if near else f"they are {', '.join(INPUT_TYPES)}"
+        raise DataError(f"`input_type` is `{input_type}`, which is none; {hint}", code="KQ503", where=where)
+    return Entry(file, input_type, row.get("path"), row.get("project"))
 
 
 def _inside(folder: str, key: str, name: str, where: str) -> str:

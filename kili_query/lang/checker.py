@@ -9,6 +9,7 @@ from kili_query.errors import Diagnostic, Fix, QuerySyntaxError, Span
 from kili_query.lang.ast import And, Count, InRange, Leaf, Node, Or, leaves, walk
 from kili_query.lang.intervals import ALL, NONE, between
 from kili_query.lang.lexis import name_to_text
+from kili_query.lang.mistakes.names import informed
 from kili_query.lang.parser import parse_tree
 from kili_query.lang.printer import to_text
 from kili_query.lang.rewrites import push_not
@@ -29,7 +30,8 @@ def diagnose(text: str, ontology: Ontology | None = None) -> list[Diagnostic]:
     try:
         return check_tree(parse_tree(text), ontology, text)
     except QuerySyntaxError as error:
-        return list(error.diagnostics)
+        names = {job.key: job.categories for job in ontology.jobs.values() if job.searchable} if ontology else {}
+        return [informed(diagnostic, text, names) for diagnostic in error.diagnostics]
 
 
 def check_tree(root: Node, ontology: Ontology | None = None, text: str | None = None) -> list[Diagnostic]:

@@ -141,6 +141,11 @@ def chosen_types(types: LabelTypes | None) -> LabelTypes | None:
     return types
 
 
+def takes_part(label_type: str | None, types: LabelTypes | None) -> bool:
+    """True for a label of one of the types (None: all); one without a type always takes part."""
+    return types is None or label_type is None or label_type in types
+
+
 def is_record(value: object) -> bool:
     """True for an object that holds labels: an asset, a label, or a labelled conversation."""
     return isinstance(value, Mapping) and any(key in value for key in _RECORD_KEYS)
@@ -199,7 +204,7 @@ def _label(
         yield Label(None, *ids, key, position, None, False, "the label is not an object", value, where)
         return
     label_type = _text(value.get("labelType"))
-    if types is None or label_type is None or label_type in types:
+    if takes_part(label_type, types):
         response = value.get("jsonResponse", value.get("json_response"))
         problem = _problem(value, response)
         yield Label(response, *ids, key, position, label_type, False, problem, value, where)

@@ -6,6 +6,7 @@ import os
 import stat
 import sys
 import tempfile
+import zipfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from typing import BinaryIO
@@ -46,6 +47,40 @@ def whole_file(path: str) -> Iterator[BinaryIO]:
             raise
     except BrokenPipeError:
         raise
+    except OSError as error:
+        raise DataError(f"cannot be written: {error.strerror or error}", code="KQ503", where=path) from None
+
+
+@contextmanager
+def whole_folder(path: str) -> Iterator[BinaryIO]:
+    """A file for an archive, which becomes a new folder with what the archive holds; put in its place once all is there.
+
+    Raises
+    ------
+    DataError: the folder cannot be written, or holds something already (KQ503).
+    """
+    target = os.path.realpath(path)
+    try:
+        if os.path.lexists(target) and not os.path.isdir(target):
+            raise DataError("cannot be written: it is a file, and no folder", code="KQ503", where=path)
+        if os.path.isdir(target) and os.listdir(target):
+            message = (
+                "cannot be written: the folder is not empty; another folder, or the name of an archive (`.zip`), works"
+            )
+            raise DataError(message, code="KQ503", where=path)
+        with tempfile.TemporaryDirectory(
+            prefix=f".{os.path.basename(target)}.", suffix=".tmp", dir=os.path.dirname(target)
+        ) as beside:
+            folder, packed = os.path.join(beside, "folder"), os.path.join(beside, "packed.zip")
+            with open(packed, "w+b") as file:
+                yield file
+                with zipfile.ZipFile(file) as archive:
+                    archive.extractall(folder)
+            for below, folders, files in os.walk(folder):  # an archive says 0600, as if they were secrets
+                for name in (*folders, *files):
+                    os.chmod(os.path.join(below, name), (0o777 if name in folders else 0o666) & ~_umask())
+            os.chmod(folder, 0o777 & ~_umask())
+            os.replace(folder, target)
     except OSError as error:
         raise DataError(f"cannot be written: {error.strerror or error}", code="KQ503", where=path) from None
 

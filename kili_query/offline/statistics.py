@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Self
 
 from kili_query.engines.scan import Scanner
+from kili_query.errors import DataError
 from kili_query.formats.kili import Problem, Record, Source
 from kili_query.model.counts import Key
 from kili_query.model.labels import DEFAULT_LABEL_TYPES, LabelTypes
@@ -70,6 +72,20 @@ def measure(
     """
     for done in run(_Measure(ontology, types), sources, workers):
         yield done.result.placed(done.base), done.size
+
+
+def sampled_names(sources: Sequence[Source]) -> dict[str, list[str]]:
+    """The jobs, each with its categories, that the labels of the first few megabytes of each source hold.
+
+    What cannot be read holds none: who reads the whole tells of it.
+    """
+    found: dict[str, set[str]] = {}
+    for source in sources:
+        with suppress(DataError):
+            part, _ = next(measure(source, types=None, workers=1), (Statistics(), 0))
+            for job, category in part.spread:
+                found.setdefault(job, set()).add(category)
+    return {job: sorted(categories) for job, categories in sorted(found.items())}
 
 
 @dataclass(frozen=True)

@@ -254,7 +254,8 @@ def test_explain(run: Run, source: Path) -> None:
     assert [(row["label"], row["count"], row["truth"]) for row in rows] == [
         ("a, labels[0]", 1, False), ("b, labels[0]", 0, False), ("b, labels[1]", 2, True), ("d, labels[0]", 3, True),
     ]  # fmt: skip
-    assert "no label of zz was found" in run("explain", QUERY, source, "--asset", "zz").err
+    ended = run("explain", QUERY, source, "--asset", "zz")
+    assert (ended.code, ended.err) == (1, "there is no label of asset `zz`\n")
 
 
 def test_explain_does_not_call_files_beside_labels_unreadable(run: Run, tmp_path: Path) -> None:
@@ -625,7 +626,7 @@ def test_a_query_file_that_cannot_be_read(run: Run, tmp_path: Path) -> None:
 
 def test_an_output_that_cannot_be_written(run: Run, source: Path, tmp_path: Path) -> None:
     for path, reason in {
-        tmp_path: "it is a folder",
+        tmp_path: "the folder is not empty; another folder, or the name of an archive (`.zip`), works",
         tmp_path / "no" / "x.json": "No such file or directory",
         source / "x.json": "Not a directory",
         Path("/dev/full"): "No space left on device",

@@ -172,13 +172,16 @@ def test_labels_of_other_types_do_not_count(command: Callable[..., Ended]) -> No
     assert "KQ507" not in command("filter", "labels.ndjson", "J.BUS.count > 0", "--count", "--all-types").err
 
 
+STOPPED = "stopped after 1 label; --limit N explains more\n"
+
+
 def test_explain_reads_on_to_know_and_says_how_far(
     command: Callable[..., Ended], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     Path("labels.ndjson").write_bytes(
         lines(*[record(str(i), ("J", "CAR")) for i in range(30)], record("z", ("J", "BUS")))
     )
-    assert command("explain", "J.BUS.count > 0", "labels.ndjson", "--limit", "1").err == ""
+    assert command("explain", "J.BUS.count > 0", "labels.ndjson", "--limit", "1").err == STOPPED
     monkeypatch.setattr("kili_query.cli.explain_command.FURTHER", 9)
     told = command("explain", "J.BUS.count > 0", "labels.ndjson", "--limit", "1").err
     assert "`BUS` occurs in no label of the first 10" in told

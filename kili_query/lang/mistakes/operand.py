@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from kili_query.errors import Diagnostic, Fix, Span
 from kili_query.lang.lexis import QUOTED, QUOTED_LOOSELY, name_to_text, unquote
+from kili_query.lang.mistakes.field import instead_of_count
 from kili_query.lang.mistakes.place import A_COUNT, QUOTES, At, end_of, foreign_character, is_foreign, unexpected
 from kili_query.lang.wording import nearest, shown
 from kili_query.model.ontology import is_plain_name
@@ -97,6 +98,8 @@ def diagnose_operand(at: At) -> Diagnostic:
         message = f"there are no functions such as `{shown(last.text)}`"
         return Diagnostic("KQ101", message, last.span, "a comparison is written `JOB.CATEGORY.count > 0`")
     if last.text.lower() != "count":
+        if field := instead_of_count(at):
+            return field
         found = _without_count(parts, called=called)
         return found if called or at.text[end : end + 1] != "(" else replace(found, fix=None)
     if len(names) < 2 or dots:
@@ -255,7 +258,10 @@ def _without_count(parts: Sequence[_Part], *, called: bool) -> Diagnostic:
 def _incomplete(names: Sequence[_Part], last: _Part) -> Diagnostic:
     hint = "a count names a job and a category: `JOB.CATEGORY.count`"
     if names and names[0].text:
-        return Diagnostic("KQ109", f"the category is missing after `{shown(names[0].text)}`", last.span, hint)
+        name = shown(names[0].text)
+        if names[0].good:  # which of the two it is, an ontology knows
+            hint = f"`{name}` is a category: `JOB.{name}.count`; or a job: `{name}.CATEGORY.count`"
+        return Diagnostic("KQ109", f"the job or the category is missing beside `{name}`", last.span, hint)
     return Diagnostic(
         "KQ110", "the job is missing", last.span if not names or not names[-1].text else names[-1].span, hint
     )
