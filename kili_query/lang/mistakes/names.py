@@ -22,8 +22,10 @@ def informed(found: Diagnostic, text: str, jobs: JobNames) -> Diagnostic:
 
     >>> from kili_query.lang.checker import diagnose
     >>> [found] = diagnose("person.count >= 3")
-    >>> print(informed(found, "person.count >= 3", {"BOX": ["person", "car"]}).render())
+    >>> print(informed(found, "person.count >= 3", {"BOX": ["person", "car"]}).render("person.count >= 3"))
     error[KQ110]: the job is missing before `person`
+      person.count >= 3
+      ^^^^^^
       hint: `person` is a category of `BOX`: write `BOX.person.count`
     """
     if found.code not in _LACKING or found.fix is not None or not jobs:
