@@ -155,13 +155,15 @@ async def own_server(encoding: str = "utf-16", *, process: bool = False, **capab
     if process:
         client: Any = await ClientServerConfig(server_command=COMMAND).start()
     else:
-        with socket.create_server(("127.0.0.1", 0)) as waiting:
-            thread = threading.Thread(target=_serve_one, args=(waiting,), daemon=True)
-            thread.start()
-            client = make_test_lsp_client()
-            await client.start_tcp(*waiting.getsockname())
+        waiting = socket.create_server(("127.0.0.1", 0))
+        address = waiting.getsockname()
+        thread = threading.Thread(target=_serve_one, args=(waiting,), daemon=True)
+        thread.start()
+        client = make_test_lsp_client()
+        await client.start_tcp(*address)
     editor = Editor(client, encoding)
-    await editor.greet(**capabilities)
+    async with asyncio.timeout(60):
+        await editor.greet(**capabilities)
     try:
         yield editor
     finally:
@@ -174,7 +176,8 @@ async def own_server(encoding: str = "utf-16", *, process: bool = False, **capab
 
 
 def _serve_one(waiting: socket.socket) -> None:
-    connection, _ = waiting.accept()
+    with waiting:  # closed by nobody else: a connection that is not taken yet would be reset
+        connection, _ = waiting.accept()
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     with connection, connection.makefile("rb") as incoming, connection.makefile("wb") as outgoing:
         serve(make_server(), incoming, outgoing)
