@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from kili_query.client import AsyncKili as AsyncKili
     from kili_query.client import Kili as Kili
     from kili_query.client.label_dict import LabelDict as LabelDict
+    from kili_query.client.media.refusals import DownloadNotAllowedError as DownloadNotAllowedError
+    from kili_query.client.media.refusals import MissingPropertyError as MissingPropertyError
+    from kili_query.client.media.refusals import UnsupportedMediaError as UnsupportedMediaError
     from kili_query.client.operations.asset_changes import PageResolution as PageResolution
     from kili_query.client.sending.batches import Remaining as Remaining
     from kili_query.engines.explain import Explanation as Explanation
@@ -22,6 +25,7 @@ if TYPE_CHECKING:
     from kili_query.errors import BatchImportError as BatchImportError
     from kili_query.errors import DataError as DataError
     from kili_query.errors import Diagnostic as Diagnostic
+    from kili_query.errors import DownloadError as DownloadError
     from kili_query.errors import EventsMissedError as EventsMissedError
     from kili_query.errors import Fix as Fix
     from kili_query.errors import GraphQLError as GraphQLError
@@ -69,6 +73,8 @@ _HOMES = {
     "CategoryQuery": "query",
     "DataError": "errors",
     "Diagnostic": "errors",
+    "DownloadError": "errors",
+    "DownloadNotAllowedError": "client.media.refusals",
     "EventsMissedError": "errors",
     "Explanation": "engines.explain",
     "Fix": "errors",
@@ -82,6 +88,7 @@ _HOMES = {
     "LabelDict": "client.label_dict",
     "MimeTypeError": "errors",
     "MissingArgumentError": "errors",
+    "MissingPropertyError": "client.media.refusals",
     "NotFoundError": "errors",
     "Ontology": "model.ontology",
     "OutcomeUnknownError": "errors",
@@ -95,6 +102,7 @@ _HOMES = {
     "ServerError": "errors",
     "Severity": "errors",
     "Span": "errors",
+    "UnsupportedMediaError": "client.media.refusals",
     "UnsupportedQueryError": "errors",
     "UploadError": "errors",
     "UploadFromLocalDataForbiddenError": "errors",

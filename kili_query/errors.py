@@ -22,6 +22,7 @@ The exceptions form one tree::
         ├── ApiTimeoutError         the answer did not come in time          (also a TimeoutError)
         ├── ServerError             an answer that is a failure, or none that can be read
         ├── UploadError             a content could not be uploaded
+        ├── DownloadError           media could not be downloaded
         ├── BatchImportError        the server could not make what it makes afterwards
         ├── GraphQLError            the server understood the call and refused it
         ├── EventsMissedError       what happened while nobody listened is not known
@@ -426,6 +427,16 @@ class UploadError(ApiError):
         """The failure of a request as that of an upload."""
         about = {name: getattr(error, name) for name in ("operation", "status", "request_id", "attempts")}
         return cls(error.message, **about)
+
+
+class DownloadError(ApiError):
+    """Media could not be downloaded. The others are there, and the same call downloads those that are missing only.
+
+    `missing` names them: for each `external_id`, `field`, `address` and `reason`. `done` has the assets, with paths
+    where files are and addresses where they are missing; of a generator nothing.
+    """
+
+    missing: tuple[Any, ...] = ()
 
 
 class ServerError(ApiError):

@@ -28,6 +28,15 @@ def progress_bar(total: int, noun: str, disable: bool | None) -> Any:
     return tqdm(total=total, desc=noun, unit="", disable=disable, **size)
 
 
+def bytes_bar(noun: str, disable: bool | None) -> Any:
+    """A tqdm bar that counts bytes; its total grows as it becomes known. None where none is shown, as `progress_bar` says."""
+    bar = progress_bar(0, noun, disable)
+    if isinstance(bar, _NoBar):
+        return None
+    bar.unit, bar.unit_scale, bar.unit_divisor = "B", True, 1000
+    return bar
+
+
 class _NoBar:
     """In place of a bar that is not shown, and need not be loaded."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import operator
 import re
 from datetime import datetime
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
@@ -22,6 +23,9 @@ CategorySearch = CategoryQuery | Query
 """A category query: its text, or a `Query`."""
 
 Texts = list[str] | tuple[str, ...]
+
+Folder = str | Path
+"""The path of a folder."""
 
 
 def _a_day(value: str) -> str:

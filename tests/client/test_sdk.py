@@ -371,7 +371,7 @@ BAD: list[tuple[str, dict[str, Any], str]] = [
     ("labels", {"created_at": "20240229"}, r"`created_at` is `'20240229'`; it takes a day"),
     ("labels", {"category_search": 5}, r"`category_search` is `5`; it takes text, a Query or None"),
     ("assets", {"format": "pandas", "as_generator": True}, r"`as_generator` gives assets one by one"),
-    ("assets", {"download_media": True}, r"`download_media` is not there yet"),
+    ("assets", {"download_media": True, "fields": ["id", "content"]}, r"`fields` lacks `externalId`"),
     ("assets", {"matching_labels_only": True}, r"`label_category_search`, which is not given"),
     ("assets", {"matching_labels_only": True, "fields": ["id"], "label_category_search": QUERIES[0]}, r"needs labels among `fields`"),
     ("count_assets", {"group_name_in": ["G"]}, r"step groups"),

@@ -65,6 +65,44 @@ async def in_order(calls: Iterable[Callable[[], Awaitable[T]]], ahead: int) -> A
         await asyncio.gather(*under_way, return_exceptions=True)
 
 
+async def as_done(calls: AsyncGenerator[Callable[[], Awaitable[T]] | None], most: int) -> AsyncGenerator[T | None]:
+    """The results of calls as they come, with up to `most` of them under way at once.
+
+    A call that is None is a pause: the next is asked for when another has ended, and the consumer has had its turn, for
+    which it is given None if none is under way. When the consumer stops, or a call fails, those under way are cancelled.
+    """
+    under_way: set[asyncio.Future[T]] = set()
+    more = True
+    try:
+        while more or under_way:
+            while more and len(under_way) < most:
+                try:
+                    call = await anext(calls)
+                except StopAsyncIteration:
+                    more = False
+                    break
+                if call is None:
+                    break
+                under_way.add(asyncio.ensure_future(call()))
+            if not under_way:
+                yield None
+                continue
+            done, _ = await asyncio.wait(under_way, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                under_way.discard(task)
+                yield task.result()
+    finally:
+        for task in under_way:
+            task.cancel()
+        await asyncio.gather(*under_way, return_exceptions=True)
+        await calls.aclose()
+
+
+async def aside(work: Callable[[], T]) -> T:
+    """What some work on the disk gives, done beside the event loop."""
+    return await asyncio.to_thread(work)
+
+
 PART = 1 << 18
 """Bytes of a file that are in memory at a time."""
 

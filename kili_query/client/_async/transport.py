@@ -16,11 +16,21 @@ from typing import Any, TypeVar
 
 import httpx
 
-from kili_query.client._async.concurrency import Place, file_parts, give_up, here, is_gone, require_waiting, sleep
+from kili_query.client._async.concurrency import (
+    Place,
+    aside,
+    file_parts,
+    give_up,
+    here,
+    is_gone,
+    require_waiting,
+    sleep,
+)
+from kili_query.client.media.part import Part
 from kili_query.client.sending.bodies import ACCEPTED, Body, BodyError, TooLargeError
 from kili_query.client.sending.hiding import hide, hide_in_logs, without_key
 from kili_query.client.sending.limits import RateLimit, tell_wait
-from kili_query.client.sending.requests import NOTHING, Request, asked, downloaded, uploaded
+from kili_query.client.sending.requests import NOTHING, Request, asked, downloaded, saved, uploaded
 from kili_query.client.sending.retries import UNKNOWN_OUTCOME, Failure, Kind, tell, wait_before_next
 from kili_query.client.sending.settings import Settings
 from kili_query.client.wire.answers import Answer, Elsewhere, without_query
@@ -55,6 +65,12 @@ POOL = httpx.Limits(max_connections=100, max_keepalive_connections=100, keepaliv
 
 UPLOAD_SPEED = 100_000
 """Bytes per second that a slow line is expected to send."""
+
+DOWNLOAD_SPEED = 20_000
+"""Bytes per second below which a file is asked for again, once `LONGEST_ANSWER` is over."""
+
+_OWN_HEADERS = ("kili-", "apollographql-", "content-type")
+"""Headers that are for Kili alone; signatures of some storages cover the last."""
 
 
 class AsyncTransport:
@@ -101,6 +117,21 @@ class AsyncTransport:
         """
         return await self._persist(downloaded(str(url)), call)
 
+    async def save(self, url: str, part: Part, call: Call) -> Path:
+        """Download a file, and give its place; asked again, only for what is missing.
+
+        Raises
+        ------
+        ApiError: whatever went wrong, after all attempts.
+        OSError: the file cannot be written.
+        """
+        try:
+            await self._persist(saved(url, part), call)
+            return await aside(part.finish)
+        except BaseException:
+            part.leave()
+            raise
+
     async def upload(self, url: str, body: bytes | str, mime: str, call: Call) -> None:
         """Put a content, or the file of a name, behind a signed address; a file is read while it is sent.
 
@@ -142,8 +173,11 @@ class AsyncTransport:
             if not isinstance(answer, Failure):
                 self._fresh = False
                 return answer
+            if request.into is not None and request.into.got_on:
+                started, waited, attempt = monotonic(), 0.0, 1
             elapsed = monotonic() - started - waited  # a call that had to queue here has not been tried for longer
-            wait = wait_before_next(answer, attempt, elapsed, change=request.change, fresh=self._fresh)
+            fresh = self._fresh or request.into is not None  # what does not answer is one address of many
+            wait = wait_before_next(answer, attempt, elapsed, change=request.change, fresh=fresh)
             if wait is None:
                 raise _last_word(answer, attempt, request)
             tell(answer, attempt, wait)
@@ -185,6 +219,9 @@ class AsyncTransport:
 
     async def _request(self, request: Request, call: Call, headers: Mapping[str, str] = NOTHING) -> Any:
         sent = {**call.headers(), "Accept-Encoding": ACCEPTED, **headers, **request.headers}
+        part = request.into
+        if part is not None:
+            sent |= part.prepare()
         body_size = len(request.body or b"")
         content: Any = request.body
         if isinstance(request.body, str):
@@ -192,7 +229,7 @@ class AsyncTransport:
             content = file_parts(request.body)
             sent["Content-Length"] = str(body_size)
         is_own = request.url == self._settings.endpoint or self._settings.is_own(request.url)
-        with_key = self._add_key if is_own else None
+        with_key = self._add_key if is_own else None if part is None else _for_others
         timeout = TIMEOUT + body_size / UPLOAD_SPEED
         until = monotonic() + LONGEST_ANSWER + body_size / UPLOAD_SPEED
         client = self._begun()
@@ -205,19 +242,29 @@ class AsyncTransport:
                 # a transport that keeps no stream has inflated the body already
                 whole = response.is_stream_consumed
                 encoding = "" if whole else response.headers.get("content-encoding", "")
-                body = Body(encoding, self._settings.max_answer_bytes)
+                body = Body(encoding, self._settings.max_answer_bytes) if part is None else part
+                if part is not None and not part.begin(response.status_code, _head(response, whole)):
+                    return self._veiled(request.read(self._answered(request, response)))
                 async for piece in response.aiter_bytes() if whole else response.aiter_raw():
                     body.add(piece)
+                    if part is not None:
+                        require_waiting()
+                        until += len(piece) / DOWNLOAD_SPEED
+                        if part.full:
+                            await aside(part.write)
                     if monotonic() > until:
                         raise httpx.ReadTimeout("the answer drips")
         except (httpx.HTTPError, httpx.InvalidURL, UnicodeError, OverflowError, BodyError) as error:
             return self._veiled(_not_answered(error, request, self._settings.max_answer_bytes))
         finally:
             await self._done(client)
-        answer = Answer(
-            request.name, response.status_code, response.headers, body.content, str(response.url), self.without_key
+        return self._veiled(request.read(self._answered(request, response, body)))
+
+    def _answered(self, request: Request, response: httpx.Response, body: Body | None = None) -> Answer:
+        content = b"" if body is None or body is request.into else body.content
+        return Answer(
+            request.name, response.status_code, response.headers, content, str(response.url), self.without_key
         )
-        return self._veiled(request.read(answer))
 
     def _veiled(self, answer: Any) -> Any:
         """The answer, or the failure without the key: errors quote what the server says, and it may repeat the key."""
@@ -279,6 +326,20 @@ class AsyncTransport:
 
 _parsed = lru_cache(maxsize=16)(httpx.URL)
 """Endpoints are the same for each call; downloads are not remembered, whose addresses hold secrets."""
+
+
+def _for_others(request: httpx.Request) -> httpx.Request:
+    """A request to the storage of somebody else, without what is for Kili."""
+    for name in [name for name in request.headers if name.startswith(_OWN_HEADERS)]:
+        del request.headers[name]
+    return request
+
+
+def _head(response: httpx.Response, whole: bool) -> Mapping[str, str]:
+    """The headers of an answer, as they are true of its body."""
+    if not whole:
+        return response.headers
+    return {**response.headers, "content-encoding": "", "content-length": ""}
 
 
 def _certificates(verify: bool | str) -> ssl.SSLContext | bool:

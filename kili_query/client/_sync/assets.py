@@ -4,12 +4,17 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping
+from contextlib import closing
 from typing import TYPE_CHECKING, Any, Literal
 
-from kili_query.client._sync.session import Listing, Session
+from kili_query.client._sync.media import Media
+from kili_query.client._sync.session import LIST_PAGES_AHEAD, PAGES_AHEAD, Listing
 from kili_query.client.arguments import check_arguments, refuse_parsed_labels
 from kili_query.client.dataframes import to_dataframe
 from kili_query.client.filters import Decide, Filter, decision
+from kili_query.client.media.folder import MediaFolder, default_folder
+from kili_query.client.media.plan import require_fields, with_json_content
+from kili_query.client.media.refusals import DownloadNotAllowedError
 from kili_query.client.operations import assets as wire
 from kili_query.client.operations import labels as label_wire
 from kili_query.client.operations.assets import DATAFRAME_ASSET_FIELDS, DATAFRAME_FIELDS, DEFAULT_FIELDS
@@ -19,6 +24,7 @@ from kili_query.client.types import (
     AssetStatuses,
     CategorySearch,
     Day,
+    Folder,
     Id,
     LabelTypes,
     Mark,
@@ -41,7 +47,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-class Assets(Session):
+class Assets(Media):
     """The methods about assets."""
 
     @positions_end("2.164", in_26="disable_tqdm")
@@ -78,7 +84,7 @@ class Assets(Session):
         updated_at_lte: Day | None = None,
         label_category_search: CategorySearch | None = None,
         download_media: bool = False,
-        local_media_dir: str | None = None,
+        local_media_dir: Folder | None = None,
         created_at_gte: Day | None = None,
         created_at_lte: Day | None = None,
         honeypot_mark_gte: Mark | None = None,
@@ -141,7 +147,9 @@ class Assets(Session):
         first, skip: how many assets at most; how many to leave out at the start.
         format: "pandas" gives a DataFrame (`pip install "kili_query[pandas]"`).
         disable_tqdm: True hides the progress bar; None shows it only on terminals and in notebooks.
-        download_media, local_media_dir, label_output_format="parsed_label": not there yet.
+        download_media: download the files behind `content` and `jsonContent`, and give their paths in place of addresses.
+        local_media_dir: the folder for them; by default `~/.cache/kili/projects/<project_id>/assets`.
+        label_output_format="parsed_label": not there yet.
         as_generator: give the assets one by one, as an iterator that fetches pages when they are needed.
         consensus_mark_gt, honeypot_mark_lt, ..., external_id_contains: old names, with a DeprecationWarning.
 
@@ -150,6 +158,9 @@ class Assets(Session):
         ArgumentError: an argument cannot be used; raised before anything is sent.
         QuerySyntaxError, QueryCheckError, UnsupportedQueryError: the category query is wrong for this project.
         NotFoundError: there is no such project.
+        MissingPropertyError, DownloadNotAllowedError, UnsupportedMediaError: media cannot be downloaded.
+        DownloadError: some media could not be downloaded; raised when all others are there.
+        DataError: a label cannot be read, or a file cannot be written.
         ApiError: the server gave no answer, or a refusal.
 
         Examples
@@ -169,7 +180,14 @@ class Assets(Session):
             return self._generated_assets(arguments, call)
         if arguments["format"] == "pandas":
             to_dataframe([], "format")  # a missing pandas is told before anything is fetched
-        found = self._listed(self._asked_assets(arguments, call), call, self._bar(disable_tqdm))
+        bar = self._bar(disable_tqdm)
+        if arguments["download_media"]:
+            found = []
+            with closing(self._downloaded_assets(arguments, call, bar, LIST_PAGES_AHEAD)) as rows:
+                for row in rows:
+                    found.append(row)
+        else:
+            found = self._listed(self._asked_assets(arguments, call), call, bar)
         return to_dataframe(found, "format") if arguments["format"] == "pandas" else found
 
     @right_call(project_id="it counts the assets of a project: `count_assets(project_id)`")
@@ -290,8 +308,37 @@ class Assets(Session):
 
     def _generated_assets(self, arguments: dict[str, Any], call: Call) -> Generator[Row]:
         """Assets one by one. Nothing is sent before the first is asked for."""
-        for row in self._rows(self._asked_assets(arguments, call), call, True):
-            yield row
+        if arguments["download_media"]:
+            rows = self._downloaded_assets(arguments, call, True, PAGES_AHEAD)
+        else:
+            rows = self._rows(self._asked_assets(arguments, call), call, True)
+        with closing(rows):
+            for row in rows:
+                yield row
+
+    def _downloaded_assets(self, arguments: dict[str, Any], call: Call, bar: bool | None, ahead: int) -> Generator[Row]:
+        """Assets one by one, with their media."""
+        project_id, fields = arguments["project_id"], arguments["fields"]
+        project = self._project(project_id, call)
+        if self._is_connected(project_id, call):
+            raise DownloadNotAllowedError(
+                f"the media of project `{project_id}` lie in a storage that is connected to it, from which Kili gives none;"
+                " `download_media=False` gives the assets without them"
+            )
+        asked = with_json_content(fields, project.input_type)
+        listing = self._asked_assets({**arguments, "fields": asked}, call)
+        media = MediaFolder(
+            arguments["local_media_dir"] or default_folder(project_id), project.input_type, project_id,
+            added=asked is not fields and not wire.has_responses(fields), hidden=bar,
+        )  # fmt: skip
+        rows: list[Row] = []
+        with media:
+            with closing(self._with_media(self._pages(listing, call, bar, ahead), media, call)) as found:
+                for asset in found:
+                    if not arguments["as_generator"]:
+                        rows.append(asset.row)
+                    yield asset.row
+            media.tell(rows)
 
     def _asked_assets(self, arguments: dict[str, Any], call: Call) -> Listing:
         """The listing that the arguments of `assets` ask for."""
@@ -391,9 +438,8 @@ def _refuse_what_is_missing(arguments: Mapping[str, Any]) -> None:
         raise ArgumentError(
             "as_generator", 'gives assets one by one, and `format="pandas"` a table of all; it is one of them'
         )
-    for name in ("download_media", "local_media_dir"):
-        if arguments[name]:
-            raise ArgumentError(name, "is not there yet; the addresses of the media are in the field `content`")
+    if arguments["download_media"]:
+        require_fields(wire.given_fields(arguments["fields"]))
     refuse_parsed_labels("label_output_format", arguments["label_output_format"])
     if arguments["matching_labels_only"]:
         if arguments["label_category_search"] in (None, ""):

@@ -8,6 +8,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Mapping
 from concurrent.futures import Future
+from queue import SimpleQueue
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -100,6 +101,68 @@ def in_order(calls: Iterable[Callable[[], T]], ahead: int) -> Generator[T]:
     finally:
         if outer is None and process == os.getpid():
             given_up.set()
+
+
+def as_done(calls: Generator[Callable[[], T] | None], most: int) -> Generator[T | None]:
+    """The results of calls as they come, with up to `most` of them under way at once.
+
+    A call that is None is a pause: the next is asked for when another has ended, and the consumer has had its turn, for
+    which it is given None if none is under way. When the consumer stops, or a call fails, no more are begun, and those
+    under way end as soon as they look whether somebody waits.
+    """
+    under_way: dict[Future[T], Callable[[], T]] = {}
+    done: SimpleQueue[Future[T]] = SimpleQueue()
+    outer = _given_up()
+    given_up = outer or threading.Event()
+    process = os.getpid()
+    more = True
+
+    def begin(call: Callable[[], T]) -> None:
+        future = _started(call, given_up)
+        under_way[future] = call
+        future.add_done_callback(done.put)
+
+    try:
+        while more or under_way:
+            if process != os.getpid():
+                # the threads have stayed in the parent: a forked child that goes on does their work anew
+                process, given_up, done = os.getpid(), threading.Event(), SimpleQueue()
+                begun = list(under_way.values())
+                under_way.clear()
+                for call in begun:
+                    begin(call)
+            while more and len(under_way) < most:
+                wanted = next(calls, _END)
+                if given_up.is_set():
+                    raise GivenUp
+                if isinstance(wanted, _End):
+                    more = False
+                elif wanted is not None:
+                    begin(wanted)
+                    continue
+                break
+            if not under_way:
+                yield None
+                continue
+            future = done.get()
+            del under_way[future]
+            yield future.result()
+    finally:
+        if outer is None and process == os.getpid():
+            given_up.set()
+        calls.close()
+
+
+class _End:
+    """What stands for the end of calls, among which None has a meaning."""
+
+
+_END = _End()
+
+
+def aside(work: Callable[[], T]) -> T:
+    """What some work on the disk gives."""
+    return work()
 
 
 def _started(call: Callable[[], T], given_up: threading.Event) -> Future[T]:

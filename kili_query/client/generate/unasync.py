@@ -29,6 +29,7 @@ WORDS = {
     "AsyncProjects": "Projects",
     "AsyncImports": "Imports",
     "AsyncChanges": "Changes",
+    "AsyncMedia": "Media",
     "AsyncLabelChanges": "LabelChanges",
     "AsyncAssetChanges": "AssetChanges",
     "AsyncEvents": "Events",

@@ -35,6 +35,14 @@ FACTS = Operation(
 """All that the SDK needs to know of a project, in one question instead of Kili's two or three."""
 
 
+CONNECTIONS = Operation(
+    "projects",
+    page_query("projects", "ProjectWhere", selection(["dataConnections.id"])),
+    lambda value: any(row.get("dataConnections") for row in objects(value)),
+)
+"""Whether the assets of a project lie in a storage that is connected to it."""
+
+
 def _made(value: Any) -> str:
     """The id of a project that was made.
 

@@ -49,6 +49,11 @@ class Body:
         self._behind, self._ended = b"", False
         self._inflater = zlib.decompressobj(_EITHER) if named else None
 
+    @property
+    def is_packed(self) -> bool:
+        """Whether it comes compressed."""
+        return self._inflater is not None
+
     def add(self, piece: bytes) -> None:
         """Take the next piece.
 

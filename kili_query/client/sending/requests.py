@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import partial
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
 import msgspec
 
-from kili_query.client.wire.answers import Answer, read_answer, read_content, read_uploaded
+from kili_query.client.wire.answers import Answer, read_answer, read_content, read_saved, read_uploaded
 from kili_query.client.wire.documents import Operation
+
+if TYPE_CHECKING:
+    from kili_query.client.media.part import Part
 
 NOTHING: Mapping[str, str] = MappingProxyType({})
 
@@ -26,6 +29,7 @@ class Request(NamedTuple):
     read: what the answer means, or the `Failure` that it is.
     counted: it goes to the API of Kili, which limits calls and takes compressed bodies; downloads and uploads do not.
     change: it changes something, and is not sent again if it may have been carried out.
+    into: the file that takes the content of the answer, in place of memory.
     """
 
     name: str
@@ -37,6 +41,7 @@ class Request(NamedTuple):
     counted: bool = True
     change: bool = False
     headers: Mapping[str, str] = NOTHING
+    into: Part | None = None
 
 
 def asked(operation: Operation[Any], endpoint: str) -> Request:
@@ -49,6 +54,11 @@ def asked(operation: Operation[Any], endpoint: str) -> Request:
 def downloaded(url: str) -> Request:
     """The request for the JSON value that lies behind an address."""
     return Request("download", "GET", url, None, read_content, counted=False)
+
+
+def saved(url: str, part: Part) -> Request:
+    """The request for the file that lies behind an address."""
+    return Request("download", "GET", url, None, partial(read_saved, part=part), counted=False, into=part)
 
 
 _AZURE = "blob.core.windows.net"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urljoin
 
 import msgspec
@@ -21,6 +21,9 @@ from kili_query.errors import (
     ServerError,
 )
 from kili_query.model.decoding import decode_json
+
+if TYPE_CHECKING:
+    from kili_query.client.media.part import Part
 
 REQUEST_IDS = ("x-request-id", "x-correlation-id", "x-amzn-requestid", "x-amz-cf-id", "cf-ray")
 """Headers in which servers, and the proxies before them, name a request."""
@@ -86,10 +89,7 @@ def read_content(answer: Answer) -> Any:
     """The JSON value that an address gives, or where it is instead, or the `Failure` that the answer is."""
     problem = "cannot be downloaded"
     if answer.status in REDIRECTS and (target := answer.headers.get("location")):
-        try:
-            return Elsewhere(urljoin(answer.url, target))
-        except ValueError:
-            problem = "redirects to what is no address"
+        return _elsewhere(answer, target)
     if 200 <= answer.status < 300:
         try:
             return decode_json(answer.body)
@@ -97,6 +97,38 @@ def read_content(answer: Answer) -> Any:
             problem = "holds no JSON"
     error = ServerError(f"{without_query(answer.url)} {problem}", **answer.about)
     return Failure(error, kind_of_status(answer.status, answer.body), retry_after(answer.headers))
+
+
+def read_saved(answer: Answer, part: Part) -> Any:
+    """Nothing, or where the file is instead, or the `Failure` that an answer is which was to bring a file."""
+    if part.is_whole:
+        return None
+    place = without_query(answer.url)
+    if answer.status in REDIRECTS and (target := answer.headers.get("location")):
+        return _elsewhere(answer, target)
+    wait = retry_after(answer.headers)
+    if answer.status in (200, 206, 416):  # cut off, or another part than was asked for
+        return Failure(ServerError(f"{place} gives a part of the file only", **answer.about), Kind.BROKEN, wait)
+    kind = Kind.FINAL if answer.status == 401 else kind_of_status(answer.status, answer.body)
+    said = _OF_FILES.get(answer.status, "cannot be downloaded")
+    return Failure(ServerError(f"{place} {said}", **answer.about), kind, wait)
+
+
+_OF_FILES = {
+    401: "is refused: it takes no key, or another one",
+    403: "is refused: its time may be over, which a new listing mends",
+    404: "has no such file",
+    410: "has no such file any more",
+}
+
+
+def _elsewhere(answer: Answer, target: str) -> Any:
+    """The address to which an answer redirects, or the failure of one that is none."""
+    try:
+        return Elsewhere(urljoin(answer.url, target))
+    except ValueError:
+        told = ServerError(f"{without_query(answer.url)} redirects to what is no address", **answer.about)
+        return Failure(told, Kind.FINAL)
 
 
 def read_uploaded(answer: Answer) -> Any:
