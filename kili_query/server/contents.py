@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import case, null, select, update
+from sqlalchemy import select
 
 from kili_query.errors import DataError
 from kili_query.model.decoding import decode_json
@@ -19,12 +19,18 @@ from kili_query.server.graph.reading import Reader
 from kili_query.server.measuring import is_picture
 from kili_query.server.store import tables as t
 from kili_query.server.store.media import LAYERS, STORED
+from kili_query.server.store.tables import driver
 
 _NAMED = re.compile(rb"/files\?id=([\w-]{32})")
 """A file that the list of a video's frames names."""
 
 _LONGEST = 64 << 20
 """The longest list of frames that is looked into."""
+
+_TAKE = """
+    UPDATE files SET asset_id = CASE WHEN expires_at IS NOT NULL OR asset_id = ?2 THEN ?2 END, expires_at = NULL
+    WHERE id = ?1
+"""
 
 
 class Contents:
@@ -34,7 +40,17 @@ class Contents:
         self._reader = reader
         self._facts: dict[str, dict[str, Any]] = {}
         """What files that were looked up say of themselves."""
+        self._named: dict[str, str | None] = {}
+        """The files that addresses were found to name."""
         self._taken: list[tuple[str, int]] = []
+
+    def look_up(self, given: Iterable[str]) -> None:
+        """Learn at once what files of these contents say of themselves."""
+        wanted = sorted({file_id for content in given if (file_id := self._file_of(content)) is not None})
+        if wanted:
+            query = select(t.files.c.id, t.files.c.facts).where(one_of(t.files.c.id, wanted), *self._mine())
+            for file_id, facts in self._reader.connection.execute(query):
+                self._learn(file_id, facts)
 
     def stored(self, given: str, what: str) -> str:
         """A content as it is kept.
@@ -43,11 +59,10 @@ class Contents:
         ------
         GraphQLError: the address is one of ours, and nothing was uploaded there.
         """
-        bucket = self._reader.bucket
-        file_id = bucket.file_of(given)
+        file_id = self._file_of(given)
         if file_id is not None and self._known(file_id):
             return STORED + file_id
-        if bucket.is_own(given):
+        if self._reader.bucket.is_own(given):
             raise refused(f"{what}: nothing was uploaded to its address", content=given.partition("?")[0])
         return given
 
@@ -94,11 +109,7 @@ class Contents:
 
     def take(self) -> None:
         """Have the files go with their assets. One that two of them have stays when either goes."""
-        c = t.files.c
-        for file_id, asset in self._taken:
-            mine = case((c.expires_at.is_not(None), asset), (c.asset_id == asset, asset), else_=null())
-            changed = update(t.files).where(c.id == file_id).values(asset_id=mine, expires_at=None)
-            self._reader.connection.execute(changed)
+        driver(self._reader.connection).executemany(_TAKE, self._taken)
         self._taken.clear()
 
     def _frames(self, name: str) -> list[str]:
@@ -119,10 +130,19 @@ class Contents:
         row = self._reader.connection.execute(
             select(t.files.c.facts).where(t.files.c.id == file_id, *self._mine())
         ).first()
-        if row is None or not self._path(file_id).is_file():
-            return False
-        self._facts[file_id] = json.loads(row.facts) if row.facts else {}
-        return True
+        if row is not None:
+            self._learn(file_id, row.facts)
+        return file_id in self._facts
+
+    def _learn(self, file_id: str, facts: str | None) -> None:
+        if self._path(file_id).is_file():
+            self._facts[file_id] = json.loads(facts) if facts else {}
+
+    def _file_of(self, given: str) -> str | None:
+        """The id of the file that a content names as its address."""
+        if given not in self._named:
+            self._named[given] = self._reader.bucket.file_of(given)
+        return self._named[given]
 
     def _mine(self) -> list[Any]:
         projects = select(t.projects.c.id).where(t.projects.c.organization_id == self._reader.organization_id)

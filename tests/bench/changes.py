@@ -35,8 +35,15 @@ WAYS = {
 CLIENT = """
 import json, os, resource, sys, time, warnings
 warnings.simplefilter("ignore")
-package, endpoint, key, way, number, input_type, folder = sys.argv[1:]
+package, endpoint, key, way, number, input_type, folder, server = sys.argv[1:]
 number = int(number)
+def work_of_server():
+    "Seconds of both processors that the server has worked so far; where the system does not tell it, none."
+    try:
+        fields = open(f"/proc/{server}/stat").read().rpartition(")")[2].split()
+    except OSError:
+        return 0.0
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 if package == "kili":
     from kili.client import Kili
 else:
@@ -57,16 +64,17 @@ else:
     else:
         metadata = [{"text": f"asset {n}"} for n in range(number)]
         call = lambda: kili.update_properties_in_assets(asset_ids=ids, json_metadatas=metadata)
-started = time.perf_counter()
+before, worked, started = work_of_server(), time.process_time(), time.perf_counter()
 try:
     call()
 except Exception as error:
     print(json.dumps(str(error)))
     sys.exit()
 seconds = time.perf_counter() - started
+client, server_work = time.process_time() - worked, work_of_server() - before
 done = kili.count_labels(project_id=project) if way == "append_labels" else kili.count_assets(project_id=project)
 assert done == number, done
-print(json.dumps([seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024]))
+print(json.dumps([seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, client, server_work]))
 """
 
 SERVER = """
@@ -100,6 +108,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--share", type=float, default=1.0, help="of the number of items")
     parser.add_argument("--rounds", type=int, default=1)
+    parser.add_argument("--only", default="", help="ways whose names hold this")
     options = parser.parse_args()
     pythons = {"kili": str(python_with_kili()), "kili_query": sys.executable}
     print(f"kili {KILI}; best of {options.rounds}")
@@ -108,6 +117,8 @@ def main() -> None:
         os.environ.update(HOME=folder, INTERFACE=json.dumps(INTERFACE))
         for way, (whole, input_type) in WAYS.items():
             number = max(1, round(whole * options.share))
+            if options.only not in way:
+                continue
             if way.endswith("images"):
                 _pictures(Path(folder), number)
             best: dict[str, Any] = {}
@@ -119,7 +130,7 @@ def main() -> None:
                     ) as server:
                         assert server.stdout
                         endpoint, key = server.stdout.readline().split()
-                        given = [package, endpoint, key, way, str(number), input_type, folder]
+                        given = [package, endpoint, key, way, str(number), input_type, folder, str(server.pid)]
                         measured = _run(python, given)
                         server.communicate("")
                     known = best.get(package)
@@ -133,8 +144,11 @@ def _show(way: str, number: int, theirs: Any, ours: Any) -> None:
     if isinstance(theirs, str) or isinstance(ours, str):
         print(f"{way:32} {number:7} not served yet: {ours if isinstance(ours, str) else theirs}"[:160])
         return
-    shown = [f"{seconds:7.2f} s {megabytes:4.0f} MB" for seconds, megabytes in (theirs, ours)]
-    print(f"{way:32} {number:7} {shown[0]:>17} {shown[1]:>17} {theirs[0] / ours[0]:6.1f} {ours[1] / theirs[1]:7.2f}")
+    shown = [
+        f"{seconds:7.2f} s {megabytes:4.0f} MB {client:6.2f}+{server:.2f}"
+        for seconds, megabytes, client, server in (theirs, ours)
+    ]
+    print(f"{way:32} {number:7} {shown[0]:>32} {shown[1]:>32} {theirs[0] / ours[0]:6.1f} {ours[1] / theirs[1]:7.2f}")
 
 
 if __name__ == "__main__":

@@ -36,6 +36,7 @@ from graphql import (
 from graphql.execution.values import VariableValues
 
 from kili_query.server.graph.budget import COMPLETED, TooLargeError
+from kili_query.server.graph.coercion import Variables
 from kili_query.server.graph.problems import refused
 from kili_query.server.graph.reading import Pick
 
@@ -71,6 +72,8 @@ class Document(NamedTuple):
     plain: dict[str | None, list[Root]]
     filters: dict[bytes, VariableValues]
     """Filters among the variables that came with it, by their JSON."""
+    changes: dict[str | None, Variables]
+    """The variables of each mutation."""
 
 
 class Documents:
@@ -141,6 +144,8 @@ class Documents:
         """The variables as the schema has them. The filter of a list comes again with each page, and is read once."""
         definitions = operation.variable_definitions or ()
         filters = {name: value for name, value in variables.items() if isinstance(value, dict)}
+        if operation.operation is OperationType.MUTATION:
+            return document.changes[_name(operation)].of(variables)
         if operation.operation is not OperationType.QUERY or not filters:
             return get_variable_values(self.schema, definitions, dict(variables))
         key = msgspec.json.encode([_name(operation), filters])
@@ -180,7 +185,12 @@ class Documents:
             if picks is not None:
                 nodes = [item for item in operation.selection_set.selections if isinstance(item, FieldNode)]
                 plain[name] = [Root(*pair) for pair in zip(nodes, picks, strict=True)]
-        return Document(node, operations, plain, {})
+        changes = {
+            name: Variables(self.schema, operation.variable_definitions or ())
+            for name, operation in operations.items()
+            if operation.operation is OperationType.MUTATION
+        }
+        return Document(node, operations, plain, {}, changes)
 
     def _plain(self, selected: SelectionSetNode, parent: GraphQLObjectType, depth: int = 0) -> tuple[Pick, ...] | None:
         """The fields of a selection, if it holds nothing but fields, each key once, not too deep; else None."""

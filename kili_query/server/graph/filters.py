@@ -32,6 +32,8 @@ from sqlalchemy import (
     true,
     tuple_,
 )
+from sqlalchemy.sql.elements import UnaryExpression
+from sqlalchemy.sql.operators import custom_op
 
 from kili_query.server.graph.problems import refused
 from kili_query.server.search import search_condition
@@ -95,7 +97,7 @@ def label_conditions(where: Where, scope: Scope, labels: Any = t.labels) -> Cond
     if "project" in asset:
         wanted = set(project_ids(asset.pop("project"), scope))
         projects = [project for project in projects if project in wanted]
-    found = [_in_projects(labels.c.project_id, projects), *asked(LABEL_ROWS, where, scope, labels, projects)]
+    found = [_of_projects(where, labels, projects), *asked(LABEL_ROWS, where, scope, labels, projects)]
     if any(value not in ({}, None) for value in asset.values()):
         rows = scope.alias(t.assets)
         inner = asked(ASSET_ROWS, asset, scope, rows, projects)
@@ -106,7 +108,7 @@ def label_conditions(where: Where, scope: Scope, labels: Any = t.labels) -> Cond
 def asset_conditions(where: Where, scope: Scope) -> Conditions:
     """What AssetWhere asks of rows of `assets`."""
     projects = project_ids(where.get("project"), scope)
-    return [_in_projects(t.assets.c.project_id, projects), *asked(ASSET_ROWS, where, scope, t.assets, projects)]
+    return [_of_projects(where, t.assets, projects), *asked(ASSET_ROWS, where, scope, t.assets, projects)]
 
 
 def project_ids(where: Where | None, scope: Scope) -> Sequence[str]:
@@ -483,6 +485,13 @@ ASSET_ROWS: Mapping[str, Row] = {
 def _given(where: Where | None) -> dict[str, Any]:
     """The filters that are not null."""
     return {name: value for name, value in (where or {}).items() if value is not None}
+
+
+def _of_projects(where: Where, rows: Any, projects: Sequence[str]) -> Condition:
+    """Rows of these projects. Those that a filter names are looked up by their ids: SQLite would walk along the project."""
+    column = rows.c.project_id
+    named = where.get("id") is not None or where.get("idIn") is not None
+    return _in_projects(UnaryExpression(column, operator=custom_op("+")) if named else column, projects)
 
 
 def _in_projects(column: ColumnElement[Any], projects: Sequence[str]) -> Condition:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import groupby
 from typing import Any, NamedTuple
 
 from graphql import GraphQLError
@@ -25,6 +26,7 @@ from kili_query.server.store.moments import now
 from kili_query.server.store.people import People
 from kili_query.server.store.rows import Rows
 from kili_query.server.store.store import new_id
+from kili_query.server.store.tables import driver
 
 Arguments = Mapping[str, Any]
 
@@ -41,8 +43,9 @@ MOST_PATHS = 1_000
 def append_many_assets(reader: Reader, arguments: Arguments) -> Written:
     """Assets from lists that stand side by side."""
     project = _project(reader, arguments["where"])
-    contents = Contents(reader)
-    entries = [_Entry.of(contents, i, given) for i, given in enumerate(_entries(arguments["data"]))]
+    contents, data = Contents(reader), arguments["data"]
+    contents.look_up(content for name in _ADDRESSES for content in data.get(name) or ())
+    entries = [_Entry.of(contents, i, given) for i, given in enumerate(_entries(data))]
     return Written("Asset", _add(reader, project, contents, entries))
 
 
@@ -52,6 +55,7 @@ def append_later(reader: Reader, arguments: Arguments) -> Written:
     upload_type = data.pop("uploadType")
     _check_upload_type(reader, project, upload_type)
     contents = Contents(reader)
+    contents.look_up(content for name in _ADDRESSES for content in data.get(name) or ())
     entries, wrong = [], []
     for i, given in enumerate(_entries(data)):
         try:
@@ -107,19 +111,14 @@ def annotation_file(reader: Reader, _: object, arguments: Arguments) -> str | No
 
 def update_assets(reader: Reader, arguments: Arguments) -> Written:
     """Properties of assets, an entry for each; what is null stays."""
-    scope, contents = reader, Contents(reader)
     wheres, data = arguments["where"], arguments["data"]
     if data and len(data) != len(wheres):
         raise refused(f"`data` has {len(data)} entries, and `where` has {len(wheres)}")
-    people, keys = People(scope.connection, scope.organization_id), []
-    for i, where in enumerate(wheres):
-        if not where.get("id"):
-            raise refused(f"`where[{i}].id` is needed: the id of the asset", index=i)
-        key = scope.connection.scalar(select(t.assets.c.id).where(*asset_conditions(where, scope)))
-        if key is None:
-            raise not_found("asset", [where["id"]])
-        keys.append(key)
-        entry = {name: value for name, value in data[i].items() if value is not None} if data else {}
+    keys = _keys_of(reader, wheres)
+    contents, people, rows, at = Contents(reader), People(reader.connection, reader.organization_id), [], now()
+    contents.look_up(entry[name] for entry in data for name in ("content", "jsonContent") if entry.get(name))
+    for i, (key, given) in enumerate(zip(keys, data, strict=False)):
+        entry = {name: value for name, value in given.items() if value is not None}
         values = {_COLUMNS[name]: value for name, value in entry.items() if name in _COLUMNS}
         if "jsonMetadata" in entry:
             values["json_metadata"] = _metadata(entry["jsonMetadata"], i)
@@ -130,10 +129,10 @@ def update_assets(reader: Reader, arguments: Arguments) -> Written:
         if "content" in values:
             values = {**contents.facts(values["content"]), **values}
         if values:
-            changed = update(t.assets).where(t.assets.c.id == key).values(**values, updated_at=now())
-            scope.connection.execute(changed)
+            rows.append((key, {**values, "updated_at": at}))
             contents.belong(key, values.get("content", ""), values.get("json_content", ""))
-        _assign(scope, people, key, entry)
+        _assign(reader, people, key, entry)
+    _write(reader, rows)
     contents.take()
     return Written("Asset", keys)
 
@@ -198,6 +197,7 @@ _COLUMNS = {
     "isHoneypot": "is_honeypot",
 }
 _CONTENTS = {"content", "json_content"}
+_ADDRESSES = ("contentArray", "jsonContentArray")
 _TEXTS = {"resolution": "resolution", "pageResolutions": "page_resolutions"}
 
 
@@ -267,13 +267,15 @@ def _entries(data: Arguments) -> list[dict[str, Any]]:
 def _add(scope: Scope, project: str, contents: Contents, entries: Sequence[_Entry]) -> list[int]:
     """Write assets, with the files that go with them; gives their keys."""
     rows, at, keys = Rows(scope.connection, project), now(), []
+    taken = rows.taken(entry.uid for entry in entries)
     c = t.steps.c
     query = select(c.id).where(c.project_id == project).order_by(c.position).limit(1)
     first_step = scope.connection.scalar(query)
     step = {"step_id": first_step, "step_status": "TO_DO" if first_step else None}
     for uid, external_id, values, position in entries:
-        if rows.has_asset(uid):
+        if uid in taken:
             raise refused(f"there is an asset `{uid}` already", index=position, id=uid)
+        taken.add(uid)
         key = rows.add_asset(uid, external_id, {**values, **step, "created_at": at, "updated_at": at})
         contents.belong(key, values["content"], values["json_content"])
         keys.append(key)
@@ -328,6 +330,38 @@ def _assign(scope: Scope, people: People, key: int, entry: Arguments) -> None:
     if users:
         rows = [{"asset_id": key, "user_id": user} for user in dict.fromkeys(users.values())]
         scope.connection.execute(insert(t.assignees), rows)
+
+
+def _keys_of(scope: Scope, wheres: Sequence[Arguments]) -> list[int]:
+    """The keys of assets, each of which a filter names by its id.
+
+    Raises
+    ------
+    GraphQLError: one does not, or there is no such asset.
+    """
+    asked = [{name: value for name, value in where.items() if value is not None} for where in wheres]
+    if nameless := [i for i, where in enumerate(asked) if not where.get("id")]:
+        raise refused(f"`where[{nameless[0]}].id` is needed: the id of the asset", index=nameless[0])
+    c, by_id = t.assets.c, [where["id"] for where in asked if len(where) == 1]
+    query = select(c.uid, c.id).where(*asset_conditions({"idIn": by_id}, scope))
+    found: dict[str, int] = {uid: key for uid, key in scope.connection.execute(query)} if by_id else {}
+    keys = []
+    for where in asked:
+        key = found.get(where["id"])
+        if len(where) > 1:
+            key = scope.connection.scalar(select(c.id).where(*asset_conditions(where, scope)))
+        if key is None:
+            raise not_found("asset", [where["id"]])
+        keys.append(key)
+    return keys
+
+
+def _write(scope: Scope, rows: Iterable[tuple[int, dict[str, Any]]]) -> None:
+    """Change columns of assets, one after the other; what changes the same columns is one statement."""
+    for names, group in groupby(rows, key=lambda row: tuple(row[1])):
+        sets = ", ".join(f"{name} = ?" for name in names)
+        changed = [(*values.values(), key) for key, values in group]
+        driver(scope.connection).executemany(f"UPDATE assets SET {sets} WHERE id = ?", changed)
 
 
 def _metadata(text: str, index: int) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from itertools import count
 from typing import Any
 
@@ -262,4 +263,8 @@ def _step(scope: Scope, step_id: str | None, project_id: str) -> str | None:
 def _ontology(scope: Scope, project_id: str) -> Ontology:
     c = t.projects.c
     row = scope.connection.execute(select(c.json_interface, c.input_type).where(c.id == project_id)).one()
-    return Ontology.from_json_interface(row.json_interface, row.input_type)
+    return _read_ontology(row.json_interface, row.input_type)
+
+
+_read_ontology = lru_cache(maxsize=16)(Ontology.from_json_interface)
+"""Labels come in batches, and the ontology is the same for all."""

@@ -19,13 +19,17 @@ class People:
         self._connection = connection
         self._organization_id = organization_id
         self._known: dict[tuple[str | None, str | None], str] = {}
+        self._found: dict[str, str] = {}
 
     def find(self, name: str) -> str | None:
         """The user with this id or e-mail address."""
+        if name in self._found:
+            return self._found[name]
         for column in (t.users.c.id, t.users.c.email):
             mine = t.users.c.organization_id == self._organization_id
             found: str | None = self._connection.scalar(select(t.users.c.id).where(mine, column == name))
             if found:
+                self._found[name] = found
                 return found
         return None
 

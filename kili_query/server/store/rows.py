@@ -5,6 +5,7 @@ Here, and only here, labels are given to the tables of counts (`engines/sqlite_t
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
@@ -20,6 +21,11 @@ BATCH = 2_000
 
 
 _OF_ORGANIZATION = "JOIN projects ON projects.id = {0}.project_id WHERE {0}.uid = ? AND projects.organization_id = ?"
+
+_TAKEN = """
+    SELECT assets.uid FROM json_each(?) AS wanted CROSS JOIN assets ON assets.uid = wanted.value
+    CROSS JOIN projects ON projects.id = assets.project_id WHERE projects.organization_id = ?
+"""  # in this order, which SQLite would change
 
 
 class Held(NamedTuple):
@@ -100,6 +106,11 @@ class Rows:
         ).fetchone()
         return found
 
+    def taken(self, uids: Iterable[str]) -> set[str]:
+        """Those of some ids that assets of the organization have."""
+        found = self._driver.execute(_TAKEN, (json.dumps(list(uids)), self._organization_id))
+        return {uid for (uid,) in found}
+
     def has_asset(self, uid: str) -> bool:
         """Whether the organization of the project has an asset of this id; what others have is no matter."""
         if ("uid", uid) in self._asset_keys:
@@ -158,22 +169,43 @@ _DEFAULTS: dict[Table, dict[str, Any]] = {
     for table in (t.assets, t.labels)
 }
 
-_LATEST = """
-    SELECT id FROM labels AS other
-    WHERE other.asset_id = labels.asset_id AND other.author_id IS labels.author_id AND {same}
-    ORDER BY created_at DESC, id DESC LIMIT 1
+_OF_PEOPLE = "({0}label_type IN ('DEFAULT', 'REVIEW'))"
+_OF_TYPE = ("{0}label_type",)
+_OF_STEP = (_OF_PEOPLE, "coalesce({0}step_name, {0}label_type)")
+"""What labels of an author and an asset have in common of which the last one is the latest."""
+
+
+def _flags(of_type: str, of_step: str) -> dict[str, str]:
+    """The flags of a label, by whether it is the last one of its type, and of its step."""
+    return {
+        "is_latest_label_for_user": of_type,
+        "is_latest_default_label_for_user": f"label_type = 'DEFAULT' AND {of_type}",
+        "is_latest_review_label_for_user": f"label_type = 'REVIEW' AND {of_type}",
+        "is_last_for_step": f"{_OF_PEOPLE.format('')} AND {of_step}",
+    }
+
+
+def _looked_up(same: Iterable[str]) -> str:
+    """Whether a row is the last of those like it, by looking for that."""
+    of = " AND ".join(f"{what.format('other.')} IS {what.format('labels.')}" for what in same)
+    return (
+        "id = (SELECT id FROM labels AS other WHERE other.asset_id = labels.asset_id"
+        f" AND other.author_id IS labels.author_id AND {of} ORDER BY created_at DESC, id DESC LIMIT 1)"
+    )
+
+
+def _ranked(same: Iterable[str]) -> str:
+    """The same, for all rows of some assets at once."""
+    of = ", ".join(("asset_id", "author_id", *(what.format("") for what in same)))
+    return f"row_number() OVER (PARTITION BY {of} ORDER BY created_at DESC, id DESC) = 1"
+
+
+_FLAGS = _flags(_looked_up(_OF_TYPE), _looked_up(_OF_STEP))
+_SETTLED = f"""
+    SELECT {", ".join(_flags(_ranked(_OF_TYPE), _ranked(_OF_STEP)).values())}, id, {", ".join(_FLAGS)} FROM labels
+    WHERE asset_id IN (SELECT value FROM json_each(?))
 """
-_OF_TYPE = _LATEST.format(same="other.label_type = labels.label_type")
-_OF_STEP = _LATEST.format(
-    same="other.label_type IN ('DEFAULT', 'REVIEW')"
-    " AND coalesce(other.step_name, other.label_type) = coalesce(labels.step_name, labels.label_type)"
-)
-_FLAGS = {
-    "is_latest_label_for_user": f"id = ({_OF_TYPE})",
-    "is_latest_default_label_for_user": f"label_type = 'DEFAULT' AND id = ({_OF_TYPE})",
-    "is_latest_review_label_for_user": f"label_type = 'REVIEW' AND id = ({_OF_TYPE})",
-    "is_last_for_step": f"label_type IN ('DEFAULT', 'REVIEW') AND id = ({_OF_STEP})",
-}
+_SETTLE = f"UPDATE labels SET {', '.join(f'{name} = ?' for name in _FLAGS)} WHERE id = ?"
 
 
 def settle_project(connection: Connection, project_id: str) -> None:
@@ -185,5 +217,6 @@ def settle_project(connection: Connection, project_id: str) -> None:
 
 def settle_assets(connection: Connection, assets: Iterable[int]) -> None:
     """Work out again which labels of these assets are the latest."""
-    sets = ", ".join(f"{name} = ({value})" for name, value in _FLAGS.items())
-    driver(connection).executemany(f"UPDATE labels SET {sets} WHERE asset_id = ?", [(asset,) for asset in set(assets)])
+    below, number = driver(connection), len(_FLAGS)
+    found = below.execute(_SETTLED, (json.dumps(list(set(assets))),))
+    below.executemany(_SETTLE, [row[: number + 1] for row in found if row[:number] != row[number + 1 :]])

@@ -11,7 +11,6 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Lock
 from typing import Any, NamedTuple
-from uuid import uuid4
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, insert, select, text
 from sqlalchemy.exc import DBAPIError
@@ -231,7 +230,7 @@ def storage_problem(error: BaseException) -> str | None:
 
 def new_id() -> str:
     """An id that nothing else has."""
-    return "c" + uuid4().hex[:24]
+    return "c" + secrets.token_hex(12)
 
 
 def new_key() -> str:
