@@ -13,7 +13,7 @@ from sqlalchemy import select
 from kili_query.errors import DataError
 from kili_query.model.decoding import decode_json
 from kili_query.server.bodies import too_many_values
-from kili_query.server.graph.filters import one_of
+from kili_query.server.graph.conditions import one_of
 from kili_query.server.graph.problems import refused
 from kili_query.server.graph.reading import Reader
 from kili_query.server.measuring import is_picture

@@ -7,14 +7,14 @@ import errno
 import json
 import os
 import secrets
+from collections import deque
 from collections.abc import AsyncIterator
-from concurrent.futures import Executor
+from concurrent.futures import Executor, Future
 from contextlib import suppress
 from pathlib import Path
-from typing import IO
+from typing import IO, NamedTuple
 
-from sqlalchemy import Connection, select
-from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy import Connection, bindparam, select
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -27,6 +27,7 @@ from kili_query.server.store import tables as t
 from kili_query.server.store.media import private, remove_expired
 from kili_query.server.store.moments import after
 from kili_query.server.store.store import FILES, Store
+from kili_query.server.store.tables import driver
 
 MAX_UPLOAD = 32 << 30
 """The largest file, in bytes."""
@@ -41,6 +42,25 @@ _DRAINED = 1 << 30
 """Bytes of a refused file that are taken in all the same: most clients read an answer when they have sent all."""
 
 
+class _Upload(NamedTuple):
+    """A file on the disk, and what the database is to have of it."""
+
+    part: Path
+    file_id: str
+    path: str
+    kind: str
+    facts: str | None
+
+
+_KNOWN = select(t.files.c.expires_at).where(t.files.c.id == bindparam("id"))
+_KEEP = """
+    INSERT INTO files (id, name, project_id, content_type, facts, asset_id, expires_at)
+    VALUES (:id, :name, :project_id, :content_type, :facts, :asset_id, :expires_at)
+    ON CONFLICT (id) DO UPDATE SET project_id = excluded.project_id, content_type = excluded.content_type,
+        facts = excluded.facts, asset_id = excluded.asset_id, expires_at = excluded.expires_at
+"""
+
+
 class Uploads:
     """Takes in files; writes them with `files`, and what the database says of them with `writer`."""
 
@@ -50,6 +70,8 @@ class Uploads:
         self._files = files
         self._writer = writer
         self._max = max_bytes
+        self._waiting: deque[tuple[_Upload, Future[None]]] = deque()
+        """Files on the disk that the database is to have: what comes together is one transaction."""
 
     async def put(self, request: Request) -> Response:
         """Take in the file of a request.
@@ -76,32 +98,63 @@ class Uploads:
         loop, folder = asyncio.get_running_loop(), self._store.folder / FILES
         part = folder / f"{file_id}.{secrets.token_hex(4)}.part"
         kind = request.headers.get("content-type", "application/octet-stream")
+        kept = False
         try:
-            file = await loop.run_in_executor(self._files, _begun, part)
-            try:
-                await self._write(body, file, _declared(request))
-                facts = await loop.run_in_executor(self._files, self._finish, file, part, kind)
-            finally:
-                file.close()
-            await loop.run_in_executor(self._writer, self._keep, part, file_id, path, kind, facts)
+            head, more = await self._first(body)
+            if more:
+                facts = await self._stream(part, head, body, kind, _declared(request))
+            else:
+                _require(len(head), _declared(request))
+                facts = await loop.run_in_executor(self._files, self._whole, part, head, kind)
+            future: Future[None] = Future()
+            self._waiting.append((_Upload(part, file_id, path, kind, facts), future))
+            self._writer.submit(self._keep)
+            await asyncio.wrap_future(future)
+            kept = True
         except OSError as error:
             raise _unwritten(error) from None
         finally:
-            await asyncio.shield(loop.run_in_executor(self._files, _gone, part))
+            if not kept:
+                await asyncio.shield(loop.run_in_executor(self._files, _gone, part))
 
-    async def _write(self, body: AsyncIterator[bytes], file: IO[bytes], declared: int | None) -> None:
-        loop, size, held = asyncio.get_running_loop(), 0, bytearray()
+    async def _first(self, body: AsyncIterator[bytes]) -> tuple[bytes, bool]:
+        """What comes first of a file, and whether there may be more: small files are there at once."""
+        held = bytearray()
         async for chunk in body:
-            size += len(chunk)
-            if size > self._max:
-                raise self._too_large()
             held += chunk
+            if len(held) > self._max:
+                raise self._too_large()
             if len(held) >= _PART:
-                await loop.run_in_executor(self._files, file.write, held)
-                held = bytearray()
-        if declared is not None and size != declared:
-            raise HTTPException(400, f"the file has {size:,} bytes, and `Content-Length` says {declared:,}")
-        await loop.run_in_executor(self._files, file.write, held)
+                return bytes(held), True
+        return bytes(held), False
+
+    def _whole(self, part: Path, content: bytes, kind: str) -> str | None:
+        with _begun(part) as file:
+            file.write(content)
+            return self._finish(file, part, kind)
+
+    async def _stream(
+        self, part: Path, held: bytes, body: AsyncIterator[bytes], kind: str, declared: int | None
+    ) -> str | None:
+        """Write a file as it comes; gives what it says of itself."""
+        loop, size = asyncio.get_running_loop(), len(held)
+        file = await loop.run_in_executor(self._files, _begun, part)
+        try:
+            await loop.run_in_executor(self._files, file.write, held)
+            piece = bytearray()
+            async for chunk in body:
+                size += len(chunk)
+                if size > self._max:
+                    raise self._too_large()
+                piece += chunk
+                if len(piece) >= _PART:
+                    await loop.run_in_executor(self._files, file.write, piece)
+                    piece = bytearray()
+            _require(size, declared)
+            await loop.run_in_executor(self._files, file.write, piece)
+            return await loop.run_in_executor(self._files, self._finish, file, part, kind)
+        finally:
+            file.close()
 
     def _finish(self, file: IO[bytes], part: Path, kind: str) -> str | None:
         """See the file onto the disk; gives what it says of itself."""
@@ -112,23 +165,48 @@ class Uploads:
         facts = measured(part, kind.partition(";")[0].strip().lower())
         return json.dumps(facts) if facts else None
 
-    def _keep(self, part: Path, file_id: str, path: str, kind: str, facts: str | None) -> None:
-        """Give the file its name, and the database its row: both or neither, and the stray of a crash goes at the start."""
+    def _keep(self) -> None:
+        """Keep the files that wait, in one transaction. One that cannot be kept is no matter to the others."""
+        batch: list[tuple[_Upload, Future[None]]] = []
+        while self._waiting:
+            upload, future = self._waiting.popleft()
+            if future.set_running_or_notify_cancel():
+                batch.append((upload, future))
+        if not batch:
+            return  # an earlier call has taken them
+        told: list[Exception | None] = []
+        try:
+            with self._store.writing() as connection:
+                for upload, _ in batch:
+                    told.append(self._kept(connection, upload))
+                gone = remove_expired(connection)
+                if self._store.durable:
+                    _see_names(self._store.folder / FILES)
+            self._store.discard(gone)
+        except Exception as error:  # nothing was written
+            told = [error] * len(batch)
+        for (_, future), problem in zip(batch, told, strict=True):
+            if problem is None:
+                future.set_result(None)
+            else:
+                future.set_exception(problem)
+
+    def _kept(self, connection: Connection, upload: _Upload) -> Exception | None:
+        """Give a file its name, and the database its row: both or neither, and the stray of a crash goes at the start."""
+        part, file_id, path, kind, facts = upload
         place = bucket.Path.read(path)
-        with self._store.writing() as connection:
-            known = connection.execute(select(t.files).where(t.files.c.id == file_id)).first()
+        known = connection.execute(_KNOWN, {"id": file_id}).first()
+        try:
             asset = _asset(connection, place)
             if known is not None and known.expires_at is None and place.answered_asset is None:
                 raise HTTPException(409, "the file is the content of an asset already; a new address takes another")
-            row = {"project_id": place.project_id, "content_type": kind, "facts": facts, "asset_id": asset}
-            row["expires_at"] = None if asset is not None else after(KEPT_FOR)
-            changed = insert(t.files).values(id=file_id, name=place.rest[-1], **row)
-            connection.execute(changed.on_conflict_do_update(index_elements=["id"], set_=row))
-            gone = remove_expired(connection)
             os.replace(part, self._store.folder / FILES / file_id)
-            if self._store.durable:
-                _see_names(part.parent)
-        self._store.discard(gone)
+        except (HTTPException, OSError) as error:
+            return error
+        row = {"project_id": place.project_id, "content_type": kind, "facts": facts, "asset_id": asset}
+        row["expires_at"] = None if asset is not None else after(KEPT_FOR)
+        driver(connection).execute(_KEEP, {"id": file_id, "name": place.rest[-1], **row})
+        return None
 
     def _check_head(self, request: Request) -> None:
         encoding = encoding_of(request)
@@ -182,8 +260,29 @@ async def _drain(body: AsyncIterator[bytes]) -> None:
 
 
 def _declared(request: Request) -> int | None:
+    """The bytes that the head of a request says the file has.
+
+    Raises
+    ------
+    HTTPException: it says something else.
+    """
     text = request.headers.get("content-length")
-    return int(text) if text and text.isascii() and text.isdigit() and len(text) < 20 else None
+    if text is None:
+        return None
+    if not (text.isascii() and text.isdigit() and len(text) < 20):
+        raise HTTPException(400, f"`Content-Length` is a number of bytes, and this is `{text[:40]}`")
+    return int(text)
+
+
+def _require(size: int, declared: int | None) -> None:
+    """Refuse a file that is not as long as its head said.
+
+    Raises
+    ------
+    HTTPException: it is not.
+    """
+    if declared is not None and size != declared:
+        raise HTTPException(400, f"the file has {size:,} bytes, and `Content-Length` says {declared:,}")
 
 
 def _begun(part: Path) -> IO[bytes]:

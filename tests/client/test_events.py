@@ -35,7 +35,8 @@ from kili_query.client.operations.events import DOCUMENT, LabelEvent, dropped, l
 from kili_query.client.sending import reconnecting
 from kili_query.client.sending.reconnecting import Told, may_pass, pause_before
 from kili_query.errors import ServerError
-from kili_query.server import LocalKili, subscriptions
+from kili_query.server import LocalKili
+from kili_query.server.graph import subscriptions
 from tests.client.lines import Line
 from tests.server.asking import INTERFACE, response
 

@@ -5,11 +5,16 @@ from __future__ import annotations
 import json
 import threading
 import time
+from random import Random
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
 from kili_query.server import LocalKili
+from kili_query.server.graph.filters import Scope, asset_conditions, label_conditions
+from kili_query.server.store import rows
+from kili_query.server.store import tables as t
 from tests.server.asking import INTERFACE, Asking, response
 
 CREATE = "mutation ($data: CreateProjectData!) { data: createProject(data: $data) { id } }"
@@ -336,3 +341,60 @@ def test_reads_are_answered_while_changes_wait_for_a_loading(server: LocalKili, 
     finally:
         for thread in [*changes, read]:
             thread.join()
+
+
+def test_an_asset_that_is_changed_twice_in_a_call_has_what_came_last(asking: Asking, project: str) -> None:
+    data = [
+        {"priority": 1, "jsonMetadata": '{"a": 1}'},
+        {"priority": 2},
+        {"jsonMetadata": '{"a": 3}', "priority": 3},
+        {"priority": 4},
+    ]
+    made = asking.ask(UPDATE, w=[{"id": "one"}, {"id": "two"}, {"id": "one"}, {"id": "one"}], d=data)
+    assert [row["id"] for row in made] == ["one", "two", "one", "one"]
+    found = {row["id"]: (row["priority"], row["jsonMetadata"]) for row in asking.assets({}, "id priority jsonMetadata")}
+    assert found == {"one": (4, '{"a": 3}'), "two": (2, "{}"), "three": (0, "{}")}
+
+
+def test_a_change_names_its_assets_by_more_than_their_ids(asking: Asking, project: str) -> None:
+    wheres = [{"id": "one", "statusIn": ["TODO"]}, {"id": "two"}]
+    assert asking.ask(UPDATE, w=wheres, d=[{"priority": 1}, {"priority": 2}]) == [{"id": "one"}, {"id": "two"}]
+    for wrong in ({"id": "one", "statusIn": ["LABELED"]}, {"id": "one", "project": {"id": "x"}}, {"id": "nobody"}):
+        assert "no asset `" in asking.error(UPDATE, w=[{"id": "two"}, wrong], d=[{"priority": 9}] * 2)["message"]
+    assert "`where[1].id` is needed" in asking.error(UPDATE, w=[{"id": "two"}, {"idIn": ["one"]}], d=[])["message"]
+    assert [row["priority"] for row in asking.assets({}, "priority")] == [1, 2, 0]
+
+
+def test_what_is_asked_for_by_its_id_is_not_looked_for_in_the_whole_project(server: LocalKili, project: str) -> None:
+    with server._running.reading() as connection:
+        account = server._running.account(server.api_key)
+        assert account is not None
+        scope = Scope(connection, account.organization_id, account.user_id)
+        for rows, conditions in ((t.assets, asset_conditions), (t.labels, label_conditions)):
+            for where in ({"id": "one"}, {"idIn": ["one", "two"]}, {"id": "one", "project": {"id": project}}):
+                query = select(rows.c.id).where(*conditions(where, scope))
+                text = str(query.compile(connection.engine, compile_kwargs={"literal_binds": True}))
+                plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {text}").first()
+                assert plan is not None
+                assert f"{rows.name}_by_uid (uid=?)" in plan[-1]
+
+
+def test_the_latest_labels_are_the_same_whether_looked_up_or_ranked(
+    asking: Asking, server: LocalKili, project: str
+) -> None:
+    chance = Random(7)
+    for _ in range(30):
+        kind = chance.choice(["DEFAULT", "REVIEW", "PREDICTION", "AUTOSAVE"])
+        picked = chance.choices(["one", "two", "three"], k=3)
+        append(asking, *((name, response()) for name in picked), kind=kind, model="m")
+    names = ", ".join(rows._FLAGS)
+    with server._running.writing() as connection:
+        below = t.driver(connection)
+        below.execute("UPDATE labels SET author_id = NULL, step_name = 'Review' WHERE id % 3 = 0")
+        below.execute("UPDATE labels SET created_at = '2020-01-01T00:00:00.000Z' WHERE id % 5 = 0")
+        rows.settle_assets(connection, [key for (key,) in below.execute("SELECT id FROM assets")])
+        ranked = below.execute(f"SELECT {names} FROM labels ORDER BY id").fetchall()
+        below.execute(f"UPDATE labels SET {', '.join(f'{name} = NULL' for name in rows._FLAGS)}")
+        rows.settle_project(connection, project)
+        assert below.execute(f"SELECT {names} FROM labels ORDER BY id").fetchall() == ranked
+        assert {sum(column) for column in zip(*ranked, strict=True)} != {0}

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from kili_query.server import LocalKili, reading
+from kili_query.server import LocalKili
+from kili_query.server.graph import reading
 from tests.server.asking import Asking, response
 from tests.server.conftest import Load
 

@@ -16,7 +16,8 @@ import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
-from kili_query.server import LocalKili, subscriptions
+from kili_query.server import LocalKili
+from kili_query.server.graph import subscriptions
 from tests.server.asking import INTERFACE, response
 
 FIELDS = "id author { email } labelOf { id } labelType jsonResponse"

@@ -6,14 +6,16 @@ import errno
 import json
 import os
 import stat
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from time import time
+from time import sleep, time
 from typing import IO, Any
 
 import httpx
 import pytest
 
-from kili_query.server import LocalKili, bucket, media, uploads
+from kili_query.server import LocalKili, bucket, uploads
+from kili_query.server.store import media
 from tests.client.pictures import png
 from tests.server.asking import INTERFACE, Asking
 from tests.server.files import IMPORT, LATER, TIFF, Uploading, mp4, pdf, wav
@@ -189,6 +191,29 @@ def test_a_disk_that_is_full_or_fails_is_told(
     refused = client.error(IMPORT, data={"contentArray": [url]}, where={"id": project})
     assert refused["message"].endswith("nothing was uploaded to its address")
     assert client.put(url).status_code == 200
+
+
+def test_a_head_that_names_no_length_is_refused(server: LocalKili, client: Uploading, project: str) -> None:
+    for length in ("x", "-1", "1e3", "9" * 20, "\u0663"):
+        [url] = client.sign(f"projects/{project}/assets/a/content")
+        answer = client.http.put(
+            url.partition("&id=")[0], content=b"abc", headers=[(b"Content-Length", length.encode())]
+        )
+        assert (answer.status_code, "`Content-Length` is a number" in answer.text) == (400, True)
+    assert files(server) == set()
+
+
+def test_files_that_come_at_once_do_not_share_their_faults(server: LocalKili, client: Uploading, project: str) -> None:
+    urls = client.sign(*(f"projects/{project}/assets/{n}/content" for n in range(40)))
+    client.put(urls[7], b"taken")
+    client.add(project, contentArray=[urls[7]], idArray=["seven"])
+    with ThreadPoolExecutor(41) as threads, server._running.writing():
+        puts = [threads.submit(client.put, url, b"%d" % n) for n, url in enumerate(urls)]
+        sleep(0.3)  # they wait for the database, all but those whose turn came first
+    assert [put.result().status_code for put in puts] == [409 if n == 7 else 200 for n in range(40)]
+    client.add(project, contentArray=urls[:7] + urls[8:])
+    contents = [client.get(row["content"]).content for row in client.assets({}, "content")]
+    assert sorted(contents) == sorted([b"taken", *(b"%d" % n for n in range(40) if n != 7)])
 
 
 def test_a_file_is_replaced_until_an_asset_has_it(server: LocalKili, client: Uploading, project: str) -> None:

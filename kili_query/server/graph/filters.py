@@ -12,7 +12,6 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import count
-from math import inf
 from operator import eq, ge, le
 from typing import Any, NamedTuple, cast
 
@@ -21,6 +20,7 @@ from sqlalchemy import (
     Connection,
     Table,
     and_,
+    bindparam,
     exists,
     false,
     func,
@@ -35,6 +35,7 @@ from sqlalchemy import (
 from sqlalchemy.sql.elements import UnaryExpression
 from sqlalchemy.sql.operators import custom_op
 
+from kili_query.server.graph.conditions import Condition, Conditions, listed, metadata_conditions, one_of
 from kili_query.server.graph.problems import refused
 from kili_query.server.search import search_condition
 from kili_query.server.store import tables as t
@@ -49,12 +50,7 @@ MAX_PATTERN = 1_000
 MAX_PARTS = 10_000
 """The most parts of external ids that are looked for: each is looked for in every one."""
 
-MAX_METADATA = 100
-"""The most keys that one filter of metadata asks for: each is a condition of its own."""
-
 Where = Mapping[str, Any]
-Condition = ColumnElement[bool]
-Conditions = list[Condition]
 
 
 @dataclass
@@ -115,16 +111,27 @@ def project_ids(where: Where | None, scope: Scope) -> Sequence[str]:
     """The ids of the projects that ProjectWhere means, as far as they are visible."""
     key = json.dumps(where or {}, sort_keys=True)
     if key not in scope.projects:
-        query = select(t.projects.c.id).where(*project_conditions(where or {}, scope))
-        scope.projects[key] = tuple(scope.connection.scalars(query))
+        if not where or (where.keys() == {"id"} and where["id"] is not None):  # what changes ask for, again and again
+            query, given = (_ONE_PROJECT, where) if where else (_ALL_PROJECTS, {})
+            found = scope.connection.scalars(query, {"organization": scope.organization_id, **given})
+        else:
+            found = scope.connection.scalars(select(t.projects.c.id).where(*project_conditions(where, scope)))
+        scope.projects[key] = tuple(found)
     return scope.projects[key]
 
 
 def project_conditions(where: Where, scope: Scope) -> Conditions:
     """What ProjectWhere asks of rows of `projects`. Those in the trash are there for `deleted: true` only."""
-    c = t.projects.c
-    mine = [c.organization_id == scope.organization_id, c.deleted == bool(where.get("deleted"))]
+    mine = _projects_of(scope.organization_id, bool(where.get("deleted")))
     return [*mine, *asked(PROJECT_ROWS, where, scope, t.projects)]
+
+
+def _projects_of(organization: Any, deleted: bool) -> Conditions:
+    return [t.projects.c.organization_id == organization, t.projects.c.deleted == deleted]
+
+
+_ALL_PROJECTS = select(t.projects.c.id).where(*_projects_of(bindparam("organization"), False))
+_ONE_PROJECT = _ALL_PROJECTS.where(t.projects.c.id == bindparam("id"))
 
 
 def user_conditions(where: Where, scope: Scope, users: Any = t.users) -> Conditions:
@@ -176,11 +183,6 @@ def asked(rows: Mapping[str, Row], where: Where, scope: Scope, table: Any, proje
         else:
             found += row(value, place)
     return found
-
-
-def one_of(column: ColumnElement[Any], values: Sequence[object]) -> Condition:
-    """The column is one of the values. They travel as one parameter: thousands are not too many."""
-    return column.in_(select(_listed(values)))
 
 
 def _none_of(column: ColumnElement[Any], values: Sequence[object]) -> Condition:
@@ -379,47 +381,7 @@ def _asset_issue(where: Where, at: Place) -> Conditions:
 
 
 def _asset_metadata(where: object, at: Place) -> Conditions:
-    if not isinstance(where, Mapping):
-        raise refused("`metadata` is an object: keys, and the values that assets must have under them")
-    if len(where) > MAX_METADATA:
-        raise refused(f"`metadata` has at most {MAX_METADATA} keys, and here are {len(where):,}")
-    return [_metadata(at.table.c.json_metadata, str(key), value) for key, value in where.items() if value is not None]
-
-
-def _metadata(metadata: ColumnElement[Any], key: str, value: object) -> Condition:
-    entry = func.json_each(metadata).table_valued("key", "value", "type")
-    number = entry.c.type.in_(("integer", "real"))
-    match value:
-        case bool():
-            passes: Condition = entry.c.type == ("true" if value else "false")
-        case int() | float():
-            passes = and_(number, entry.c.value == _number(value))
-        case str():
-            passes = and_(entry.c.type == "text", entry.c.value == value)
-        case [bool(), _] | [_, bool()]:
-            raise _bad_metadata(key)
-        case [int() | float() as low, int() | float() as high]:
-            passes = and_(number, entry.c.value >= _number(low), entry.c.value <= _number(high))
-        case list() if all(isinstance(item, str) for item in value):
-            passes = and_(entry.c.type == "text", one_of(entry.c.value, value))
-        case _:
-            raise _bad_metadata(key)
-    return exists(select(literal_column("1")).select_from(entry).where(entry.c.key == key, passes))
-
-
-def _number(value: float) -> float:
-    """A number as SQLite reads it in JSON: a whole one beyond 64 bits is one with a fraction, or infinite."""
-    if -(2**63) <= value < 2**63:
-        return value
-    try:
-        return float(value)
-    except OverflowError:
-        return inf if value > 0 else -inf
-
-
-def _bad_metadata(key: str) -> Exception:
-    what = "a text, a number, true, false, a list of texts (one of them), or two numbers (from, to)"
-    return refused(f"the metadata filter `{key}` takes {what}", key=key)
+    return metadata_conditions(where, at.table.c.json_metadata)
 
 
 def _asset_parts(parts: Sequence[str], at: Place) -> Conditions:
@@ -427,7 +389,7 @@ def _asset_parts(parts: Sequence[str], at: Place) -> Conditions:
     if len(parts) > MAX_PARTS:
         message = f"`externalIdIn` has at most {MAX_PARTS:,} entries, and here are {len(parts):,}"
         raise refused(f"{message}; `externalIdStrictlyIn` takes more", argument="externalIdIn")
-    part = _listed(parts)
+    part = listed(parts)
     found = func.instr(at.table.c.external_id, part) > 0
     return [exists(select(literal_column("1")).select_from(part.table).where(found))]
 
@@ -444,7 +406,7 @@ def _asset_assignee(others: bool) -> Row:
 
 
 def _step_and_status(values: Sequence[Any], at: Place) -> Condition:
-    pair = _listed(values)
+    pair = listed(values)
     pairs = select(*(func.json_extract(pair, f"$.{part}") for part in ("stepId", "status")))
     return tuple_(at.table.c.step_id, at.table.c.step_status).in_(pairs)
 
@@ -498,10 +460,6 @@ def _in_projects(column: ColumnElement[Any], projects: Sequence[str]) -> Conditi
     if len(projects) == 1:
         return column == projects[0]
     return one_of(column, projects) if projects else false()
-
-
-def _listed(values: Sequence[object]) -> Any:
-    return func.json_each(json.dumps(list(values))).table_valued("value").c.value
 
 
 def _users(where: Where, scope: Scope) -> Any:

@@ -20,6 +20,7 @@ from graphql import (
 from sqlalchemy import func, select
 
 from kili_query.server.graph import filters
+from kili_query.server.graph.conditions import one_of
 from kili_query.server.graph.documents import Documents
 from kili_query.server.graph.problems import not_found, refused
 from kili_query.server.graph.reading import Conditions, Event, Pick, Reader, by_keys, how_many, page
@@ -101,7 +102,7 @@ def _existing(reader: Reader, _: tuple[Pick, ...], arguments: Mapping[str, Any])
     """Those of the external ids that the project has."""
     c, wanted = t.assets.c, arguments["externalIDs"]
     projects = filters.project_ids({"id": arguments["projectID"]}, reader)
-    query = select(c.external_id).where(filters.one_of(c.project_id, projects), filters.one_of(c.external_id, wanted))
+    query = select(c.external_id).where(one_of(c.project_id, projects), one_of(c.external_id, wanted))
     found = set(reader.connection.scalars(query))
     return [name for name in dict.fromkeys(wanted) if name in found]
 

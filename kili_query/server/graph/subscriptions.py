@@ -27,8 +27,8 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from kili_query.errors import DataError
 from kili_query.model.decoding import encode_json
+from kili_query.server.graph.conditions import one_of
 from kili_query.server.graph.documents import Document, Documents
-from kili_query.server.graph.filters import one_of
 from kili_query.server.graph.problems import STORAGE_FAILED, errors_body, refused, storage_failed
 from kili_query.server.graph.reading import Event, Reader
 from kili_query.server.store import tables as t

@@ -14,11 +14,13 @@ from kili_query.model.decoding import decode_json
 from kili_query.server.bodies import too_many_values
 from kili_query.server.bucket import ANNOTATIONS, Path
 from kili_query.server.contents import Contents
-from kili_query.server.graph.filters import Scope, asset_conditions, one_of, project_ids
+from kili_query.server.graph.conditions import one_of
+from kili_query.server.graph.filters import Scope, asset_conditions, project_ids
 from kili_query.server.graph.kinds import FINISHED
 from kili_query.server.graph.problems import not_found, refused
 from kili_query.server.graph.reading import Reader
 from kili_query.server.graph.results import Shaped, Written
+from kili_query.server.mutations.named import keys_of
 from kili_query.server.store import tables as t
 from kili_query.server.store.kept import json_text
 from kili_query.server.store.media import STORED
@@ -114,7 +116,7 @@ def update_assets(reader: Reader, arguments: Arguments) -> Written:
     wheres, data = arguments["where"], arguments["data"]
     if data and len(data) != len(wheres):
         raise refused(f"`data` has {len(data)} entries, and `where` has {len(wheres)}")
-    keys = _keys_of(reader, wheres)
+    keys = keys_of(reader, wheres)
     contents, people, rows, at = Contents(reader), People(reader.connection, reader.organization_id), [], now()
     contents.look_up(entry[name] for entry in data for name in ("content", "jsonContent") if entry.get(name))
     for i, (key, given) in enumerate(zip(keys, data, strict=False)):
@@ -330,30 +332,6 @@ def _assign(scope: Scope, people: People, key: int, entry: Arguments) -> None:
     if users:
         rows = [{"asset_id": key, "user_id": user} for user in dict.fromkeys(users.values())]
         scope.connection.execute(insert(t.assignees), rows)
-
-
-def _keys_of(scope: Scope, wheres: Sequence[Arguments]) -> list[int]:
-    """The keys of assets, each of which a filter names by its id.
-
-    Raises
-    ------
-    GraphQLError: one does not, or there is no such asset.
-    """
-    asked = [{name: value for name, value in where.items() if value is not None} for where in wheres]
-    if nameless := [i for i, where in enumerate(asked) if not where.get("id")]:
-        raise refused(f"`where[{nameless[0]}].id` is needed: the id of the asset", index=nameless[0])
-    c, by_id = t.assets.c, [where["id"] for where in asked if len(where) == 1]
-    query = select(c.uid, c.id).where(*asset_conditions({"idIn": by_id}, scope))
-    found: dict[str, int] = {uid: key for uid, key in scope.connection.execute(query)} if by_id else {}
-    keys = []
-    for where in asked:
-        key = found.get(where["id"])
-        if len(where) > 1:
-            key = scope.connection.scalar(select(c.id).where(*asset_conditions(where, scope)))
-        if key is None:
-            raise not_found("asset", [where["id"]])
-        keys.append(key)
-    return keys
 
 
 def _write(scope: Scope, rows: Iterable[tuple[int, dict[str, Any]]]) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from itertools import count
 from typing import Any
 
-from sqlalchemy import delete, exists, select, update
+from sqlalchemy import bindparam, delete, exists, select, update
 
 from kili_query.errors import DataError
 from kili_query.model.conversations import to_annotations
@@ -16,18 +17,25 @@ from kili_query.model.decoding import decode_json
 from kili_query.model.kili import CONVERSATIONS, AssetStatus, LabelType
 from kili_query.model.ontology import Ontology
 from kili_query.server.bodies import MAX_VALUES, too_many_values
-from kili_query.server.graph.filters import Scope, asset_conditions, label_conditions, one_of
+from kili_query.server.graph.conditions import one_of
+from kili_query.server.graph.filters import Scope, asset_conditions, label_conditions
 from kili_query.server.graph.kinds import FINISHED
 from kili_query.server.graph.problems import not_found, refused
 from kili_query.server.graph.results import Shaped, Written
+from kili_query.server.mutations.named import assets_named
 from kili_query.server.store import tables as t
 from kili_query.server.store.kept import json_text
 from kili_query.server.store.moments import now
 from kili_query.server.store.people import People
 from kili_query.server.store.rows import BATCH, Rows, settle_assets
 from kili_query.server.store.store import new_id
+from kili_query.server.store.tables import driver
 
 Entry = Mapping[str, Any]
+
+_LABELED = """
+    UPDATE assets SET updated_at = ?, status = coalesce(?, status) WHERE id IN (SELECT value FROM json_each(?))
+"""
 
 STATUS_AFTER: Mapping[str, AssetStatus] = {"DEFAULT": "LABELED", "AUTOSAVE": "ONGOING", "REVIEW": "REVIEWED"}
 """The status of an asset after a label of a type; predictions change nothing."""
@@ -40,7 +48,7 @@ def append_many_labels(scope: Scope, arguments: Mapping[str, Any]) -> Written:
     """Labels for assets that are given by their ids."""
     data = arguments["data"]
     entries = data["labelsData"]
-    found = _assets(scope, {"project": arguments["where"].get("project")}, [entry["assetID"] for entry in entries])
+    found = assets_named(scope, [entry["assetID"] for entry in entries], arguments["where"].get("project"))
     keys = _append(scope, data["labelType"], [(found[entry["assetID"]], entry) for entry in entries], **_options(data))
     return Written("Label", keys)
 
@@ -176,10 +184,8 @@ def _append(
         rows.flush()
     assets = {asset for (asset, _), _ in entries}
     settle_assets(scope.connection, assets)
-    changed: dict[str, Any] = {"updated_at": at}
-    if label_type in STATUS_AFTER:
-        changed["status"] = STATUS_AFTER[label_type]
-    scope.connection.execute(update(t.assets).where(one_of(t.assets.c.id, sorted(assets))).values(**changed))
+    given = (at, STATUS_AFTER.get(label_type), json.dumps(sorted(assets)))
+    driver(scope.connection).execute(_LABELED, given)
     return [keys[position] for position in range(len(entries))]
 
 
@@ -219,29 +225,14 @@ def _annotations(response: str, ontology: Ontology, label_id: str) -> str | None
     return json_text(to_annotations(decode_json(response), label_id))
 
 
-def _assets(scope: Scope, where: Entry, ids: Sequence[str]) -> dict[str, tuple[int, str]]:
-    """The keys and projects of assets by their ids.
-
-    Raises
-    ------
-    GraphQLError: one of them is not there, or not visible.
-    """
-    c = t.assets.c
-    conditions = asset_conditions({**where, "idIn": list(ids)}, scope)
-    found = {
-        uid: (key, project_id)
-        for uid, key, project_id in scope.connection.execute(select(c.uid, c.id, c.project_id).where(*conditions))
-    }
-    if missing := [uid for uid in dict.fromkeys(ids) if uid not in found]:
-        raise not_found("asset", missing)
-    return found
-
-
 def _one_asset(scope: Scope, arguments: Mapping[str, Any]) -> tuple[int, str]:
-    where = arguments["where"]
+    where, c = arguments["where"], t.assets.c
     if not where.get("id"):
         raise refused("`where.id` is needed: the id of the asset", argument="where")
-    return _assets(scope, where, [where["id"]])[where["id"]]
+    row = scope.connection.execute(select(c.id, c.project_id).where(*asset_conditions(where, scope))).first()
+    if row is None:
+        raise not_found("asset", [where["id"]])
+    return row.id, row.project_id
 
 
 def _step(scope: Scope, step_id: str | None, project_id: str) -> str | None:
@@ -261,10 +252,11 @@ def _step(scope: Scope, step_id: str | None, project_id: str) -> str | None:
 
 
 def _ontology(scope: Scope, project_id: str) -> Ontology:
-    c = t.projects.c
-    row = scope.connection.execute(select(c.json_interface, c.input_type).where(c.id == project_id)).one()
+    row = scope.connection.execute(_INTERFACE, {"project": project_id}).one()
     return _read_ontology(row.json_interface, row.input_type)
 
+
+_INTERFACE = select(t.projects.c.json_interface, t.projects.c.input_type).where(t.projects.c.id == bindparam("project"))
 
 _read_ontology = lru_cache(maxsize=16)(Ontology.from_json_interface)
 """Labels come in batches, and the ontology is the same for all."""

@@ -8,8 +8,8 @@ from typing import Any
 
 from sqlalchemy import exists, false, not_, select, true, update
 
+from kili_query.server.graph.conditions import Conditions, one_of
 from kili_query.server.graph.filters import (
-    Conditions,
     Place,
     Row,
     Scope,
@@ -17,7 +17,6 @@ from kili_query.server.graph.filters import (
     asked,
     elsewhere,
     of_user,
-    one_of,
     project_conditions,
     project_ids,
 )
