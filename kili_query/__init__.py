@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     from kili_query.model.labels import Label as Label
     from kili_query.model.ontology import Ontology as Ontology
     from kili_query.offline.annotations import read_annotations as read_annotations
+    from kili_query.offline.tables import to_df as to_df
     from kili_query.query import CategoryQuery as CategoryQuery
     from kili_query.query import Query as Query
     from kili_query.query import check as check
@@ -112,6 +113,7 @@ _HOMES = {
     "parse": "query",
     "read_annotations": "offline.annotations",
     "read_labels": "formats.kili",
+    "to_df": "offline.tables",
 }
 
 _EXTENSION = {

@@ -30,7 +30,7 @@ from kili_query.cli.queries import divided, given_queries, lacking
 from kili_query.cli.terminal import echo, result_file
 from kili_query.formats import BY_NAME, SUFFIXES, WRITTEN
 from kili_query.offline.files import refuse_inputs, whole_file, whole_folder
-from kili_query.offline.write import writer
+from kili_query.offline.write import Order, writer
 
 if TYPE_CHECKING:
     from kili_query.offline.select import Summary
@@ -104,8 +104,8 @@ def command(
         raise click.UsageError("--ids is a format of its own; it goes with no other --format")
     kind = "ids" if ids else format_ or suffix or "ndjson"
     row = BY_NAME[kind]
-    if row.archive and (output is None or output == "-"):
-        raise click.UsageError("an archive is written to a file: give --output FILE")
+    if row.binary and (output is None or output == "-"):
+        raise click.UsageError(f"{kind} is written to a file: give --output FILE")
     if csv_safe and kind != "csv":
         raise click.UsageError("--csv-safe goes with CSV: give --format csv")
     to_file = None if output == "-" else output
@@ -117,6 +117,7 @@ def command(
         refuse_inputs(to_file, filter(None, [names.found]))
     replaces = to_file is not None and os.path.isfile(to_file)
     query, ontology = ready_query(given.text, names, sources), names.ontology
+    types = chosen_types(label_types, all_types)
 
     started, summary, matches = time.perf_counter(), Summary(), 0
     assets = Assets()
@@ -124,13 +125,13 @@ def command(
         target = None
         if not count:
             opened = (whole_folder if is_folder else whole_file)(to_file) if to_file else nullcontext(result_file())
-            target = writer(kind, stack.enter_context(opened), query=str(query), sources=sources, csv_safe=csv_safe)
+            target = writer(kind, stack.enter_context(opened), Order(str(query), sources, csv_safe, ontology, types))
             stack.callback(target.abandon)
         with progress(tuple(sources), quiet) as bar:
             for part in select(
                 query, *sources,
-                unit="labels" if labels and not row.archive else "assets", trim=labels and row.archive,
-                ontology=ontology, types=chosen_types(label_types, all_types), invert=invert,
+                unit="labels" if labels and not row.binary else "assets", trim=labels and row.binary,
+                ontology=ontology, types=types, invert=invert,
                 data=not count and not row.ids_only, validate=validate, workers=workers,
             ):  # fmt: skip
                 summary.add(part.summary)
@@ -159,6 +160,8 @@ def command(
         tell_left_out(target.reasons if target else [])
         told = _told(summary, matches, unit, time.perf_counter() - started, verbose)
         lost = f", {counted(target.left_out, 'media file')} left out" if target and target.left_out else ""
+        if target and target.without_rows:
+            lost += f", {target.without_rows:,} without annotations: no row in the table"
         echo(told + lost + (f"; {to_file} was there before, and is replaced" if replaces else ""), err=True)
     code = exit_code(summary.records, summary.problems)
     return SOME_UNREADABLE if unnamed and code == FINE else code

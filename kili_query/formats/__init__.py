@@ -17,7 +17,9 @@ class Format(NamedTuple):
     ids_only: bool = False
     """True if no more is written of a selection than what is found."""
     archive: bool = False
-    """True if it is written to a file that can seek, with whole assets in it and what belongs to them."""
+    """True if it holds whole assets and what belongs to them."""
+    binary: bool = False
+    """True if it is written to a file, which can seek."""
     needs: str | None = None
     """The extra of this package that has to be installed for it."""
 
@@ -29,7 +31,8 @@ FORMATS = (
     Format("json", (".json",), read=True, write=f"{_OFFLINE}.write:ListWriter"),
     Format("csv", (".csv",), write=f"{_OFFLINE}.write:CsvWriter", ids_only=True),
     Format("ids", (".txt",), write=f"{_OFFLINE}.write:IdWriter", ids_only=True),
-    Format("zip", (".zip",), read=True, write=f"{_OFFLINE}.archive:ArchiveWriter", archive=True),
+    Format("zip", (".zip",), read=True, write=f"{_OFFLINE}.archive:ArchiveWriter", archive=True, binary=True),
+    Format("parquet", (".parquet",), write=f"{_OFFLINE}.tables:ParquetWriter", binary=True, needs="tables"),
 )
 """All formats. Those that are read may be compressed with gzip too, but for archives."""
 

@@ -34,7 +34,7 @@ class ArchiveWriter:
     themselves wait to the end: all those of an asset go into one member.
     """
 
-    unnamed = 0
+    unnamed = without_rows = 0
 
     def __init__(self, file: BinaryIO, order: Order) -> None:
         self.left_out = 0

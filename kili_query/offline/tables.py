@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal, NamedTuple
@@ -12,13 +13,14 @@ from kili_query.errors import ArgumentError, DataError
 from kili_query.formats.datasets import parts_of, unrotated
 from kili_query.formats.kili import Problem, Record, Source, decode_record
 from kili_query.model.annotations import Annotation, annotations_of_label, rotation_of
+from kili_query.model.counts import Identity, Key
 from kili_query.model.geometry import XY, Line, Pages, Point, Pose, Relation, Ring, TextSpan
 from kili_query.model.labels import DEFAULT_LABEL_TYPES, Label, LabelTypes, chosen_types, is_bare, labels_of
-from kili_query.model.ontology import Ontology, OntologyLike, as_ontology
+from kili_query.model.ontology import Ontology, as_ontology
 from kili_query.offline.run import run
 from kili_query.offline.tally import Tally
-from kili_query.offline.write import LineWriter, Order, csv_row
-from kili_query.query import Query, QueryLike, as_query
+from kili_query.offline.write import LineWriter, Order
+from kili_query.query import Query, parse
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -51,7 +53,7 @@ COLUMNS = (
     Column("confidence", "float", "how sure a model was of the category, 0 to 100"),
     Column("tool", "text", "how an object was drawn: `rectangle`, `polygon`, `semantic`, `marker`, ..."),
     Column("mid", "text", "id of the object: the same in all frames of a video"),
-    Column("object", "text", "what `count` counts: different values of one label, job and category are as many objects"),
+    Column("object", "int", "number of the object within its label and category, from 1; the same in all frames"),
     Column("parents", "text", "the answers and objects that this is nested in, outermost first"),
     Column("frame", "int", "number of the video frame, from 0"),
     Column("is_key_frame", "bool", "whether a person edited the object in this frame"),
@@ -85,9 +87,9 @@ Cells = tuple[Any, ...]
 
 def to_df(
     *sources: Source,
-    query: QueryLike | None = None,
+    query: Query | str | None = None,
     backend: Backend = "pandas",
-    ontology: OntologyLike | None = None,
+    ontology: Ontology | Mapping[str, object] | None = None,
     types: LabelTypes | None = DEFAULT_LABEL_TYPES,
     workers: int | None = None,
     on_problem: Callable[[DataError], None] | None = None,
@@ -122,7 +124,7 @@ def to_df(
     _library(backend, "backend")
     arrow = _library("pyarrow", "to_df")
     chosen = chosen_types(types)
-    work = _Rows(as_query(query) if query is not None else None, as_ontology(ontology), chosen)
+    work = _Rows(parse(query) if isinstance(query, str) else query, as_ontology(ontology), chosen)
     batches = []
     for done in run(work, sources, workers):
         batch, tally = done.result
@@ -167,13 +169,17 @@ class _Rows:
             if isinstance(record, Problem):
                 tally.set_aside(record)
                 continue
-            tally.records += 1
             try:
-                for label in labels_of(record, types=self.types):
-                    if self.query is None or self.query.matches_label(label, self.ontology):
-                        rows += _rows_of_label(record, label, self.ontology)
+                labels = list(labels_of(record, types=self.types))
             except DataError as error:
                 tally.set_aside(Problem(error.message, item.where))
+                continue
+            for label in labels:
+                try:
+                    if self.query is None or self.query.matches_label(label, self.ontology):
+                        rows += _rows_of_label(record, label, self.ontology)
+                except DataError as error:
+                    tally.set_aside(Problem(str(error), item.where))
         return to_batch(rows), tally
 
 
@@ -181,6 +187,7 @@ class _Rows:
 
 
 def _rows_of_label(record: Mapping[str, Any], label: Label, ontology: Ontology | None) -> Iterator[Cells]:
+    annotations = annotations_of_label(label, ontology)
     told: Any = label.record if isinstance(label.record, Mapping) else {}
     author = told.get("author")
     if isinstance(author, Mapping):
@@ -193,26 +200,27 @@ def _rows_of_label(record: Mapping[str, Any], label: Label, ontology: Ontology |
     )  # fmt: skip
     asset = told["labelOf"] if is_bare(record) and isinstance(told.get("labelOf"), Mapping) else record
     size = _size(asset.get("resolution"))
-    rotation = rotation_of(label.response) if size or not label.by_level else 0
+    rotation = 0 if label.by_level else rotation_of(label.response)
     flat = ontology is None or ontology.input_type != "GEOSPATIAL"
-    for annotation in annotations_of_label(label, ontology):
+    met: dict[Key, dict[Identity, int]] = {}
+    for annotation in annotations:
         shape = _shape(annotation, rotation, size, flat)
-        yield from ((*about, *cells, *shape) for cells in _cells(annotation))
+        yield from ((*about, *cells, *shape) for cells in _cells(annotation, met))
 
 
-def _cells(annotation: Annotation) -> Iterator[Cells]:
-    """What a row says between the label and the shape, once for each category."""
-    identities = [(key[1], "/".join(map(str, identity))) for key, identity in annotation.identities]
-    if annotation.step is not None:  # an object that names a category twice is counted once
-        named = dict(identities)
-        identities = [(choice.name, named[choice.name]) for choice in {c.name: c for c in annotation.categories}.values()]
+def _cells(annotation: Annotation, met: dict[Key, dict[Identity, int]]) -> Iterator[Cells]:
+    """What a row says between the label and the shape, once for each category; `met` numbers the objects of the label."""
+    rows: list[tuple[str | None, int | None]] = []
+    for key, identity in annotation.identities:
+        objects = met.setdefault(key, {})
+        rows.append((key[1], objects.setdefault(identity, len(objects) + 1)))
     sure = {choice.name: choice.confidence for choice in annotation.categories}
     span = annotation.geometry if isinstance(annotation.geometry, TextSpan) else None
     page = annotation.geometry.rings[0].page if isinstance(annotation.geometry, Pages) else None
-    for category, identity in identities or [(None, None)]:
+    for category, number in rows or [(None, None)]:
         yield (
             annotation.kind, annotation.job, category, sure.get(category or ""), annotation.tool, _text(annotation.mid),
-            identity, "/".join(map(str, annotation.parents)) or None, annotation.frame, annotation.is_key_frame, page,
+            number, "/".join(map(str, annotation.parents)) or None, annotation.frame, annotation.is_key_frame, page,
             annotation.text, span.begin if span else None, span.end if span else None, annotation.score,
         )  # fmt: skip
 
@@ -302,8 +310,8 @@ def _library(name: str, asked_by: str) -> Any:
     try:
         return import_module(name)
     except ImportError:
-        extra = "pandas" if name == "pandas" else "tables"
-        raise ArgumentError(asked_by, f'needs {name}: `pip install "kili_query[{extra}]"`') from None
+        package = "polars" if name == "polars" else f"kili_query[{'pandas' if name == 'pandas' else 'tables'}]"
+        raise ArgumentError(asked_by, f'needs {name}: `pip install "{package}"`') from None
 
 
 def schema() -> pa.Schema:
@@ -335,37 +343,11 @@ def _array(cells: Sequence[Any], field: pa.Field) -> pa.Array:
         return pa.array(whole, field.type)
 
 
-class TableWriter(LineWriter):
-    """A row of CSV for each annotation of what is found."""
-
-    def __init__(self, file: BinaryIO, order: Order) -> None:
-        super().__init__(file, order)
-        self._order = order
-        self._safe = order.csv_safe
-        self._row(NAMES)
-
-    def write(self, hit: Hit) -> None:
-        for row in self._rows(hit):
-            self._row(row)
-
-    def _rows(self, hit: Hit) -> list[Cells]:
-        record = decode_record(Record(hit.data, hit.where))
-        if isinstance(record, Problem):
-            raise record.error()
-        rows = list(rows_of(record, self._order.ontology, self._order.types))
-        self.without_rows += not rows
-        return rows
-
-    def _row(self, cells: Sequence[Any]) -> None:
-        told = [cell.isoformat() if isinstance(cell, datetime) else "" if cell is None else cell for cell in cells]
-        self._file.write(csv_row(told, safe=self._safe).encode(errors="surrogatepass"))
-
-
-class ParquetWriter(TableWriter):
+class ParquetWriter(LineWriter):
     """A Parquet file with a row for each annotation of what is found."""
 
     def __init__(self, file: BinaryIO, order: Order) -> None:
-        LineWriter.__init__(self, file, order)
+        super().__init__(file, order)
         self._order = order
         _library("pyarrow", "parquet")
         import pyarrow.parquet as pq
@@ -374,11 +356,20 @@ class ParquetWriter(TableWriter):
         self._gathered: list[Cells] = []
 
     def write(self, hit: Hit) -> None:
-        self._gathered += self._rows(hit)
+        """Gather its rows."""
+        record = decode_record(Record(hit.data, hit.where))
+        if isinstance(record, Problem):
+            raise record.error()
+        before = len(self._gathered)
+        for label in labels_of(record, types=self._order.types):
+            with suppress(DataError):  # what cannot be read was told when it was looked at
+                self._gathered += list(_rows_of_label(record, label, self._order.ontology))
+        self.without_rows += len(self._gathered) == before
         if len(self._gathered) >= ROW_GROUP:
             self._flush()
 
     def close(self) -> None:
+        """Write the last rows, and what a reader of Parquet begins with."""
         if self._gathered:
             self._flush()
         self._table.close()

@@ -10,6 +10,8 @@ from typing import BinaryIO, NamedTuple, Protocol
 
 from kili_query.errors import DataError
 from kili_query.formats import BY_NAME
+from kili_query.model.labels import LabelTypes
+from kili_query.model.ontology import Ontology
 from kili_query.offline.select import Hit
 
 __all__ = ["Order", "Writer", "csv_row", "writer"]
@@ -20,6 +22,8 @@ class Writer(Protocol):
 
     unnamed: int
     """Hits without any id, where ids are all that is written: these are left out."""
+    without_rows: int
+    """Hits that have no row in a table of annotations, as they hold none."""
     left_out: int
     """Files of assets that did not come along."""
     reasons: list[DataError]
@@ -44,30 +48,31 @@ class Order(NamedTuple):
     """Where the hits come from: an archive copies their files."""
     csv_safe: bool = False
     """True to put a quote before cells that a spreadsheet would run."""
+    ontology: Ontology | None = None
+    """For tables of annotations: what it tells of them."""
+    types: LabelTypes | None = None
+    """For tables of annotations: the label types whose rows are written; None: all."""
 
 
-def writer(
-    format: str, file: BinaryIO, *, query: str = "", sources: Sequence[str] = (), csv_safe: bool = False
-) -> Writer:
-    """The writer of a format: what its row names, made of a file and an `Order`.
+def writer(format: str, file: BinaryIO, order: Order | None = None) -> Writer:
+    """The writer of a format: what its row names, made of a file and an order.
 
     Parameters
     ----------
     format: one of `formats.WRITTEN`.
     file: where to write; an archive needs one that can seek.
-    query, sources, csv_safe: the order.
     """
     where = BY_NAME[format].write
     assert where, format
     module, name = where.split(":")
-    made: Writer = getattr(import_module(module), name)(file, Order(query, sources, csv_safe))
+    made: Writer = getattr(import_module(module), name)(file, order or Order())
     return made
 
 
 class LineWriter:
     """One JSON object on each line."""
 
-    unnamed = left_out = 0
+    unnamed = left_out = without_rows = 0
 
     def __init__(self, file: BinaryIO, order: Order) -> None:
         self._file = file

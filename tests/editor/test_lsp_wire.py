@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import io
 import json
+import random
 import shutil
 import signal
 import socket
@@ -113,9 +115,12 @@ def test_an_editor_that_dies_while_it_is_written_to_leaves_no_traceback(folder: 
 
 @pytest.fixture
 def port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
+    """A free port that no other process is given by chance, as those are that the system chooses."""
+    while True:
+        chosen = random.randrange(20_000, 32_000)
+        with socket.socket() as free, contextlib.suppress(OSError):
+            free.bind(("127.0.0.1", chosen))
+            return chosen
 
 
 async def connected(port: int) -> Any:

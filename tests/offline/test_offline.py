@@ -27,7 +27,7 @@ from kili_query.offline import run
 from kili_query.offline.files import whole_file
 from kili_query.offline.select import Hit, Summary, select
 from kili_query.offline.statistics import Statistics, measure
-from kili_query.offline.write import LineWriter, writer
+from kili_query.offline.write import LineWriter, Order, writer
 from tests import naive
 from tests.strategies import responses, small_trees
 
@@ -334,7 +334,7 @@ def archive_of(tmp_path: Path, query: Query, *where: Path, **options: Any) -> Pa
     path = tmp_path / "out.zip"
     with ExitStack() as stack:
         file = stack.enter_context(whole_file(str(path)))
-        target = writer("zip", file, query=str(query), sources=tuple(map(str, where)))
+        target = writer("zip", file, Order(str(query), tuple(map(str, where))))
         stack.callback(target.abandon)
         for hit in found(query, *where, **options)[0]:
             target.write(hit)
@@ -431,7 +431,7 @@ def test_files_of_a_source_whose_name_begins_like_another_are_its_own(tmp_path: 
     write(tmp_path / "exp/assets/a.jpg", b"first")
     assert "assets/a.jpg" not in members(archive_of(tmp_path, parse("J.A.count > 1"), tmp_path / "exp2"))
     hits = found(QUERY, tmp_path / "exp2")[0]
-    target = writer("zip", (file := io.BytesIO()), sources=(str(tmp_path / "exp"), str(tmp_path / "exp2")))
+    target = writer("zip", (file := io.BytesIO()), Order(sources=(str(tmp_path / "exp"), str(tmp_path / "exp2"))))
     for hit in hits:
         target.write(hit)
     target.close()
@@ -535,7 +535,9 @@ def test_each_format(tmp_path: Path) -> None:
 def test_suffixes_choose_formats() -> None:
     assert {SUFFIXES[suffix] for suffix in (".ndjson", ".jsonl")} == {"ndjson"}
     assert [SUFFIXES[suffix] for suffix in (".json", ".csv", ".txt", ".zip")] == ["json", "csv", "ids", "zip"]
-    assert WRITTEN == ("ndjson", "json", "csv", "ids", "zip") == tuple(row.name for row in FORMATS if row.write)
+    assert (
+        WRITTEN == ("ndjson", "json", "csv", "ids", "zip", "parquet") == tuple(row.name for row in FORMATS if row.write)
+    )
     assert READ_SUFFIXES == (".json", ".jsonl", ".ndjson", ".zip")
     assert JSON_SUFFIXES == (".json", ".jsonl", ".ndjson", ".json.gz", ".jsonl.gz", ".ndjson.gz")
     suffixes = [suffix for row in FORMATS for suffix in row.suffixes]
