@@ -163,7 +163,7 @@ def test_bad_usage(run: Run) -> None:
     assert "did you mean 'check'?" in run("chek", "x").err
     for args in (
         ["--count", "--ids"], ["--count", "-o", "x"], ["--count", "--format", "csv"], ["--ids", "--format", "csv"],
-        ["--ids", "-o", "x.zip"], ["--format", "zip"], ["--format", "zip", "-o", "-"], ["--type", "REVIEW", "--all-types"], ["-o", "x.parquet"],
+        ["--ids", "-o", "x.zip"], ["--format", "zip"], ["--format", "zip", "-o", "-"], ["--type", "REVIEW", "--all-types"], ["-o", "x.arrow"],
         ["--workers", "0"], ["--format", "xml"], ["--input-type", "IMAGE"],
     ):  # fmt: skip
         ended = run("filter", COCO, QUERY, *args)
