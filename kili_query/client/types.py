@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import operator
 import re
 from datetime import datetime
@@ -11,7 +12,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic_core import PydanticCustomError
 
-from kili_query.model.kili import ASSET_STATUSES, STEP_STATUSES, AssetStatus, LabelType, StatusInStep
+from kili_query.model.kili import ASSET_STATUSES, STEP_STATUSES, AssetStatus, ComplianceTag, LabelType, StatusInStep
 from kili_query.query import CategoryQuery, Query
 
 Row = dict[str, Any]
@@ -26,6 +27,24 @@ Texts = list[str] | tuple[str, ...]
 
 Folder = str | Path
 """The path of a folder."""
+FieldName = Annotated[str, BeforeValidator(lambda value: value.strip() if isinstance(value, str) else value)]
+Fields = list[FieldName] | tuple[FieldName, ...]
+"""Names of fields; space around one says nothing."""
+
+
+def _json_key(key: Any) -> Any:
+    """The key as JSON writes it: `1` is "1"."""
+    if key is None or isinstance(key, (bool, int, float)):
+        return json.dumps(key)
+    return key
+
+
+def _with_json_keys(value: Any) -> Any:
+    return {_json_key(key): entry for key, entry in value.items()} if isinstance(value, dict) else value
+
+
+Metadata = Annotated[dict[str, Any], BeforeValidator(_with_json_keys)]
+"""What metadata are asked for. Keys that are numbers are those that JSON makes of them."""
 
 
 def _a_day(value: str) -> str:
@@ -81,6 +100,7 @@ _SPACED = {word.replace("_", " "): word for word in (*ASSET_STATUSES, *STEP_STAT
 WrittenStatus = Annotated[AssetStatus, BeforeValidator(_underscored)]
 WrittenStepStatus = Annotated[StatusInStep, BeforeValidator(_underscored)]
 
+ComplianceTags = list[ComplianceTag] | tuple[ComplianceTag, ...]
 LabelTypes = list[LabelType] | tuple[LabelType, ...]
 AssetStatuses = list[WrittenStatus] | tuple[WrittenStatus, ...]
 StepStatuses = list[WrittenStepStatus] | tuple[WrittenStepStatus, ...]

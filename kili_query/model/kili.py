@@ -18,6 +18,7 @@ WorkflowVersion = Literal["V1", "V2", "V3"]
 
 IssueType = Literal["ISSUE", "QUESTION"]
 IssueStatus = Literal["CANCELLED", "OPEN", "SOLVED"]
+ComplianceTag = Literal["PHI", "PII"]
 
 NewInputType = Literal[
     "AUDIO", "GEOSPATIAL", "IMAGE", "LLM_INSTR_FOLLOWING", "LLM_RLHF", "LLM_STATIC", "PDF", "TEXT", "VIDEO"

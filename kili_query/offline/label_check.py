@@ -174,9 +174,11 @@ _PLACES = {
 
 def _check_place(entry: Mapping[str, Any], path: str) -> Iterator[DataError]:
     """Whether what says where an annotation is can be read; what an object of its tool lacks is not told."""
-    for key, said in _PLACES.items():
-        if entry.get(key) is not None and read_geometry({key: entry[key]}) is None:
-            yield _wrong(f"{path}.{key}", said)
+    unread = [key for key in _PLACES if entry.get(key) is not None and read_geometry({key: entry[key]}) is None]
+    given = sum(entry.get(key) is not None for key in _PLACES)
+    for key in unread:
+        if entry[key] or len(unread) == given:  # an empty line beside a box, as older labels have it, is none
+            yield _wrong(f"{path}.{key}", _PLACES[key])
 
 
 def _check_categories(

@@ -119,11 +119,48 @@ def test_one_file_counts_and_null_in_it_does_not(home: Path) -> None:
     assert (_shown(found)["api_key"], found.endpoint, found.verify) == ("here", DEFAULT_ENDPOINT, False)
 
 
-def test_an_empty_variable_leaves_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("KILI_API_ENDPOINT", "KILI_VERIFY", "KILI_DISABLE_TQDM", "KILI_DISABLE_REQUEST_COMPRESSION"):
-        monkeypatch.setenv(name, "")
+VARIABLES = ("KILI_API_ENDPOINT", "KILI_VERIFY", "KILI_DISABLE_TQDM", "KILI_DISABLE_REQUEST_COMPRESSION")
+
+
+@pytest.mark.parametrize("empty", ["", " \n"])
+def test_what_is_empty_is_not_given_and_the_next_source_counts(
+    home: Path, monkeypatch: pytest.MonkeyPatch, empty: str
+) -> None:
+    for name in VARIABLES:
+        monkeypatch.setenv(name, empty)
     found = find_settings(KEY)
     assert (found.endpoint, found.verify, found.compress) == (DEFAULT_ENDPOINT, True, True)
+    monkeypatch.setenv("KILI_API_KEY", empty)
+    _write(home, api_key="of the file", api_endpoint="http://file.org", verify=False, disable_tqdm=True)
+    for found in (find_settings(), find_settings(empty, empty, empty)):
+        assert _shown(found)["api_key"] == "of the file"
+        assert (found.endpoint, found.verify, found.disable_tqdm) == ("http://file.org", False, True)
+    monkeypatch.setenv("KILI_API_KEY", KEY)
+    assert _shown(find_settings(empty))["api_key"] == KEY
+    _write(home, api_key=empty)
+    monkeypatch.setenv("KILI_API_KEY", empty)
+    with pytest.raises(AuthenticationError, match="no API key"):
+        Kili(api_key=empty)
+
+
+@pytest.mark.parametrize("variable", ["KILI_DISABLE_TQDM", "KILI_DISABLE_REQUEST_COMPRESSION"])
+def test_a_switch_that_says_neither_yes_nor_no_is_ignored(
+    home: Path, monkeypatch: pytest.MonkeyPatch, variable: str
+) -> None:
+    monkeypatch.setenv(variable, "perhaps")
+    assert _shown(find_settings(KEY)) == _shown(find_settings(KEY)) | {"disable_tqdm": None, "compress": True}
+    _write(home, disable_tqdm=True, disable_request_compression=True)
+    assert find_settings(KEY).disable_tqdm
+    assert not find_settings(KEY).compress
+
+
+def test_the_client_tells_its_settings_as_that_of_kili_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KILI_API_KEY", KEY)
+    for kili in (Kili(api_endpoint=ENDPOINT, verify=False), AsyncKili(api_endpoint=ENDPOINT, verify=False)):
+        assert (kili.api_key, kili.api_endpoint, kili.verify) == (KEY, ENDPOINT, False)
+        assert KEY not in repr(kili) + repr(vars(kili))
+        with pytest.raises(AttributeError):
+            kili.api_key = "another"  # type: ignore[misc]
 
 
 def test_space_around_a_key_or_an_address_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -166,8 +203,6 @@ def test_without_a_key_it_says_where_one_is_looked_for() -> None:
 
 
 BAD: list[tuple[dict[str, Any], str]] = [
-    ({"api_key": ""}, "`api_key` is empty"),
-    ({"api_key": " \n"}, "`api_key` is empty"),
     ({"api_key": "a\nb"}, "`api_key` holds characters that a key cannot have"),
     ({"api_key": "clé"}, "`api_key` holds characters that a key cannot have"),
     ({"api_key": 123}, "`api_key` is no text but int"),
@@ -198,9 +233,8 @@ def test_an_argument_that_cannot_be_used_is_named(client: Callable[..., Any], ba
 @pytest.mark.parametrize(
     ("variable", "value", "argument"),
     [
-        ("KILI_API_KEY", "", "api_key"), ("KILI_API_ENDPOINT", "nonsense", "api_endpoint"),
-        ("KILI_VERIFY", "perhaps", "verify"), ("KILI_DISABLE_TQDM", "perhaps", "disable_tqdm"),
-        ("KILI_DISABLE_REQUEST_COMPRESSION", "perhaps", "disable_request_compression"),
+        ("KILI_API_KEY", "a\nb", "api_key"), ("KILI_API_ENDPOINT", "nonsense", "api_endpoint"),
+        ("KILI_VERIFY", "perhaps", "verify"),
     ],
 )  # fmt: skip
 def test_a_variable_that_cannot_be_used_is_named(
@@ -340,15 +374,28 @@ def test_a_transport_of_the_other_kind_is_told() -> None:
 @pytest.mark.parametrize("content", [b"", b"[]", b"{", b"null", b'{"api_key": "\xff"}', b'{"a": ' + b"[" * 100_000])
 def test_a_file_that_cannot_be_read_is_named(content: bytes) -> None:
     (Path.cwd() / CONFIG_FILE).write_bytes(content)
-    with pytest.raises(DataError, match="is not a JSON object") as caught:
-        Kili(KEY)
-    assert caught.value.code == "KQ503"
-    assert caught.value.where == str(Path.cwd() / CONFIG_FILE)
+    for key in (None, ""):
+        with pytest.raises(DataError, match="is not a JSON object") as caught:
+            Kili(key)
+        assert caught.value.code == "KQ503"
+        assert caught.value.where == str(Path.cwd() / CONFIG_FILE)
+
+
+def test_a_file_that_cannot_be_read_is_warned_of_where_a_key_is_had_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    (Path.cwd() / CONFIG_FILE).write_bytes(b'{"api_key": ')
+    with pytest.warns(UserWarning, match="is not a JSON object.*it is left out") as told:
+        assert Kili(KEY).api_key == KEY
+    assert told[0].filename == __file__
+    monkeypatch.setenv("KILI_API_KEY", KEY)
+    with pytest.warns(UserWarning, match=CONFIG_FILE):
+        assert Kili().api_key == KEY
 
 
 def test_a_folder_in_place_of_the_file_is_named() -> None:
     (Path.cwd() / CONFIG_FILE).mkdir()
     with pytest.raises(DataError, match="cannot be read: Is a directory"):
+        Kili()
+    with pytest.warns(UserWarning, match="cannot be read: Is a directory"):
         Kili(KEY)
 
 

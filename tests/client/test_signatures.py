@@ -9,6 +9,8 @@ from __future__ import annotations
 import asyncio
 import inspect
 import json
+import os
+import re
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -16,8 +18,10 @@ from typing import Any
 import pytest
 
 from kili_query import AsyncKili, Kili
-from tests.client.replay import METHODS, READING
-from tests.conftest import SHARED
+from kili_query.client.absent import IN_AREAS, METHODS
+from tests.client.replay import METHODS as CHANGING_AND_READING
+from tests.client.replay import READING
+from tests.conftest import ROOT, SHARED
 
 SIGNATURES = SHARED.parent / "spec" / "signatures.json"
 DRY_RUN = ("update_properties_in_assets", "change_asset_external_ids", "delete_many_from_dataset", "add_to_review",
@@ -48,7 +52,7 @@ def agreed(described: dict[str, Any]) -> list[str]:
 
 
 @pytest.mark.parametrize("client", [Kili, AsyncKili])
-@pytest.mark.parametrize("method", sorted(METHODS | {"update_properties_in_label"}))
+@pytest.mark.parametrize("method", sorted(CHANGING_AND_READING | {"update_properties_in_label"}))
 def test_signature_is_the_seed_and_the_additions(signatures: dict[str, Any], client: type, method: str) -> None:
     described = signatures[method]
     ours = list(inspect.signature(getattr(client, method)).parameters.values())[1:]
@@ -95,24 +99,100 @@ def test_versions_agree_on_the_arguments_of_tables(signatures: dict[str, Any]) -
     assert agreed(described) == [row["name"] for row in described["params"]] == described["param_order_in_26"]
 
 
-ORDERS = """
-import inspect, json
+SURFACE = """
+import inspect, json, sys
+from kili import client_domain, domain_api
 from kili.client import Kili
-print(json.dumps({name: [p.name for p in inspect.signature(method).parameters.values() if p.kind is p.POSITIONAL_OR_KEYWORD]
-                  for name, method in inspect.getmembers(Kili, inspect.isfunction)}))
+
+orders = {name: [p.name for p in inspect.signature(method).parameters.values() if p.kind is p.POSITIONAL_OR_KEYWORD]
+          for name, method in inspect.getmembers(Kili, inspect.isfunction)}
+def named(given):
+    return [name for name in dir(given) if name[0] != "_"]
+client = Kili("key", "http://127.0.0.1:1/graphql")
+held = [name for name, value in vars(client).items() if name[0] != "_" and ".presentation." in type(value).__module__]
+areas = {"labels": domain_api.LabelsNamespace, "assets": domain_api.AssetsNamespace, "projects": domain_api.ProjectsNamespace}
+print(json.dumps({"orders": orders, "names": named(Kili) + named(client_domain.Kili) + held,
+                  "areas": {area: named(of) for area, of in areas.items()}}))
 """
+
+
+@pytest.fixture(scope="module")
+def surface(oracle: Path) -> dict[str, Any]:
+    """What the real `kili` has: its methods with the order of their parameters, and its areas with their methods."""
+    plain = {"PATH": os.environ["PATH"], "KILI_SDK_SKIP_CHECKS": "1"}
+    done = subprocess.run([oracle, "-I", "-W", "ignore", "-c", SURFACE], env=plain, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
 
 
 @pytest.mark.oracle
 @pytest.mark.parametrize("client", [Kili, AsyncKili])
-def test_what_is_given_by_position_means_what_it_means_in_kili(oracle: Path, client: type) -> None:
-    done = subprocess.run([oracle, "-I", "-W", "ignore", "-c", ORDERS], capture_output=True, text=True, check=True)
-    orders = json.loads(done.stdout)
+def test_what_is_given_by_position_means_what_it_means_in_kili(surface: dict[str, Any], client: type) -> None:
+    orders = surface["orders"]
     methods = {name: method for name, method in inspect.getmembers(client, inspect.isfunction) if name in orders}
-    assert {"__init__", "projects", "count_projects", "create_project", "delete_project"} | METHODS <= set(methods)
+    assert {"__init__", "projects", "count_projects", "create_project", "delete_project"} | CHANGING_AND_READING <= set(
+        methods
+    )
     for name, method in methods.items():
         ours = [p.name for p in inspect.signature(method).parameters.values() if p.kind is p.POSITIONAL_OR_KEYWORD]
         assert ours == orders[name][: len(ours)], name
+
+
+@pytest.mark.oracle
+def test_each_name_of_kili_that_is_not_here_says_what_to_use(surface: dict[str, Any]) -> None:
+    names = set(surface["names"])
+    assert {"issues", "tags", "llm", "events", "users", "storages"} <= names
+    assert {name for name in names if not hasattr(Kili, name)} == set(METHODS)
+    assert set(surface["areas"]) == set(IN_AREAS)
+    for area, methods in surface["areas"].items():
+        assert set(methods) == set(IN_AREAS[area]), area
+
+
+@pytest.mark.parametrize("make", [Kili, AsyncKili])
+def test_a_name_that_is_not_here_is_an_attribute_error_that_says_what_to_use(make: Any) -> None:
+    kili = make("key", "http://127.0.0.1:1/graphql")
+    for name, use in METHODS.items():
+        with pytest.raises(AttributeError) as caught:
+            getattr(kili, name)
+        assert f"`{name}` of `kili` is not there: kili_query is about labels and assets; {use}" in str(caught.value)
+        assert caught.value.name == name
+        assert not hasattr(kili, name)
+    for area, names in IN_AREAS.items():
+        for name, use in names.items():
+            with pytest.raises(AttributeError, match=f"`{area}.{name}` of `kili` is not there") as caught:
+                getattr(getattr(kili, area), name)
+            assert str(caught.value).endswith(use)
+        with pytest.raises(AttributeError, match="nothing"):
+            getattr(getattr(kili, area), "nothing")  # noqa: B009 - type checkers know it, too
+        method, plain = getattr(kili, area), getattr(make, area)
+        assert inspect.ismethod(method)
+        assert inspect.iscoroutinefunction(method) is inspect.iscoroutinefunction(plain) is (make is AsyncKili)
+        assert list(inspect.signature(method).parameters) == list(inspect.signature(plain).parameters)[1:]
+        assert inspect.getdoc(method) == inspect.getdoc(plain)
+    with pytest.raises(AttributeError, match=r"'(Async)?Kili' object has no attribute 'tagz'"):
+        kili.tagz  # noqa: B018
+
+
+def test_what_the_messages_name_is_there() -> None:
+    uses = [*METHODS.values(), *(use for names in IN_AREAS.values() for use in names.values())]
+    for use in uses:
+        for name, called in re.findall(r"`(\w+)(?=[`(])(?:\((\w*)[^`]*)?`", use):
+            if name not in ("kili", "jsonResponse", "step_name_in"):
+                method = getattr(Kili, name)
+                assert not called or called in inspect.signature(method).parameters, use
+
+
+def test_the_table_of_the_docs_is_what_is_there() -> None:
+    text = (ROOT / "docs" / "sdk.md").read_text("utf-8")
+    rows = [line.split("|")[1:-1] for line in text.splitlines() if line.startswith("| ") and line.count("|") == 4]
+    there, absent = (
+        [name for row in rows for name in re.findall(r"`([a-z_]+)`", row[column]) if name != "kili"]
+        for column in (1, 2)
+    )
+    public = {name for name in dir(Kili) if name[0] != "_"}
+    assert sorted(there) == sorted(public - {"api_endpoint", "api_key", "close", "verify"})
+    assert sorted(absent) == sorted(METHODS)
 
 
 def _plain(default: Any) -> Any:

@@ -90,6 +90,7 @@ def test_what_does_not_fit(response: object, expected: list[str]) -> None:
         _box("FERRY"),
         _box("FREIGHTER", children={"CARGO": {"categories": [{"name": "LOADED"}]}}),
         {"BOATS": {"annotations": [{"categories": [{"name": "FREIGHTER"}], "children": {"CARGO": {"categories": ["EMPTY"]}}}]}},
+        _placed(boundingPoly=[{"normalizedVertices": [{"x": 0.1, "y": 0.2}] * 4}], polyline=[]),
         {"BOATS": {"annotations": []}, "WEATHER": None, "REMARK": {"text": "x"}, "ROTATION_JOB": {"rotation": 90}},
         json.dumps(_box("FERRY")),
     ],

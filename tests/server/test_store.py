@@ -95,6 +95,7 @@ def test_files_of_the_second_version_are_kept(tmp_path: Path) -> None:
         INSERT INTO old SELECT id, project_id, content_type, name FROM files;
         DROP TABLE files;
         ALTER TABLE old RENAME TO files;
+        ALTER TABLE projects DROP COLUMN settings;
         PRAGMA user_version = 2;
     """)
     rows = connection.execute("SELECT * FROM files").fetchall()
@@ -102,6 +103,10 @@ def test_files_of_the_second_version_are_kept(tmp_path: Path) -> None:
     assert rows
     with start(tmp_path) as server:
         assert Asking(server).assets({"id": "a"}, "content") == [before]
+        assert (
+            Asking(server).ask("{ projects(where: {}, first: 9, skip: 0) { id useHoneyPot } }")[0]["useHoneyPot"]
+            is None
+        )
         assert Asking(server).http.get(before["content"]).status_code == 200
         with server._running.reading() as reading:
             assert reading.exec_driver_sql("SELECT id, project_id, content_type, name FROM files").all() == rows

@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator, Mapping
 from typing import Any, Literal
 
 from kili_query.client._async.session import AsyncSession, Listing
+from kili_query.client.absent import an_area_elsewhere
 from kili_query.client.arguments import check_arguments, refuse_parsed_labels
 from kili_query.client.filters import Filter, decision
 from kili_query.client.operations import labels as wire
@@ -16,6 +17,7 @@ from kili_query.client.types import (
     AssetStatuses,
     CategorySearch,
     Day,
+    Fields,
     Id,
     LabelTypes,
     Mark,
@@ -34,6 +36,7 @@ from kili_query.client.wire.workflow import needs_workflow, resolve_steps
 class AsyncLabels(AsyncSession):
     """The methods about labels."""
 
+    @an_area_elsewhere
     @positions_end("2.131", in_26="asset_external_id_strictly_in")
     async def labels(
         self,
@@ -46,7 +49,7 @@ class AsyncLabels(AsyncSession):
         created_at: Day | None = None,
         created_at_gte: Day | None = None,
         created_at_lte: Day | None = None,
-        fields: Texts = DEFAULT_FIELDS,
+        fields: Fields = DEFAULT_FIELDS,
         first: Natural | None = None,
         honeypot_mark_gte: Mark | None = None,
         honeypot_mark_lte: Mark | None = None,
@@ -115,7 +118,7 @@ class AsyncLabels(AsyncSession):
         created_at: Day | None = None,
         created_at_gte: Day | None = None,
         created_at_lte: Day | None = None,
-        fields: Texts | None = None,
+        fields: Fields | None = None,
         first: Natural | None = None,
         honeypot_mark_gte: Mark | None = None,
         honeypot_mark_lte: Mark | None = None,
@@ -156,7 +159,7 @@ class AsyncLabels(AsyncSession):
         created_at: Day | None = None,
         created_at_gte: Day | None = None,
         created_at_lte: Day | None = None,
-        fields: Texts | None = None,
+        fields: Fields | None = None,
         first: Natural | None = None,
         honeypot_mark_gte: Mark | None = None,
         honeypot_mark_lte: Mark | None = None,

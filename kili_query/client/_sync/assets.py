@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from kili_query.client._sync.media import Media
 from kili_query.client._sync.session import LIST_PAGES_AHEAD, PAGES_AHEAD, Listing
+from kili_query.client.absent import an_area_elsewhere
 from kili_query.client.arguments import check_arguments, refuse_parsed_labels
 from kili_query.client.dataframes import to_dataframe
 from kili_query.client.filters import Decide, Filter, decision
@@ -24,10 +25,12 @@ from kili_query.client.types import (
     AssetStatuses,
     CategorySearch,
     Day,
+    Fields,
     Folder,
     Id,
     LabelTypes,
     Mark,
+    Metadata,
     Natural,
     Row,
     StepStatuses,
@@ -50,13 +53,14 @@ if TYPE_CHECKING:
 class Assets(Media):
     """The methods about assets."""
 
+    @an_area_elsewhere
     @positions_end("2.164", in_26="disable_tqdm")
     def assets(
         self,
         project_id: Id,
         asset_id: str | None = None,
         skip: Natural = 0,
-        fields: Texts | None = DEFAULT_FIELDS,
+        fields: Fields | None = DEFAULT_FIELDS,
         asset_id_in: Texts | None = None,
         asset_id_not_in: Texts | None = None,
         *,
@@ -65,7 +69,7 @@ class Assets(Media):
         disable_tqdm: bool | None = None,
         external_id_contains: Texts | None = None,
         first: Natural | None = None,
-        format: Literal["pandas"] | None = None,
+        format: Literal["pandas", "raw"] | None = None,
         honeypot_mark_gt: Mark | None = None,
         honeypot_mark_lt: Mark | None = None,
         label_author_in: Texts | None = None,
@@ -77,7 +81,7 @@ class Assets(Media):
         label_honeypot_mark_gt: Mark | None = None,
         label_honeypot_mark_lt: Mark | None = None,
         label_type_in: LabelTypes | None = None,
-        metadata_where: dict[str, Any] | None = None,
+        metadata_where: Metadata | None = None,
         skipped: bool | None = None,
         status_in: AssetStatuses | None = None,
         updated_at_gte: Day | None = None,
@@ -145,7 +149,7 @@ class Assets(Media):
         fields: names of fields, parts of objects with a dot. With answers of labels come `content`, `jsonContent` and
             `resolution`. By default, in projects with steps, `currentStep` is given instead of `status`.
         first, skip: how many assets at most; how many to leave out at the start.
-        format: "pandas" gives a DataFrame (`pip install "kili_query[pandas]"`).
+        format: "pandas" gives a DataFrame (`pip install "kili_query[pandas]"`); "raw" and None give dicts.
         disable_tqdm: True hides the progress bar; None shows it only on terminals and in notebooks.
         download_media: download the files behind `content` and `jsonContent`, and give their paths in place of addresses.
         local_media_dir: the folder for them; by default `~/.cache/kili/projects/<project_id>/assets`.
@@ -200,7 +204,7 @@ class Assets(Media):
         asset_id_not_in: Texts | None = None,
         *,
         external_id_contains: Texts | None = None,
-        metadata_where: dict[str, Any] | None = None,
+        metadata_where: Metadata | None = None,
         status_in: AssetStatuses | None = None,
         consensus_mark_gt: Mark | None = None,
         consensus_mark_lt: Mark | None = None,
@@ -273,8 +277,8 @@ class Assets(Media):
     def export_labels_as_df(
         self,
         project_id: Id,
-        fields: Texts = DATAFRAME_FIELDS,
-        asset_fields: Texts = DATAFRAME_ASSET_FIELDS,
+        fields: Fields = DATAFRAME_FIELDS,
+        asset_fields: Fields = DATAFRAME_ASSET_FIELDS,
     ) -> pd.DataFrame:
         """A table of all labels: a row per label, with columns of its asset beside its own.
 
@@ -299,10 +303,10 @@ class Assets(Media):
         1   DEFAULT       coco_2.jpg
         2   DEFAULT       coco_3.jpg
         """
-        check_arguments(Assets.export_labels_as_df, locals())
+        arguments = check_arguments(Assets.export_labels_as_df, locals())
         to_dataframe([], "export_labels_as_df")  # a missing pandas is told before anything is fetched
         call = Call.of("export_labels_as_df")
-        asked = [*asset_fields, *(f"labels.{field}" for field in fields)]
+        asked = [*arguments["asset_fields"], *(f"labels.{field}" for field in arguments["fields"])]
         listing = self._asset_listing(project_id, asset_where({"project_id": project_id}), asked, call)
         return to_dataframe(wire.by_label(self._listed(listing, call, self._bar(None))), "export_labels_as_df")
 

@@ -12,6 +12,7 @@ from kili_query.client._sync.imports import Imports
 from kili_query.client._sync.label_changes import LabelChanges
 from kili_query.client._sync.transport import Transport
 from kili_query.client._sync.typed import Assets, Labels, Projects
+from kili_query.client.absent import absent
 from kili_query.client.arguments import check_arguments
 from kili_query.client.sending.limits import PROCESS_LIMIT
 from kili_query.client.sending.settings import MAX_ANSWER_BYTES, find_settings, hidden
@@ -75,9 +76,28 @@ class Kili(Labels, Assets, Projects, LabelChanges, AssetChanges, Imports, Events
         limit = PROCESS_LIMIT if transport is None else None  # it protects Kili's servers, not what has no network
         super().__init__(settings, Transport(settings, limit, transport))
 
+    def __getattr__(self, name: str) -> Any:
+        told = absent(name) or f"{type(self).__name__!r} object has no attribute {name!r}"
+        raise AttributeError(told, name=name, obj=self)
+
     def __repr__(self) -> str:
         settings = getattr(self, "_settings", None)  # none if the constructor failed
         return f"{type(self).__name__}({settings.endpoint!r})" if settings else f"{type(self).__name__}()"
+
+    @property
+    def api_key(self) -> str:
+        """The API key."""
+        return self._settings.api_key.get_secret_value()
+
+    @property
+    def api_endpoint(self) -> str:
+        """The address of Kili's API."""
+        return self._settings.endpoint
+
+    @property
+    def verify(self) -> bool | str:
+        """Whether certificates are checked, or the path of those to trust."""
+        return self._settings.verify
 
     def close(self) -> None:
         """Close the connections. The client can still be used; it opens new ones."""

@@ -7,6 +7,7 @@ from collections.abc import Generator, Mapping
 from typing import Any, Literal
 
 from kili_query.client._sync.session import Listing, Session
+from kili_query.client.absent import an_area_elsewhere
 from kili_query.client.arguments import check_arguments, refuse_parsed_labels
 from kili_query.client.filters import Filter, decision
 from kili_query.client.operations import labels as wire
@@ -17,6 +18,7 @@ from kili_query.client.types import (
     AssetStatuses,
     CategorySearch,
     Day,
+    Fields,
     Id,
     LabelTypes,
     Mark,
@@ -35,6 +37,7 @@ from kili_query.client.wire.workflow import needs_workflow, resolve_steps
 class Labels(Session):
     """The methods about labels."""
 
+    @an_area_elsewhere
     @positions_end("2.131", in_26="asset_external_id_strictly_in")
     def labels(
         self,
@@ -47,7 +50,7 @@ class Labels(Session):
         created_at: Day | None = None,
         created_at_gte: Day | None = None,
         created_at_lte: Day | None = None,
-        fields: Texts = DEFAULT_FIELDS,
+        fields: Fields = DEFAULT_FIELDS,
         first: Natural | None = None,
         honeypot_mark_gte: Mark | None = None,
         honeypot_mark_lte: Mark | None = None,
@@ -116,7 +119,7 @@ class Labels(Session):
         created_at: Day | None = None,
         created_at_gte: Day | None = None,
         created_at_lte: Day | None = None,
-        fields: Texts | None = None,
+        fields: Fields | None = None,
         first: Natural | None = None,
         honeypot_mark_gte: Mark | None = None,
         honeypot_mark_lte: Mark | None = None,
@@ -157,7 +160,7 @@ class Labels(Session):
         created_at: Day | None = None,
         created_at_gte: Day | None = None,
         created_at_lte: Day | None = None,
-        fields: Texts | None = None,
+        fields: Fields | None = None,
         first: Natural | None = None,
         honeypot_mark_gte: Mark | None = None,
         honeypot_mark_lte: Mark | None = None,

@@ -7,10 +7,13 @@ from collections.abc import Generator
 from typing import Any, Literal
 
 from kili_query.client._sync.session import Listing, Session
+from kili_query.client.absent import an_area_elsewhere
 from kili_query.client.arguments import check_arguments
 from kili_query.client.operations import projects as wire
 from kili_query.client.operations.projects import DEFAULT_FIELDS, USER_FIELDS
-from kili_query.client.types import Day, Id, Mark, Natural, Percent, Row, Texts
+from kili_query.client.operations.tags import CHECK_TAG, TAGS, TAGS_OF_PROJECT, tag_ids
+from kili_query.client.telling import warn
+from kili_query.client.types import ComplianceTags, Day, Fields, Id, Mark, Natural, Percent, Row, Texts
 from kili_query.client.wire.calls import Call
 from kili_query.client.wire.where import project_where
 from kili_query.model.kili import NewInputType
@@ -20,6 +23,7 @@ from kili_query.model.ontology import Ontology
 class Projects(Session):
     """The methods about projects."""
 
+    @an_area_elsewhere
     def projects(
         self,
         project_id: str | None = None,
@@ -31,7 +35,7 @@ class Projects(Session):
         starred: bool | None = None,
         tags_in: Texts | None = None,
         organization_id: str | None = None,
-        fields: Texts = DEFAULT_FIELDS,
+        fields: Fields = DEFAULT_FIELDS,
         deleted: bool | None = None,
         first: Natural | None = None,
         skip: Natural = 0,
@@ -107,6 +111,12 @@ class Projects(Session):
         description: str = "",
         input_type: NewInputType | None = None,
         json_interface: dict[str, Any] | None = None,
+        project_id: str | None = None,
+        *,
+        tags: Texts | None = None,
+        compliance_tags: ComplianceTags | None = None,
+        from_demo_project: str | None = None,
+        pixel_labeling: bool = False,
     ) -> dict[str, str]:
         """Make a project.
 
@@ -116,6 +126,14 @@ class Projects(Session):
         description: what it is for.
         input_type: what is labelled: AUDIO, GEOSPATIAL, IMAGE, LLM_INSTR_FOLLOWING, LLM_RLHF, LLM_STATIC, PDF, TEXT, VIDEO.
         json_interface: its ontology, with `jobs`.
+        project_id: a project to copy: its ontology, kind, instructions and tags, not its assets. `input_type` and
+            `json_interface` are not given, then.
+        tags: names of tags that the organization has.
+        compliance_tags: PHI, PII.
+        from_demo_project: a project that Kili has prepared, such as DEMO_REVIEWS.
+        pixel_labeling: maps are labelled in their own pixels (GEOSPATIAL).
+
+        Local Kili has no tags and no demo projects, and says so.
 
         Returns
         -------
@@ -123,7 +141,8 @@ class Projects(Session):
 
         Raises
         ------
-        ArgumentError: an argument is missing or cannot be used.
+        ArgumentError: an argument is missing or cannot be used, or there is no such tag.
+        NotFoundError: there is no project `project_id`.
         OutcomeUnknownError: the answer was lost, and the project may have been made.
         ApiError: the server gave no answer, or a refusal.
 
@@ -134,7 +153,31 @@ class Projects(Session):
         {'id': '...'}
         """
         arguments = check_arguments(Projects.create_project, locals())
-        return {"id": self._execute(wire.creation(**arguments), Call.of("create_project"))}
+        call = Call.of("create_project")
+        chosen, source = [], None
+        if project_id is None:
+            data = wire.new_project(arguments)
+        else:
+            if input_type or json_interface:
+                warn("`create_project` copies `project_id`, so that `input_type` and `json_interface` are not used")
+            source = self._copied(project_id, call)
+            data = wire.copied_project(source, arguments)
+            chosen = [tag["id"] for tag in self._execute(TAGS_OF_PROJECT.asking(projectId=project_id), call)]
+        if tags:
+            there = self._execute(TAGS, call)
+            chosen += tag_ids(there, tags)
+        made = self._execute(wire.creation(data), call)
+        if source and source.get("instructions"):
+            self.update_properties_in_project(made, instructions=source["instructions"])
+        for tag in dict.fromkeys(chosen):
+            self._execute(CHECK_TAG.asking(data={"projectId": made, "tagId": tag}), call)
+        return {"id": made}
+
+    def _copied(self, project_id: str, call: Call) -> Row:
+        rows = self._execute(wire.COPIED.asking(where={"id": project_id}, first=1, skip=0), call)
+        if not rows:
+            self._project(project_id, call, anew=True)  # which says that it is not there
+        return rows[0]
 
     def update_properties_in_project(
         self,
@@ -142,7 +185,7 @@ class Projects(Session):
         *,
         can_navigate_between_assets: bool | None = None,
         can_skip_asset: bool | None = None,
-        compliance_tags: Texts | None = None,
+        compliance_tags: ComplianceTags | None = None,
         consensus_mark: Mark | None = None,
         consensus_tot_coverage: Percent | None = None,
         description: str | None = None,
@@ -155,14 +198,14 @@ class Projects(Session):
         should_relaunch_kpi_computation: bool | None = None,
         title: str | None = None,
         use_honeypot: bool | None = None,
+        metadata_types: dict[str, Any] | None = None,
         metadata_properties: dict[str, Any] | None = None,
         seconds_to_label_before_auto_assign: Natural | None = None,
         should_auto_assign: bool | None = None,
-    ) -> dict[str, str]:
-        """Change properties of a project; those that are None stay as they are. Gives `{"id": project_id}`.
+    ) -> Row:
+        """Change properties of a project; those that are None stay as they are. Gives those that were changed, and `id`.
 
-        Local Kili has title, description, instructions, interface, metadata properties, and the coverage of consensus and
-        review; it refuses the others by name.
+        The names are those of the server, as in `projects`: `min_consensus_size` is `minConsensusSize`.
 
         Parameters
         ----------
@@ -170,6 +213,11 @@ class Projects(Session):
         consensus_tot_coverage, review_coverage: the share of assets that several people label, or that are reviewed, in percent.
         min_consensus_size: how many people label each of them.
         consensus_mark, honeypot_mark: from 0 to 1.
+        metadata_properties: for each key of the metadata `type`, `filterable`, `visibleByLabeler`, `visibleByReviewer`;
+            what is left out is "string" and True.
+        metadata_types: deprecated: the types alone.
+        seconds_to_label_before_auto_assign: deprecated: whatever it is, assets are assigned as `should_auto_assign` does.
+        input_type: of no use: what is labelled cannot be changed. `kili` has it.
 
         Raises
         ------
@@ -178,10 +226,16 @@ class Projects(Session):
 
         Examples
         --------
-        >>> kili.update_properties_in_project(project, title="Streets") == {"id": project}
+        >>> kili.update_properties_in_project(project, title="Streets") == {"id": project, "title": "Streets"}
         True
         """
         arguments = check_arguments(Projects.update_properties_in_project, locals())
+        if arguments["input_type"] is not None:
+            warn("`input_type` of a project cannot be changed, and is not sent")
+        if arguments["metadata_types"] is not None:
+            warn("`metadata_types` is deprecated: write `metadata_properties`", DeprecationWarning)
+            types = wire.metadata_properties(arguments["metadata_types"])
+            arguments["metadata_properties"] = arguments["metadata_properties"] or types
         changed = self._execute(wire.updating(project_id, arguments), Call.of("update_properties_in_project"))
         self._projects.pop(project_id, None)
         return changed
@@ -217,7 +271,7 @@ class Projects(Session):
         email: str | None = None,
         id: str | None = None,
         *,
-        fields: Texts = USER_FIELDS,
+        fields: Fields = USER_FIELDS,
         first: Natural | None = None,
         skip: Natural = 0,
         disable_tqdm: bool | None = None,

@@ -30,10 +30,10 @@ LISTINGS: Cases = {
     f"{ROWS} | {GENERATOR}": {"as_generator": "bool"},
 }
 TABLES: Cases = {
-    ROWS: {"format": "None = None", "as_generator": "Literal[False] = False"},
-    GENERATOR: {"format": "None = None", "as_generator": "Literal[True]"},
+    ROWS: {"format": "Literal['raw'] | None = None", "as_generator": "Literal[False] = False"},
+    GENERATOR: {"format": "Literal['raw'] | None = None", "as_generator": "Literal[True]"},
     TABLE: {"format": 'Literal["pandas"]', "as_generator": "Literal[False] = False"},
-    f"{ROWS} | {GENERATOR}": {"format": "None = None", "as_generator": "bool"},
+    f"{ROWS} | {GENERATOR}": {"format": "Literal['raw'] | None = None", "as_generator": "bool"},
 }
 
 
@@ -54,7 +54,7 @@ def stub() -> str:
 def _class(noun: type) -> Iterator[str]:
     """A class in place of that of the methods, which has overloads of those that list."""
     yield f"class {noun.__name__}({noun.__module__.rpartition('.')[2]}.{noun.__name__}):"
-    for method in vars(noun).values():
+    for method in (getattr(noun, name) for name in vars(noun)):
         if inspect.isfunction(method) and "as_generator" in (taken := inspect.signature(method).parameters):
             for case, (gives, fixed) in enumerate((TABLES if "format" in taken else LISTINGS).items()):
                 # no case alone takes all that the method does

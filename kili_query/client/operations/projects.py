@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import Any, NamedTuple
 
 from kili_query.client.types import Row
-from kili_query.client.wire.documents import Operation, count_query, page_query, selection
+from kili_query.client.wire.documents import Operation, count_query, indented, page_query, selection
 from kili_query.client.wire.shapes import number, objects, rows_of
 from kili_query.errors import ArgumentError, DataError, ServerError
 from kili_query.model.decoding import decode_json
@@ -75,17 +75,6 @@ DELETE = Operation(
 )
 
 
-UPDATE = Operation(
-    "updatePropertiesInProject",
-    """mutation updatePropertiesInProject($data: ProjectData!, $where: ProjectWhere!) {
-  data: updatePropertiesInProject(data: $data, where: $where) {
-    id
-  }
-}""",
-    lambda value: {"id": _made(value)},
-    change=True,
-)
-
 PROPERTIES = {
     "can_navigate_between_assets": "canNavigateBetweenAssets",
     "can_skip_asset": "canSkipAsset",
@@ -95,7 +84,6 @@ PROPERTIES = {
     "description": "description",
     "honeypot_mark": "honeypotMark",
     "instructions": "instructions",
-    "input_type": "inputType",
     "json_interface": "jsonInterface",
     "min_consensus_size": "minConsensusSize",
     "review_coverage": "reviewCoverage",
@@ -103,27 +91,45 @@ PROPERTIES = {
     "title": "title",
     "use_honeypot": "useHoneyPot",
     "metadata_properties": "metadataProperties",
-    "seconds_to_label_before_auto_assign": "secondsToLabelBeforeAutoAssign",
     "should_auto_assign": "shouldAutoAssign",
 }
 """The arguments of `update_properties_in_project`, and the properties that they are on the wire."""
 
 
-def updating(project_id: str, arguments: Mapping[str, Any]) -> Operation[dict[str, str]]:
-    """The operation that changes a project; properties that are None are left out.
+def updating(project_id: str, arguments: Mapping[str, Any]) -> Operation[Row]:
+    """The operation that changes a project; properties that are None are left out. It gives those that were changed.
 
     Raises
     ------
     ArgumentError: the interface is no ontology.
     """
     data = {wire: arguments[name] for name, wire in PROPERTIES.items() if arguments[name] is not None}
+    if arguments["seconds_to_label_before_auto_assign"] is not None:  # as older versions of `kili` called it
+        data.setdefault("shouldAutoAssign", True)
     if "jsonInterface" in data:
-        try:
-            Ontology.from_json_interface(data["jsonInterface"])
-            data["jsonInterface"] = json.dumps(data["jsonInterface"], allow_nan=False)
-        except (DataError, TypeError, ValueError) as error:
-            raise ArgumentError("json_interface", f"is no ontology: {error}") from None
-    return UPDATE.asking(data=data, where={"id": project_id})
+        data["jsonInterface"] = _interface_text(data["jsonInterface"], None)
+    if "metadataProperties" in data:
+        data["metadataProperties"] = {
+            name: _METADATA_PROPERTY | dict(given) for name, given in data["metadataProperties"].items()
+        }
+    document = f"""mutation updatePropertiesInProject($data: ProjectData!, $where: ProjectWhere!) {{
+  data: updatePropertiesInProject(data: $data, where: $where) {indented(selection([*data, "id"]))}
+}}"""
+    return Operation("updatePropertiesInProject", document, _changed, {"data": data, "where": {"id": project_id}}, True)
+
+
+_METADATA_PROPERTY = {"filterable": True, "type": "string", "visibleByLabeler": True, "visibleByReviewer": True}
+"""What a property of metadata is, where nothing else is said (as in `kili`)."""
+
+
+def _changed(value: Any) -> Row:
+    _made(value)
+    return read_rows([value])[0]
+
+
+def metadata_properties(types: Mapping[str, Any]) -> dict[str, Row]:
+    """The properties of metadata of which only the types are given."""
+    return {name: {"type": kind} for name, kind in types.items()}
 
 
 def _roles(value: Any) -> list[Row]:
@@ -252,23 +258,70 @@ def read_rows(rows: list[Row]) -> list[Row]:
     return rows
 
 
-def creation(
-    title: str, input_type: str | None, json_interface: Mapping[str, Any] | None, description: str
-) -> Operation[str]:
-    """The operation that makes a project.
+def creation(data: Row) -> Operation[str]:
+    """The operation that makes a project."""
+    return CREATE.asking(data=data)
+
+
+def new_project(arguments: Mapping[str, Any]) -> Row:
+    """What a new project is made of, as it is sent.
 
     Raises
     ------
-    ArgumentError: the input type or the interface is missing, or the interface is no ontology.
+    ArgumentError: the input type or the interface is missing, the interface is no ontology, or two arguments
+        contradict each other.
     """
-    if input_type is None:
+    input_type, interface, demo = (arguments[name] for name in ("input_type", "json_interface", "from_demo_project"))
+    if arguments["pixel_labeling"] and (demo is not None or input_type != "GEOSPATIAL"):
+        raise ArgumentError("pixel_labeling", "is for new projects with `input_type` GEOSPATIAL")
+    if demo is None and input_type is None:
         raise ArgumentError("input_type", "is not given; it takes what is labelled, such as `IMAGE` or `TEXT`")
-    if json_interface is None:
+    if demo is None and interface is None:
         raise ArgumentError("json_interface", 'is not given; it takes an ontology, such as `{"jobs": {}}`')
+    data = {"title": arguments["title"], "description": arguments["description"], "inputType": input_type}
+    data["jsonInterface"] = "null" if interface is None else _interface_text(interface, input_type)
+    if demo is not None:
+        data["fromDemoProject"] = demo
+    return data | _further(arguments["compliance_tags"], arguments["pixel_labeling"])
+
+
+def copied_project(source: Mapping[str, Any], arguments: Mapping[str, Any]) -> Row:
+    """What a copy of a project is made of: its ontology and kind, with another title.
+
+    Raises
+    ------
+    ArgumentError: an argument contradicts the copied project.
+    """
+    for name in ("from_demo_project", "pixel_labeling"):
+        if arguments[name]:
+            raise ArgumentError(name, "is of the project that `project_id` copies; one of the two is given")
+    pixels = (source.get("geospatialSettings") or {}).get("labelingCRSCode") == "PIXEL"
+    data = {"title": arguments["title"], "description": arguments["description"], "inputType": source["inputType"]}
+    interface = source["jsonInterface"]
+    data["jsonInterface"] = interface if isinstance(interface, str) else json.dumps(interface)
+    return data | _further(arguments["compliance_tags"], pixels)
+
+
+def _further(compliance_tags: Any, pixel_labeling: bool) -> Row:
+    """What older servers do not know, and is sent only where it is asked for."""
+    return ({"complianceTags": list(compliance_tags)} if compliance_tags else {}) | (
+        {"pixelLabeling": True} if pixel_labeling else {}
+    )
+
+
+def _interface_text(interface: Any, input_type: str | None) -> str:
     try:
-        Ontology.from_json_interface(json_interface, input_type)
-        text = json.dumps(json_interface, allow_nan=False)
+        Ontology.from_json_interface(interface, input_type)
+        return json.dumps(interface, allow_nan=False)
     except (DataError, TypeError, ValueError) as error:
         raise ArgumentError("json_interface", f"is no ontology: {error}") from None
-    data = {"description": description, "inputType": input_type, "jsonInterface": text, "title": title}
-    return CREATE.asking(data=data)
+
+
+COPIED = Operation(
+    "projects",
+    page_query(
+        "projects", "ProjectWhere", selection(["jsonInterface", "instructions", "inputType", "geospatialSettings"])
+    ),
+    objects,
+)
+"""What a copy takes over."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 from urllib.parse import urlsplit
@@ -12,6 +11,7 @@ from urllib.parse import urlsplit
 import msgspec
 from pydantic import BaseModel, ConfigDict, SecretStr
 
+from kili_query.client.telling import warn
 from kili_query.client.types import CheckQueries
 from kili_query.errors import ArgumentError, AuthenticationError, DataError
 
@@ -23,7 +23,7 @@ MAX_ANSWER_BYTES = 2**29
 CERTIFICATES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 """Variables that name certificates to trust: those of requests, which the `kili` package is built upon."""
 
-_YES, _NO = frozenset(("1", "true", "yes", "on")), frozenset(("0", "false", "no", "off", ""))
+_YES, _NO = frozenset(("1", "true", "yes", "on")), frozenset(("0", "false", "no", "off"))
 
 T = TypeVar("T")
 
@@ -72,18 +72,21 @@ def find_settings(
 ) -> Settings:
     """The settings that hold: of each, the first of argument, environment variable and configuration file.
 
+    An empty text is not given, wherever it stands. A configuration file that cannot be read is warned of if there is a
+    key without it.
+
     Raises
     ------
     AuthenticationError: there is no key.
-    ArgumentError: the endpoint is no address, or a key is empty or holds what no header can.
-    DataError: the configuration file cannot be read (KQ503).
+    ArgumentError: the endpoint is no address, or a key holds what no header can.
+    DataError: the configuration file cannot be read (KQ503), and the key is not elsewhere.
     """
     key, api_key = hidden(api_key), None
-    file = _config_file()
+    file = _config_file(needed=_is_empty(key) and _is_empty(os.environ.get("KILI_API_KEY")))
 
     def setting(argument: Any, convert: Callable[[Any], T], variable: str, *keys: str, last: Sequence[str] = ()) -> T:
         """What a setting is; an error about what was not given as an argument says where it comes from."""
-        if argument is not None:
+        if not _is_empty(argument):
             return convert(argument)
         value, origin = _found(variable, keys, file, last)
         try:
@@ -91,14 +94,16 @@ def find_settings(
         except ArgumentError as error:
             raise ArgumentError(error.argument, f"{error.message} ({origin})") from None
 
-    switched_off = partial(_flag, name="disable_request_compression")
     return Settings(
         api_key=setting(key, _key, "KILI_API_KEY", "api_key"),
         endpoint=setting(api_endpoint, _endpoint, "KILI_API_ENDPOINT", "api_endpoint"),
         verify=setting(verify, _verification, "KILI_VERIFY", "verify", "verify_ssl", last=CERTIFICATES),
-        disable_tqdm=setting(disable_tqdm, partial(_flag, name="disable_tqdm"), "KILI_DISABLE_TQDM", "disable_tqdm"),
+        disable_tqdm=setting(disable_tqdm, _flag("disable_tqdm"), "KILI_DISABLE_TQDM", "disable_tqdm"),
         compress=not setting(
-            disable_request_compression, switched_off, "KILI_DISABLE_REQUEST_COMPRESSION", "disable_request_compression"
+            disable_request_compression,
+            _flag("disable_request_compression"),
+            "KILI_DISABLE_REQUEST_COMPRESSION",
+            "disable_request_compression",
         ),
         check_queries=check_queries,
         local_filter=local_filter,
@@ -108,11 +113,11 @@ def find_settings(
 
 def _found(variable: str, keys: Sequence[str], file: Mapping[str, Any], last: Sequence[str]) -> tuple[Any, str]:
     """A value that was not given as an argument, and where it was found; None from nowhere if it was not."""
-    if variable in os.environ:
+    if not _is_empty(os.environ.get(variable)) and not _is_unknown_flag(variable):
         secret = variable == "KILI_API_KEY"
         return hidden(os.environ[variable]) if secret else os.environ[variable], f"environment variable {variable}"
     for key in keys:
-        if file.get(key) is not None:
+        if not _is_empty(file.get(key)):
             return file[key], f"`{key}` in {CONFIG_FILE}"
     for name in last:
         if os.environ.get(name):
@@ -120,8 +125,35 @@ def _found(variable: str, keys: Sequence[str], file: Mapping[str, Any], last: Se
     return None, ""
 
 
-def _config_file() -> dict[str, Any]:
-    """The configuration file of the working folder, else of the home folder; empty if there is none."""
+FLAGS = ("KILI_DISABLE_TQDM", "KILI_DISABLE_REQUEST_COMPRESSION")
+
+
+def _is_unknown_flag(variable: str) -> bool:
+    """True for a switch of convenience that says neither yes nor no: as in `kili`, it is not worth an error."""
+    return variable in FLAGS and _word(os.environ[variable]) not in _YES | _NO
+
+
+def _is_empty(value: object) -> bool:
+    """True for what is not given: None, and text with nothing in it."""
+    text = value.get_secret_value() if isinstance(value, SecretStr) else value
+    return text is None or (isinstance(text, str) and not text.strip())
+
+
+def _config_file(*, needed: bool) -> dict[str, Any]:
+    """The configuration file of the working folder, else of the home folder; empty if there is none.
+
+    One that cannot be read is an error if it is needed, and warned of if not.
+    """
+    try:
+        return _read_config_file()
+    except DataError as error:
+        if needed:
+            raise
+        warn(f"{error}; it is left out, as the API key is given elsewhere")
+        return {}
+
+
+def _read_config_file() -> dict[str, Any]:
     for folder in (Path.cwd, Path.home):
         try:
             path = folder() / CONFIG_FILE
@@ -145,8 +177,6 @@ def _key(key: Any) -> SecretStr:
     if not isinstance(key, SecretStr):
         raise ArgumentError("api_key", f"is no text but {type(key).__name__}; it takes the key as text")
     stripped = SecretStr(key.get_secret_value().strip())
-    if not stripped:
-        raise ArgumentError("api_key", "is empty; it takes the key that Kili shows under My profile, API keys")
     if not _fits_header(stripped.get_secret_value()):
         raise ArgumentError("api_key", "holds characters that a key cannot have; a line break copied along, perhaps")
     return stripped
@@ -158,7 +188,7 @@ def _fits_header(text: str) -> bool:
 
 def _endpoint(endpoint: Any) -> str:
     takes = "it takes an address such as `https://cloud.kili-technology.com/api/label/v2/graphql`"
-    if endpoint is None or endpoint == "":
+    if endpoint is None:
         return DEFAULT_ENDPOINT
     text = endpoint.strip() if isinstance(endpoint, str) else ""
     try:
@@ -175,21 +205,27 @@ def _endpoint(endpoint: Any) -> str:
     return text
 
 
-def _flag(value: Any, name: str) -> bool | None:
-    if value is None or isinstance(value, bool):
-        return value
-    word = str(value).strip().casefold()
-    if word in _YES or word in _NO:
-        return word in _YES
-    raise ArgumentError(name, f"is `{value}`; it takes true or false")
+def _flag(name: str) -> Callable[[Any], bool | None]:
+    def convert(value: Any) -> bool | None:
+        if value is None or isinstance(value, bool):
+            return value
+        if (word := _word(value)) in _YES | _NO:
+            return word in _YES
+        raise ArgumentError(name, f"is `{value}`; it takes true or false")
+
+    return convert
+
+
+def _word(value: object) -> str:
+    return str(value).strip().casefold()
 
 
 def _verification(value: Any) -> bool | str:
     """True or False for checking certificates, or the path of certificates to trust."""
     if value is None or isinstance(value, bool):
         return value is not False
-    word = str(value).strip().casefold()
-    if word in _YES or not word:
+    word = _word(value)
+    if word in _YES:
         return True
     if word in _NO:
         return False

@@ -118,5 +118,9 @@ def count_query(root: str, where: str) -> str:
 
 
 def _query(head: str, body: str) -> str:
-    indented = body.replace("\n", "\n  ")
-    return f"query {head} {{\n  data: {indented}\n}}"
+    return f"query {head} {{\n  data: {indented(body)}\n}}"
+
+
+def indented(text: str) -> str:
+    """A part of a document within another."""
+    return text.replace("\n", "\n  ")

@@ -141,6 +141,29 @@ _steps = _kind(
 
 _step_groups = _kind(t.step_groups, _plain(t.step_groups, "id name"), text("step_groups.rowid"))  # type: ignore[arg-type]
 
+
+def _setting(name: str) -> ColumnElement[Any]:
+    return func.json_extract(t.projects.c.settings, f"$.{name}")
+
+
+def _flag(_: Reader, value: int | None) -> bool | None:
+    return None if value is None else bool(value)
+
+
+SETTINGS: dict[str, Any] = {
+    "canNavigateBetweenAssets": _flag,
+    "canSkipAsset": _flag,
+    "complianceTags": _decoded,
+    "consensusMark": None,
+    "honeypotMark": None,
+    "projectType": None,
+    "shouldAutoAssign": _flag,
+    "shouldRelaunchKpiComputation": _flag,
+    "useHoneyPot": _flag,
+}
+"""Settings that are kept as they were given, and change nothing here."""
+
+
 _projects = _kind(
     t.projects,
     _plain(
@@ -154,6 +177,7 @@ _projects = _kind(
         "steps": Many(t.projects.c.id, "ProjectStep", t.steps.c.project_id),
         "stepGroups": Many(t.projects.c.id, "StepGroup", t.step_groups.c.project_id),
         "dataConnections": Column(literal(0), _never),
+        **{name: Column(_setting(name), finish) for name, finish in SETTINGS.items()},
         "geospatialSettings": Column(t.projects.c.geospatial_settings, _decoded),
         "metadataProperties": Column(t.projects.c.metadata_properties, _decoded),
         "numberOfAssets": Column(_one_row(func.count(t.assets.c.id), t.assets.c.project_id == t.projects.c.id)),

@@ -115,8 +115,8 @@ def _annotations(reader: Reader, _: tuple[Pick, ...], arguments: Mapping[str, An
     return int(reader.connection.scalar(wanted) or 0)
 
 
-def _no_connections(_: Reader, __: tuple[Pick, ...], ___: Mapping[str, Any]) -> list[Any]:
-    return []  # local projects keep their files here: none is in a cloud storage
+def _none(_: Reader, __: tuple[Pick, ...], ___: Mapping[str, Any]) -> list[Any]:
+    return []
 
 
 QUERIES: dict[str, Callable[[Reader, tuple[Pick, ...], Mapping[str, Any]], Any]] = {
@@ -124,7 +124,9 @@ QUERIES: dict[str, Callable[[Reader, tuple[Pick, ...], Mapping[str, Any]], Any]]
     "me": _viewer,
     "filterExistingAssets": _existing,
     "countAssetAnnotations": _annotations,
-    "dataConnections": _no_connections,
+    "dataConnections": _none,  # local projects keep their files here: none is in a cloud storage
+    "listTagsByOrg": _none,  # local organizations have no tags
+    "listTagsByProject": _none,
     "createUploadBucketSignedUrls": assets.signed_addresses,
     "annotationFileUrl": assets.annotation_file,
 }
@@ -135,6 +137,7 @@ MUTATIONS: dict[str, Callable[[Reader, Mapping[str, Any]], Result]] = {
     "deleteProjectAsynchronously": projects.delete_project,
     "updatePropertiesInProject": projects.update_project,
     "appendToRoles": members.append_to_roles,
+    "createUser": members.create_user,
     "appendManyLabels": labels.append_many_labels,
     "appendToLabels": labels.append_to_labels,
     "createHoneypot": labels.create_honeypot,

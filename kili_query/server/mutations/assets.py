@@ -20,6 +20,7 @@ from kili_query.server.graph.kinds import FINISHED
 from kili_query.server.graph.problems import not_found, refused
 from kili_query.server.graph.reading import Reader
 from kili_query.server.graph.results import Shaped, Written
+from kili_query.server.mutations.marks import settle_marks
 from kili_query.server.mutations.named import keys_of
 from kili_query.server.store import tables as t
 from kili_query.server.store.kept import json_text
@@ -136,6 +137,12 @@ def update_assets(reader: Reader, arguments: Arguments) -> Written:
         _assign(reader, people, key, entry)
     _write(reader, rows)
     contents.take()
+    flagged = [
+        key
+        for key, entry in zip(keys, data or (), strict=False)
+        if _FLAGS & {n for n, v in entry.items() if v is not None}
+    ]
+    settle_marks(reader.connection, flagged)
     return Written("Asset", keys)
 
 
@@ -200,6 +207,7 @@ _COLUMNS = {
 }
 _CONTENTS = {"content", "json_content"}
 _ADDRESSES = ("contentArray", "jsonContentArray")
+_FLAGS = {"isUsedForConsensus", "isHoneypot"}
 _TEXTS = {"resolution": "resolution", "pageResolutions": "page_resolutions"}
 
 

@@ -22,6 +22,7 @@ from kili_query.server.graph.filters import Scope, asset_conditions, label_condi
 from kili_query.server.graph.kinds import FINISHED
 from kili_query.server.graph.problems import not_found, refused
 from kili_query.server.graph.results import Shaped, Written
+from kili_query.server.mutations.marks import settle_marks
 from kili_query.server.mutations.named import assets_named
 from kili_query.server.store import tables as t
 from kili_query.server.store.kept import json_text
@@ -64,6 +65,7 @@ def create_honeypot(scope: Scope, arguments: Mapping[str, Any]) -> Written:
     asset = _one_asset(scope, arguments)
     keys = _append(scope, "REVIEW", [(asset, arguments["data"])])
     scope.connection.execute(update(t.assets).where(t.assets.c.id == asset[0]).values(is_honeypot=True))
+    settle_marks(scope.connection, [asset[0]])
     return Written("Label", keys, single=True)
 
 
@@ -95,6 +97,7 @@ def update_label(scope: Scope, arguments: Mapping[str, Any]) -> Written:
         rows = Rows(scope.connection, label.project_id)
         rows.recount(label.id, counts)
         rows.flush()
+        settle_marks(scope.connection, [label.asset_id])
     at = now()
     scope.connection.execute(update(t.labels).where(t.labels.c.id == label.id).values(**values, updated_at=at))
     # who looks for what has changed looks for assets first
@@ -133,11 +136,12 @@ def delete_labels(scope: Scope, arguments: Mapping[str, Any]) -> Shaped:
     wanted = list(dict.fromkeys(arguments["ids"]))
     c = t.labels.c
     rows = scope.connection.execute(
-        select(c.uid, c.id, c.asset_id).where(*label_conditions({"idIn": wanted}, scope))
+        select(c.uid, c.id, c.asset_id, c.label_type).where(*label_conditions({"idIn": wanted}, scope))
     ).all()
     scope.connection.execute(delete(t.labels).where(one_of(c.id, [row.id for row in rows])))
     assets = sorted({row.asset_id for row in rows})
     settle_assets(scope.connection, assets)
+    settle_marks(scope.connection, assets, uninferred=[row.asset_id for row in rows if row.label_type == "INFERENCE"])
     _reopen(scope, assets)
     there = {row.uid for row in rows}
     return Shaped([uid for uid in wanted if uid in there])
@@ -184,6 +188,7 @@ def _append(
         rows.flush()
     assets = {asset for (asset, _), _ in entries}
     settle_assets(scope.connection, assets)
+    settle_marks(scope.connection, assets)
     given = (at, STATUS_AFTER.get(label_type), json.dumps(sorted(assets)))
     driver(scope.connection).execute(_LABELED, given)
     return [keys[position] for position in range(len(entries))]

@@ -25,6 +25,7 @@ from kili_query.server.graph.problems import not_found, refused
 from kili_query.server.graph.results import Written
 from kili_query.server.store import tables as t
 from kili_query.server.store.people import People
+from kili_query.server.store.store import add_user_row
 
 
 def project_user_conditions(where: Where, scope: Scope) -> Conditions:
@@ -71,6 +72,20 @@ def append_to_roles(scope: Scope, arguments: Mapping[str, Any]) -> Written:
     changed = update(t.project_users).where(c.project_id == project, c.user_id == user).values(role=data["role"])
     scope.connection.execute(changed)
     return Written("Project", [project], single=True)
+
+
+def create_user(scope: Scope, arguments: Mapping[str, Any]) -> Written:
+    """A user of the organization, who works here by key: there is nothing to sign in to, and no password is kept."""
+    data = arguments["data"]
+    email = data["email"].strip().lower()
+    if "@" not in email:
+        raise refused("`email` is the e-mail address of the user", argument="email")
+    if People(scope.connection, scope.organization_id).find(email) is not None:
+        raise refused(f"the organization has a user `{email}` already", argument="email")
+    names = data.get("firstname"), data.get("lastname")
+    role = data.get("organizationRole") or "USER"
+    made = add_user_row(scope.connection, scope.organization_id, email, *names, role=role)
+    return Written("User", [made], single=True)
 
 
 def one_project(scope: Scope, where: Where) -> str:

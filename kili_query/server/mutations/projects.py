@@ -11,6 +11,7 @@ from kili_query.errors import DataError
 from kili_query.model.decoding import decode_json
 from kili_query.model.ontology import Ontology
 from kili_query.server.graph.filters import Scope
+from kili_query.server.graph.kinds import SETTINGS
 from kili_query.server.graph.problems import refused
 from kili_query.server.graph.results import Shaped, Written
 from kili_query.server.loading import read_interface
@@ -26,6 +27,13 @@ from kili_query.server.store.store import new_id
 def create_project(scope: Scope, arguments: Mapping[str, Any]) -> Written:
     """An empty project."""
     data = arguments["data"]
+    if data.get("fromDemoProject"):
+        message = f"local Kili has no demo projects, such as `{data['fromDemoProject']}`: `inputType` and `jsonInterface` make one"
+        raise refused(message, argument="fromDemoProject")
+    if data.get("inputType") is None or data.get("jsonInterface") is None:
+        raise refused("`inputType` and `jsonInterface` are needed: what is labeled, and the ontology", argument="data")
+    if data.get("pixelLabeling") and data["inputType"] != "GEOSPATIAL":
+        raise refused("`pixelLabeling` is for projects of input type GEOSPATIAL", argument="pixelLabeling")
     text, _ = _interface(data["jsonInterface"], data["inputType"])
     project_id, at = new_id(), now()
     row = {
@@ -37,6 +45,8 @@ def create_project(scope: Scope, arguments: Mapping[str, Any]) -> Written:
     row |= {"description": data.get("description") or "", "input_type": data["inputType"], "json_interface": text}
     row |= {"instructions": data.get("instructions"), "created_at": at, "updated_at": at}
     row["workflow_version"] = data.get("workflowVersion") or ("V2" if data.get("steps") else "V1")
+    row["geospatial_settings"] = json_text({"labelingCRSCode": "PIXEL"}) if data.get("pixelLabeling") else None
+    row["settings"] = json_text(_settings(data))
     scope.connection.execute(insert(t.projects), row)
     People(scope.connection, scope.organization_id).join(project_id, {scope.user_id: "ADMIN"})
     _add_steps(scope, project_id, data.get("steps") or ())
@@ -55,8 +65,21 @@ def update_project(scope: Scope, arguments: Mapping[str, Any]) -> Written:
         input_type = scope.connection.scalar(select(c.input_type).where(c.id == project_id))
         values["json_interface"], ontology = _interface(data["jsonInterface"], input_type)
         recount(scope, project_id, ontology)
+    if settings := _settings(data):
+        kept = scope.connection.scalar(select(t.projects.c.settings).where(t.projects.c.id == project_id))
+        values["settings"] = json_text({**_object(kept), **settings})
     scope.connection.execute(update(t.projects).where(t.projects.c.id == project_id).values(**values, updated_at=now()))
     return Written("Project", [project_id], single=True)
+
+
+def _object(text: str | None) -> dict[str, Any]:
+    value = decode_json(text or "{}")
+    return value if isinstance(value, dict) else {}
+
+
+def _settings(data: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings that are kept as they are."""
+    return {name: value for name, value in data.items() if name in SETTINGS and value is not None}
 
 
 _COLUMNS = {

@@ -25,7 +25,7 @@ from sqlalchemy import (
 
 from kili_query.engines.sqlite_tables import create_tables
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 """Kept in the database (`PRAGMA user_version`) and shown by the version route: clients cache the schema by it."""
 
 APPLICATION_ID = 0x4B514C4B
@@ -92,6 +92,7 @@ projects = Table(
     Column("created_at", Text, nullable=False),
     Column("updated_at", Text, nullable=False),
     Column("loaded_from", Text),
+    Column("settings", Text, nullable=False, default="{}", server_default="{}"),  # an object with those of the schema
     Index("projects_of_organization", "organization_id", "created_at"),
 )  # fmt: skip
 

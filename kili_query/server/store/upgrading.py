@@ -45,7 +45,12 @@ def _files_of_assets(database: sqlite3.Connection) -> None:
     _replace(database, t.files, without=[column.name for column in columns])
 
 
-_STEPS = {1: _ids_of_organizations, 2: _files_of_assets}
+def _settings_of_projects(database: sqlite3.Connection) -> None:
+    """Version 3 had no settings of projects beside the coverage of consensus and review."""
+    _replace(database, t.projects, without=["settings"])
+
+
+_STEPS = {1: _ids_of_organizations, 2: _files_of_assets, 3: _settings_of_projects}
 
 
 def _replace(database: sqlite3.Connection, table: Table, without: Sequence[str] = ()) -> None:
