@@ -48,6 +48,17 @@ if TYPE_CHECKING:
     from kili_query.errors import UploadError as UploadError
     from kili_query.errors import UploadFromLocalDataForbiddenError as UploadFromLocalDataForbiddenError
     from kili_query.formats.kili import read_labels as read_labels
+    from kili_query.formats.parsed.label import ParsedLabel as ParsedLabel
+    from kili_query.formats.parsed.label import parse_labels as parse_labels
+    from kili_query.formats.parsed.refusals import AnswerMissingError as AnswerMissingError
+    from kili_query.formats.parsed.refusals import (
+        AttributeNotCompatibleWithJobError as AttributeNotCompatibleWithJobError,
+    )
+    from kili_query.formats.parsed.refusals import FrameIndexError as FrameIndexError
+    from kili_query.formats.parsed.refusals import InvalidMutationError as InvalidMutationError
+    from kili_query.formats.parsed.refusals import JobNotExistingError as JobNotExistingError
+    from kili_query.formats.parsed.refusals import ParsedLabelError as ParsedLabelError
+    from kili_query.formats.parsed.refusals import TypeCheckError as TypeCheckError
     from kili_query.model.annotations import Annotation as Annotation
     from kili_query.model.counts import count_categories as count_categories
     from kili_query.model.labels import Label as Label
@@ -64,11 +75,13 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "Annotation": "model.annotations",
+    "AnswerMissingError": "formats.parsed.refusals",
     "ApiConnectionError": "errors",
     "ApiError": "errors",
     "ApiTimeoutError": "errors",
     "ArgumentError": "errors",
     "AsyncKili": "client",
+    "AttributeNotCompatibleWithJobError": "formats.parsed.refusals",
     "AuthenticationError": "errors",
     "BatchImportError": "errors",
     "CategoryQuery": "query",
@@ -79,10 +92,13 @@ _HOMES = {
     "EventsMissedError": "errors",
     "Explanation": "engines.explain",
     "Fix": "errors",
+    "FrameIndexError": "formats.parsed.refusals",
     "GraphQLError": "errors",
     "ImportFileConversionError": "errors",
     "ImportValidationError": "errors",
     "IncompatibleArgumentsError": "errors",
+    "InvalidMutationError": "formats.parsed.refusals",
+    "JobNotExistingError": "formats.parsed.refusals",
     "Kili": "client",
     "KiliQueryError": "errors",
     "Label": "model.labels",
@@ -94,6 +110,8 @@ _HOMES = {
     "Ontology": "model.ontology",
     "OutcomeUnknownError": "errors",
     "PageResolution": "client.operations.asset_changes",
+    "ParsedLabel": "formats.parsed.label",
+    "ParsedLabelError": "formats.parsed.refusals",
     "Query": "query",
     "QueryCheckError": "errors",
     "QuerySyntaxError": "errors",
@@ -103,6 +121,7 @@ _HOMES = {
     "ServerError": "errors",
     "Severity": "errors",
     "Span": "errors",
+    "TypeCheckError": "formats.parsed.refusals",
     "UnsupportedMediaError": "client.media.refusals",
     "UnsupportedQueryError": "errors",
     "UploadError": "errors",
@@ -111,6 +130,7 @@ _HOMES = {
     "count": "query",
     "count_categories": "model.counts",
     "parse": "query",
+    "parse_labels": "formats.parsed.label",
     "read_annotations": "offline.annotations",
     "read_labels": "formats.kili",
     "to_df": "offline.tables",

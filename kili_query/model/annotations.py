@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from kili_query.errors import DataError
-from kili_query.model.counts import Identity, Key, ReadLabel, Step, decode_response, frame_keys
+from kili_query.model.counts import Identity, Key, ReadLabel, Step, decode_response, frame_keys, ontology_of
 from kili_query.model.geometry import (
     Geometry,
     Line,
@@ -124,7 +124,7 @@ def annotations_of(response: object, ontology: Ontology | None = None) -> Iterat
     >>> [(a.kind, a.job, a.category) for a in annotations_of('{"WEATHER": {"categories": [{"name": "SUN"}]}}')]
     [('classification', 'WEATHER', 'SUN')]
     """
-    return _walk_response(decode_response(response), _Walk(as_ontology(ontology)))
+    return _walk_response(decode_response(response), _Walk(ontology_of(response, ontology)))
 
 
 def annotations_of_label(label: ReadLabel, ontology: Ontology | None = None) -> Iterator[Annotation]:

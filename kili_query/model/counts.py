@@ -7,12 +7,13 @@ another video frame is at the same place, the same choice under another parent i
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterator, Mapping
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from kili_query.errors import DataError
 from kili_query.model.decoding import decode_json, kind_of
-from kili_query.model.kili import LEVELS, PSEUDO_JOBS
+from kili_query.model.kili import LEVELS, PSEUDO_JOBS, VIDEOS
 from kili_query.model.ontology import as_ontology
 
 if TYPE_CHECKING:
@@ -38,12 +39,30 @@ def count_categories(json_response: object, ontology: Ontology | None = None) ->
     >>> count_categories({"BOATS": {"annotations": [{"mid": "1", "categories": [{"name": "FERRY"}]}]}})
     {('BOATS', 'FERRY'): 1}
     """
-    return _walk(decode_response(json_response), as_ontology(ontology)).counts()
+    return _walk(decode_response(json_response), ontology_of(json_response, ontology)).counts()
 
 
 def find_objects(json_response: object, ontology: Ontology | None = None) -> dict[Key, list[Identity]]:
     """What each count is made of: (job key, category key) -> the identities, in the order they were met."""
-    return _walk(decode_response(json_response), as_ontology(ontology)).identities()
+    return _walk(decode_response(json_response), ontology_of(json_response, ontology)).identities()
+
+
+class Answered(ABC):
+    """A label as an object: it is no `jsonResponse`, and has one, with the ontology that it was read with."""
+
+    ontology: Ontology
+
+    @property
+    @abstractmethod
+    def answers(self) -> Mapping[str, object]:
+        """Its answers, as they stand now."""
+
+
+def ontology_of(json_response: object, ontology: Ontology | None) -> Ontology | None:
+    """The ontology to read a response with: the one that is given, else that of a label that knows its own."""
+    if ontology is None and isinstance(json_response, Answered):
+        return json_response.ontology
+    return as_ontology(ontology)
 
 
 class ReadLabel(Protocol):
@@ -129,6 +148,8 @@ def decode_response(response: object) -> Mapping[str, object]:
     ------
     DataError: anything else (json-formats 3.5).
     """
+    if isinstance(response, Answered):
+        return response.answers
     if isinstance(response, Mapping):
         return response
     if response is None:
@@ -147,7 +168,7 @@ def decode_response(response: object) -> Mapping[str, object]:
 
 def frame_keys(keys: Collection[object], ontology: Ontology | None) -> set[object]:
     """Which top-level keys can be frames of a video: ASCII digits only, and not a job (json-formats 2.8)."""
-    if ontology is not None and ontology.input_type not in (None, "VIDEO"):
+    if ontology is not None and ontology.input_type not in (None, *VIDEOS):
         return set()
     jobs: Collection[str] = () if ontology is None else ontology.jobs
     return {key for key in keys if _is_digits(key) and key not in jobs}

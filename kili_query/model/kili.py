@@ -31,6 +31,9 @@ InputType = Literal[NewInputType, "NA", "TIME_SERIES", "URL", "VIDEO_LEGACY"]
 Conversation = Literal["LLM_STATIC", "LLM_INSTR_FOLLOWING"]
 """Input types whose labels are kept as annotation objects."""
 
+Video = Literal["VIDEO", "VIDEO_LEGACY"]
+"""Input types whose labels answer frame by frame."""
+
 Level = Literal["completion", "round", "conversation"]
 """The levels of the answers in an exported conversation; the first two hold an answer for each message, or round."""
 
@@ -43,6 +46,7 @@ STEP_STATUSES: tuple[StatusInStep, ...] = get_args(StatusInStep)
 WORKFLOW_VERSIONS: tuple[WorkflowVersion, ...] = get_args(WorkflowVersion)
 INPUT_TYPES: tuple[InputType, ...] = get_args(InputType)
 CONVERSATIONS: tuple[Conversation, ...] = get_args(Conversation)
+VIDEOS: tuple[Video, ...] = get_args(Video)
 LEVELS: tuple[Level, ...] = get_args(Level)
 LABEL_KEYS: tuple[LabelKey, ...] = get_args(LabelKey)
 

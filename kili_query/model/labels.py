@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from kili_query.errors import DataError
+from kili_query.model.counts import Answered
 from kili_query.model.kili import LABEL_KEYS
 
 if TYPE_CHECKING:
@@ -148,7 +149,7 @@ def takes_part(label_type: str | None, types: LabelTypes | None) -> bool:
 
 def is_record(value: object) -> bool:
     """True for an object that holds labels: an asset, a label, or a labelled conversation."""
-    return isinstance(value, Mapping) and any(key in value for key in _RECORD_KEYS)
+    return isinstance(value, Answered) or (isinstance(value, Mapping) and any(key in value for key in _RECORD_KEYS))
 
 
 def labels_of(
@@ -204,7 +205,9 @@ def _label(
         yield Label(None, *ids, key, position, None, False, "the label is not an object", value, where)
         return
     label_type = _text(value.get("labelType"))
-    if takes_part(label_type, types):
+        if isinstance(value, Answered):
+            yield Label(value.answers, *ids, key, position, label_type, record=value, where=where)
+            return
         response = value.get("jsonResponse", value.get("json_response"))
         problem = _problem(value, response)
         yield Label(response, *ids, key, position, label_type, False, problem, value, where)
