@@ -14,6 +14,7 @@ The exceptions form one tree::
     │   ├── MimeTypeError               a file of another kind than the project takes
     │   ├── ImportFileConversionError   a file that should hold a chat
     │   └── UploadFromLocalDataForbiddenError   by the licence of the organisation
+    ├── ParsedLabelError        what a parsed label refuses (formats/parsed/refusals.py)
     └── ApiError                Kili's server gave no answer, or a refusal
         ├── AuthenticationError     the key is missing, wrong or expired
         ├── NotFoundError           no such project, or not with this key

@@ -205,6 +205,7 @@ def _label(
         yield Label(None, *ids, key, position, None, False, "the label is not an object", value, where)
         return
     label_type = _text(value.get("labelType"))
+    if takes_part(label_type, types):
         if isinstance(value, Answered):
             yield Label(value.answers, *ids, key, position, label_type, record=value, where=where)
             return

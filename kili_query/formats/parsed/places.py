@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, MutableMapping
-from typing import Any, Literal
+from typing import Any
 
 from kili_query.errors import DataError
 from kili_query.formats.parsed.refusals import InvalidMutationError, TypeCheckError
 
 Json = dict[str, Any]
-Vertex = dict[Literal["x", "y"], float]
-"""A point of an asset: from 0 at the left and top to 1; with longitude and latitude in geospatial projects."""
+Vertex = dict[str, float]
+"""A point of an asset, `{"x": 0.1, "y": 0.2}`: from 0 at the left and top to 1; with longitude and latitude in geospatial projects."""
 
 _PLAIN = frozenset({str, int, float, bool, type(None)})
 
@@ -158,7 +158,7 @@ def vertices(name: str, value: object) -> list[Vertex]:
     return value
 
 
-def mids(name: str, value: object) -> list[dict[Literal["mid"], str]]:
+def mids(name: str, value: object) -> list[dict[str, str]]:
     """The annotations that a relation joins."""
     if not isinstance(value, list) or not all(isinstance(v, dict) and isinstance(v.get("mid"), str) for v in value):
         raise wrong_type(name, value, 'a list of annotations such as `{"mid": "..."}`')

@@ -42,7 +42,7 @@ class BoundingPoly:
         self._tool = tool
 
     @property
-    def normalized_vertices(self) -> list[Vertex] | list[list[Vertex]]:
+    def normalized_vertices(self) -> list[Vertex | Any]:
         """Its points: a list of `{"x", "y"}`, in PDF a list of such lists. That of the label itself, not a copy.
 
         A rectangle has 4, a polygon at least 3; coordinates outside 0 to 1 are taken.
@@ -57,7 +57,7 @@ class BoundingPoly:
             raise AnswerMissingError("the polygon has no `normalizedVertices`") from None
 
     @normalized_vertices.setter
-    def normalized_vertices(self, normalized_vertices: list[Vertex] | list[list[Vertex]]) -> None:
+    def normalized_vertices(self, normalized_vertices: list[Vertex | Any]) -> None:
         check_vertices(normalized_vertices, self._tool)
         self._data["normalizedVertices"] = copied(normalized_vertices)
 

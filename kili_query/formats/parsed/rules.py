@@ -167,13 +167,13 @@ class Rules:
     def unknown(self, name: object, among: tuple[str, ...], below: str | None = None) -> JobNotExistingError:
         """The error about a job that is not among those of a place, and what would work."""
         hint = ""
+        where = f" below job `{below}`" if below else ""
         if isinstance(name, str) and name in self.jobs:
+            where = where or " here"
             parents = [parent for parent, rules in self.jobs.items() if name in rules.children]
             hint = f"; it is nested below {listed(parents)}: look into `.children` there" if parents else ""
-            hint = f" here{hint}"
         elif alike := nearest(str(name), among, 1):
             hint = f"; did you mean `{alike[0]}`?"
-        where = f" below job `{below}`" if below else ""
         return JobNotExistingError(f"job `{name}` does not exist{where}{hint}")
 
 
