@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import cache
 from importlib.resources import files
 from typing import Any
 
@@ -165,8 +166,9 @@ LABEL_EVENTS = "labelCreatedOrUpdated"
 # -- the schema ----------------------------------------------------------------------------------------------------
 
 
+@cache
 def make_documents() -> Documents:
-    """The documents of the schema of local Kili."""
+    """The documents of the schema of local Kili, made once: all servers of a process share what they know of texts."""
     page_size, date = ScalarType("PageSize"), ScalarType("DateTime")
     page_size.set_value_parser(_page_size)
     page_size.set_literal_parser(_page_size_literal)
