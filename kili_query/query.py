@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from enum import Enum
 from functools import cached_property
 from itertools import islice
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeAlias
@@ -15,7 +16,7 @@ from kili_query.lang.printer import to_lines, to_text
 
 if TYPE_CHECKING:
     from kili_query.engines.explain import Explanation
-    from kili_query.model.counts import Counts, Key
+    from kili_query.model.counts import Counts, Key, Selector
     from kili_query.model.labels import Label
     from kili_query.model.ontology import Ontology
 
@@ -60,8 +61,8 @@ class Query:
         return str(self) if self._source is None else self._source
 
     @cached_property
-    def operands(self) -> tuple[Key, ...]:
-        """The (job, category) pairs that the query asks for, each once, in order."""
+    def operands(self) -> tuple[Selector, ...]:
+        """The (job, category) pairs that the query asks for, each once, in order; None is the `*` of a total."""
         return tuple(dict.fromkeys(key for leaf in ast.leaves(self._tree) for key in leaf.operand.keys))
 
     # -- text and data ---------------------------------------------------------------------------------------------
@@ -347,12 +348,12 @@ def _built(tree: ast.Node) -> Query:
 
 
 class CountOperand:
-    """`JOB.CATEGORY.count`, to be compared with a whole number. Made by `count`."""
+    """`JOB.CATEGORY.count`, or a total, to be compared with a whole number. Made by `count`."""
 
     __slots__ = ("_operand",)
     __hash__ = None  # type: ignore[assignment]
 
-    def __init__(self, operand: ast.Count) -> None:
+    def __init__(self, operand: ast.Operand) -> None:
         self._operand = operand
 
     def __gt__(self, number: int) -> Query:
@@ -398,7 +399,8 @@ class CountOperand:
         return Query(ast.InRange(self._operand, bounds[0], bounds[1]))
 
     def __repr__(self) -> str:
-        return f"count({self._operand.job!r}, {self._operand.category!r})"
+        names = {"job": self._operand.job, "category": self._operand.category}
+        return f"count({', '.join(f'{which}={name!r}' for which, name in names.items() if name is not None)})"
 
     def _compare(self, operator: Operator, number: object) -> Query:
         return Query(ast.Comparison(self._operand, operator, _whole(number)))
@@ -414,18 +416,35 @@ class CountOperand:
         return _built(ast.InList(self._operand, values, negated))
 
 
-def count(job: str, category: str) -> CountOperand:
+class All(Enum):
+    """All jobs, or all categories: what `count` is asked for when one of them is left out."""
+
+    ALL = "*"
+
+    def __repr__(self) -> str:
+        return "ALL"
+
+
+def count(job: str | All = All.ALL, category: str | All = All.ALL) -> CountOperand:
     """The number of objects of a category that a label holds, to be compared: `count("CARS", "BUS") > 2`.
 
+    Without a category, the total of the job; without a job, that of the category in all jobs; without both, all objects.
     Keys are taken as they are; those that a plain name cannot express are quoted when the query is printed.
 
     >>> print(count("CARS", "school bus") > 2)
     CARS."school bus".count > 2
+    >>> print((count("CARS") == 0) | (count(category="BUS") > 2))
+    CARS.*.count == 0 OR *.BUS.count > 2
     """
-    for name in (job, category):
-        if not isinstance(name, str):
-            raise TypeError(f"a key is text, and this is {type(name).__name__}")
-    return CountOperand(ast.Count(job, category))
+    return CountOperand(ast.operand_of(_key(job), _key(category)))
+
+
+def _key(name: str | All) -> str | None:
+    if name is All.ALL:
+        return None
+    if not isinstance(name, str):
+        raise TypeError(f"a key is text, and this is {type(name).__name__}")
+    return name
 
 
 def _whole(number: Any) -> int:

@@ -20,6 +20,11 @@ PSEUDO = {"ANNOTATION_JOB_COUNTER", "ANNOTATION_NAMES_JOB", "ROTATION_JOB"}
 
 def count_all(response: object, jobs: Collection[str] = (), input_type: str | None = None) -> dict[Key, int]:
     """Each (job, category) that a label holds, with the number of different identities."""
+    return {key: len(identities) for key, identities in find_all(response, jobs, input_type).items()}
+
+
+def find_all(response: object, jobs: Collection[str] = (), input_type: str | None = None) -> dict[Key, set[Place]]:
+    """Each (job, category) that a label holds, with the different identities."""
     if isinstance(response, str):
         response = json.loads(response) if response.strip() else None
     found: dict[Key, set[Place]] = {}
@@ -33,7 +38,7 @@ def count_all(response: object, jobs: Collection[str] = (), input_type: str | No
         else:
             plain[key] = value
     _visit(plain, (), found)
-    return {key: len(identities) for key, identities in found.items()}
+    return found
 
 
 def count_levels(label: Mapping[str, object]) -> dict[Key, int]:
@@ -58,7 +63,7 @@ def _visit(answers: object, place: Place, found: dict[Key, set[Place]]) -> None:
             name = _name(entry)
             if name is None:
                 continue
-            chosen = (*place, (job, name, names.count(name)))
+            chosen = (*place, (job, "chosen", name, names.count(name)))
             names.append(name)
             found.setdefault((job, name), set()).add(chosen)
             if isinstance(entry, dict):
@@ -116,13 +121,20 @@ _TESTS = {
 
 def truth(node: Node, counts: Mapping[Key, int]) -> bool:
     """The truth of a tree for given counts; what is not there counts 0."""
+    return holds(node, {key: {(key, i) for i in range(number)} for key, number in counts.items()})
+
+
+def holds(node: Node, found: Mapping[Key, set[Place]]) -> bool:
+    """The truth of a tree for a label that holds these objects."""
     if isinstance(node, And):
-        return all(truth(item, counts) for item in node.items)
+        return all(holds(item, found) for item in node.items)
     if isinstance(node, Or):
-        return any(truth(item, counts) for item in node.items)
+        return any(holds(item, found) for item in node.items)
     if isinstance(node, Not):
-        return not truth(node.item, counts)
-    count = counts.get((node.operand.job, node.operand.category), 0)
+        return not holds(node.item, found)
+    job, category = node.operand.job, node.operand.category
+    meant = [key for key in found if job in (None, key[0]) and category in (None, key[1])]
+    count = len({(key[0], place) for key in meant for place in found[key]})
     if isinstance(node, Comparison):
         return bool(_TESTS[node.operator.symbol](count, node.number))
     if isinstance(node, InList):

@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy
 
-from kili_query.lang.ast import And, Comparison, Count, InList, InRange, Leaf, Node, Not, Or
+from kili_query.lang.ast import And, Comparison, Count, InList, InRange, Leaf, Node, Not, Operand, Or, Total, operand_of
 from kili_query.lang.operators import Operator
 
 # -- names and numbers -------------------------------------------------------------------------------------------------
@@ -44,17 +44,19 @@ SMALL_KEYS = (("A", "B"), ("A", "C"), ("traffic", "a light"))
 """Few keys, so that the comparisons of a tree meet each other."""
 
 
-def operands(names: SearchStrategy[str] = names) -> SearchStrategy[Count]:
+def counted(names: SearchStrategy[str] = names) -> SearchStrategy[Count]:
     return st.builds(Count, names, names)
 
 
-any_operands = operands()
-small_operands = st.sampled_from([Count(job, category) for job, category in SMALL_KEYS])
-portable_operands = operands(plain_names)
+any_operands = counted() | counted() | st.builds(operand_of, st.none() | names, st.none() | names)
+small_counts = st.sampled_from([Count(job, category) for job, category in SMALL_KEYS])
+SMALL_TOTALS = (("A", None), ("traffic", None), (None, "B"), (None, "a light"), (None, None))
+small_operands: SearchStrategy[Operand] = small_counts | st.sampled_from([Total(*names) for names in SMALL_TOTALS])
+portable_operands = counted(plain_names)
 
 
 def comparisons(
-    operands: SearchStrategy[Count] = any_operands, numbers: SearchStrategy[int] = numbers
+    operands: SearchStrategy[Operand] = any_operands, numbers: SearchStrategy[int] = numbers
 ) -> SearchStrategy[Leaf]:
     """All kinds of leaves."""
     ends = st.tuples(st.none() | numbers, st.none() | numbers).filter(lambda ends: ends != (None, None))
@@ -69,7 +71,7 @@ def comparisons(
 
 
 def trees(
-    operands: SearchStrategy[Count] = any_operands, numbers: SearchStrategy[int] = numbers, max_leaves: int = 12
+    operands: SearchStrategy[Operand] = any_operands, numbers: SearchStrategy[int] = numbers, max_leaves: int = 12
 ) -> SearchStrategy[Node]:
     """Trees as the parser makes them: no AND directly in an AND, no OR directly in an OR."""
 
@@ -83,6 +85,8 @@ def trees(
 
 
 small_trees = trees(small_operands, small_numbers, max_leaves=8)
+counting_trees = trees(small_counts, small_numbers, max_leaves=8)
+"""The same without totals."""
 portable_trees = trees(portable_operands)
 
 
@@ -112,13 +116,15 @@ def layouts(draw: DrawFn, tree: Node) -> str:
         sign = "-" if value < 0 else draw(st.sampled_from(["", "", "+"]))
         return sign + draw(st.sampled_from(["", "", "0", "00"])) + str(abs(value))
 
-    def name(text: str) -> str:
+    def name(text: str | None) -> str:
+        if text is None:
+            return "*"
         plain = text[:1].isalpha() and text.isascii() and all(c.isalnum() or c in "_-*" for c in text)
         if plain and draw(st.integers(0, 4)):
             return text
         return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
-    def operand(count: Count) -> str:
+    def operand(count: Operand) -> str:
         return f"{name(count.job)}{gap()}.{gap()}{name(count.category)}{gap()}.{gap()}count"
 
     def leaf(node: Leaf) -> str:
@@ -149,7 +155,7 @@ def layouts(draw: DrawFn, tree: Node) -> str:
 
 
 _pieces = st.sampled_from(
-    ["AND", "OR", "NOT", "IN", "and", "count", "A", ".", "..", "(", ")", ",", "==", "=", "!=", ">", "<=", "1", "-2", "1.5",
+    ["AND", "OR", "NOT", "IN", "and", "count", "A", "*", ".", "..", "(", ")", ",", "==", "=", "!=", ">", "<=", "1", "-2", "1.5",
      "1e3", '"', '"a b"', "#", "# c\n", " ", "\u00a0", "\v", "É", "\u0661", "&&", "|", "!", "\\", "A.B.count > 1", "A.B", "\x00"]
 )  # fmt: skip
 

@@ -17,7 +17,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 
 from kili_query import Query, QuerySyntaxError, parse
-from kili_query.lang.ast import And, Comparison, Node, Or, walk
+from kili_query.lang.ast import And, Comparison, Node, Or, Total, leaves, walk
 from tests.conftest import FUZZ
 from tests.strategies import portable_trees
 
@@ -162,6 +162,7 @@ def _extended(query: Query) -> bool:
     """True if the text uses what Kili's own language does not have."""
     tree = query.tree
     nodes = any(not isinstance(node, (And, Or, Comparison)) for node in walk(tree))
+    nodes = nodes or any(isinstance(leaf.operand, Total) for leaf in leaves(tree))
     return nodes or "!=" in query.source or bool(set(query.source) & set('"#'))
 
 

@@ -56,7 +56,12 @@ def read_search(search: str | Query | None, check: CheckQueries) -> Query | str 
 
 
 def compile_search(
-    query: Query, found: Sequence[Diagnostic] = (), *, check: CheckQueries = "error", local_filter: bool = False
+    query: Query,
+    found: Sequence[Diagnostic] = (),
+    ontology: Ontology | None = None,
+    *,
+    check: CheckQueries = "error",
+    local_filter: bool = False,
 ) -> Filter:
     """The filter that a query becomes, after what its check has found.
 
@@ -80,7 +85,7 @@ def compile_search(
     except UnsupportedQueryError as error:
         if not local_filter:
             raise UnsupportedQueryError(error.source, list(map(_with_way_out, error.diagnostics))) from None
-        superset = portable_superset(query.tree)
+        superset = portable_superset(query.tree, ontology)
         return Filter(None if superset is None else to_text(superset), query, query)
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from kili_query.lang.ast import And, Group, Leaf, Node, Not, fold
 from kili_query.lang.printer import leaf_to_text
-from kili_query.model.counts import Key
+from kili_query.model.counts import Key, counts_of, select
 
 Objects = Mapping[Key, Sequence[tuple[object, ...]]]
 """(job, category) -> the identities of the objects, as `model.counts.find_objects` gives them."""
@@ -71,11 +71,15 @@ class Explanation:
 def explain(root: Node, objects: Objects) -> Explanation:
     """The explanation of a query for a label in which these objects were found."""
 
+    counts = counts_of(objects)
+
     def leaf(node: Leaf) -> Explanation:
-        found = {key: objects.get(key, ()) for key in node.operand.keys}
-        value = node.operand.value({key: len(identities) for key, identities in found.items()})
+        value = node.operand.value(counts)
         names = dict.fromkeys(
-            " / ".join(map(str, identity)) for identities in found.values() for identity in identities
+            " / ".join(map(str, identity))
+            for meant in node.operand.keys
+            for identities in select(objects, meant).values()
+            for identity in identities
         )
         return Explanation(node, node.accepted.has(value), (), value, tuple(names))
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from kili_query.model.counts import Key
+from kili_query.model.counts import Key, Selector
 from kili_query.model.ontology import folded
 from kili_query.model.spelling import FORMS, normalized
 
@@ -30,11 +30,11 @@ class Lookout:
 
     Parameters
     ----------
-    keys: the (job, category) pairs that a query asks for.
+    keys: the (job, category) pairs that a query asks for. None stands for all: one of them is met, then.
     """
 
-    def __init__(self, keys: Iterable[Key]) -> None:
-        self.unmet = set(keys)
+    def __init__(self, keys: Iterable[Selector]) -> None:
+        self.unmet = set(keys) - {(None, None)}  # which says no name
         """What was not met yet."""
         self.sampled = False
         """True if the records of this part hold names that were not noted, or may hold some."""
@@ -63,7 +63,8 @@ class Lookout:
         new = set(keys) - self._names
         if not new:
             return
-        met = new & self.unmet
+        held = {meant for job, category in new for meant in ((job, category), (job, None), (None, category))}
+        met = held & self.unmet
         marks = {mark for key in new for mark in _marks(key)} & self._asked - self._marks
         if len(self._names) >= MAX_NAMES:
             kept = {key for key in new if marks.intersection(_marks(key))}
@@ -93,20 +94,35 @@ class Lookout:
             self._anything = True
             return
         forms = set[str]()
-        for key in self.unmet:
-            job, job_alike, alike = _marks(key)
-            forms.update([key[1]] if alike in self._marks else _forms(key[1]))
-            if job not in self._marks:
-                forms.update([key[0]] if job_alike in self._marks else _forms(key[0]))
+        for job, category in self.unmet:
+            if category is not None:
+                alike = _category_alike(category) if job is None else _alike(job, category)
+                forms.update([category] if alike in self._marks else _forms(category))
+            if job is not None and ("job", job) not in self._marks:
+                forms.update([job] if ("job alike", folded(job)) in self._marks else _forms(job))
         self._anything = any(not form.isprintable() or set(form) & set('"\\/') for form in forms)
         self._escaped = any(not form.isascii() for form in forms)
         self._needles = tuple(f'"{form}"'.encode(errors="replace") for form in sorted(forms))
 
 
-def _marks(key: Key) -> tuple[tuple[str, ...], ...]:
-    """What it settles to have met a pair: its job, a job that is written alike, a pair that is written alike."""
-    job, category = folded(key[0]), folded(key[1])
-    return ("job", key[0]), ("job alike", job), ("alike", job, category)
+def _marks(key: Selector) -> Iterator[tuple[str, ...]]:
+    """What it settles to have met a pair: its job, a job that is written alike, a pair or category written alike."""
+    job, category = key
+    if job is not None:
+        yield ("job", job)
+        yield ("job alike", folded(job))
+    if category is not None:
+        yield _category_alike(category)
+    if job is not None and category is not None:
+        yield _alike(job, category)
+
+
+def _alike(job: str, category: str) -> tuple[str, ...]:
+    return ("alike", folded(job), folded(category))
+
+
+def _category_alike(category: str) -> tuple[str, ...]:
+    return ("category alike", folded(category))
 
 
 def _forms(name: str) -> Iterator[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from kili_query.lang.ast import And, Comparison, InList, InRange, Leaf, Node, Not, Operand, Or
+from kili_query.lang.ast import And, Comparison, Count, InList, InRange, Leaf, Node, Not, Operand, Or
 from kili_query.lang.intervals import Intervals
 
 if TYPE_CHECKING:
@@ -26,8 +26,15 @@ def compile_predicate(root: Node) -> Callable[[Counts], bool]:
     >>> compile_predicate(parse_tree("A.B.count > 1 AND NOT C.D.count > 0"))({("A", "B"): 2})
     True
     """
+    all_rows = compile_rows(root)
     # `operand.value` without a call of Python for each
-    rows = [(operand.key, *test, if_true, if_false) for operand, test, if_true, if_false in compile_rows(root)]
+    rows = [
+        (operand.key, *test, if_true, if_false)
+        for operand, test, if_true, if_false in all_rows
+        if isinstance(operand, Count)
+    ]
+    if len(rows) < len(all_rows):
+        return _with_totals(all_rows)
     if len(rows) == 1:
         key, test, against, if_true, _ = rows[0]
         expected = if_true == _TRUE
@@ -38,6 +45,19 @@ def compile_predicate(root: Node) -> Callable[[Counts], bool]:
         while row >= 0:
             key, test, against, if_true, if_false = rows[row]
             row = if_true if test(get(key, 0), against) else if_false
+        return row == _TRUE
+
+    return predicate
+
+
+def _with_totals(rows: list[Row]) -> Callable[[Counts], bool]:
+    steps = [(operand.value, *test, if_true, if_false) for operand, test, if_true, if_false in rows]
+
+    def predicate(counts: Counts) -> bool:
+        row = 0
+        while row >= 0:
+            value, test, against, if_true, if_false = steps[row]
+            row = if_true if test(value(counts), against) else if_false
         return row == _TRUE
 
     return predicate

@@ -20,11 +20,10 @@ from msgspec import UNSET, Struct, UnsetType
 
 from kili_query.engines.lookout import Lookout
 from kili_query.engines.memory import compile_predicate
+from kili_query.engines.necessary import Occurrences, necessary
 from kili_query.errors import DataError
-from kili_query.lang.ast import And, Comparison, Count, Group, Leaf, Node, conjunction, disjunction, fold, leaves
-from kili_query.lang.operators import Operator
-from kili_query.lang.rewrites import push_not
-from kili_query.model.counts import Counts, Key, count_label, frame_keys, is_empty
+from kili_query.lang.ast import Node, Total, leaves
+from kili_query.model.counts import Counts, Key, count_label, counts_of, frame_keys, is_empty
 from kili_query.model.decoding import decode_json, kind_of
 from kili_query.model.kili import LABEL_KEYS, PSEUDO_JOBS
 from kili_query.model.labels import (
@@ -82,7 +81,8 @@ class Scanner:
     ----------
     test: gets the counts of a label, (job, category) -> number with zeros left out; true for a match.
         None: the verdict has the counts themselves.
-    wanted: the categories that the test looks at, by job; None: all.
+    wanted: the categories that the test looks at, by job, and under None those of each other job; None: all.
+    totals: True if the test looks at totals. It gets `CategoryCounts` then.
     can_match: a weaker test of how often categories are written in a record; None: records are never skipped.
     ontology: tells frames of a video from jobs whose keys are digits; None: keys of digits are frames.
     types: the label types that take part (None: all).
@@ -92,15 +92,18 @@ class Scanner:
     def __init__(
         self,
         test: Predicate | None = None,
-        wanted: Mapping[str, Container[str]] | None = None,
+        wanted: Mapping[str | None, Container[str]] | None = None,
         can_match: Predicate | None = None,
         ontology: Ontology | None = None,
         types: LabelTypes | None = DEFAULT_LABEL_TYPES,
         lookout: Lookout | None = None,
+        totals: bool = False,
     ) -> None:
         self._test = test
+        self._totals = totals
         self._lookout = lookout if lookout is not None and lookout.unmet else None
         self._wanted = wanted
+        self._elsewhere = wanted.get(None, ()) if wanted is not None else ()
         self._counted = wanted if self._lookout is None else None  # all, as long as names are looked for
         self._can_match = can_match if types == DEFAULT_LABEL_TYPES else None
         self._ontology = ontology
@@ -124,11 +127,9 @@ class Scanner:
         >>> scanner.scan(b'{"labels": [{"jsonResponse": {"A": {"categories": [{"name": "B"}]}}}]}').matched
         [LabelKey(key='labels', position=0)]
         """
-        wanted: dict[str, set[str]] = {}
-        for leaf in leaves(tree):
-            for job, category in leaf.operand.keys:
-                wanted.setdefault(job, set()).add(category)
-        return cls(compile_predicate(tree), wanted, None if validate else _necessary(tree), ontology, types, lookout)
+        can_match = None if validate else necessary(tree)
+        totals = any(isinstance(leaf.operand, Total) for leaf in leaves(tree))
+        return cls(compile_predicate(tree), _wanted(tree), can_match, ontology, types, lookout, totals)
 
     def scan(self, buffer: bytes, start: int = 0, end: int | None = None) -> Verdict:
         """The verdict on one record: the JSON text in `buffer`, from `start` to `end`.
@@ -167,7 +168,7 @@ class Scanner:
         """True for a record of just one label, not empty, that cannot match."""
         if buffer.find(b"\\", start, end) >= 0 and _ESCAPES.search(buffer, start, end):
             return False
-        if self._can_match is None or self._can_match(_Occurrences(buffer, start, end)):  # type: ignore[arg-type]
+        if self._can_match is None or self._can_match(Occurrences(buffer, start, end)):  # type: ignore[arg-type]
             return False
         while end > start and buffer[end - 1] in b" \t\r\n":
             end -= 1
@@ -236,7 +237,8 @@ class Scanner:
         verdict.labels += 1
         if owner is not None and any(owner):
             verdict.bare = True
-        self._note({k: len(identities) for k, identities in found.items()}, key, verdict, owner)
+        counts = counts_of(found) if self._totals else {k: len(identities) for k, identities in found.items()}
+        self._note(counts, key, verdict, owner)
         return True
 
     def _note(self, counts: Counts, key: LabelKey, verdict: Verdict, owner: AssetIds | None) -> None:
@@ -256,7 +258,7 @@ class Scanner:
         for job, answer in answers.items():
             if answer is None or job in PSEUDO_JOBS:
                 continue
-            wanted = _ALL if self._counted is None else self._counted.get(job, ())
+            wanted = _ALL if self._counted is None else self._counted.get(job, self._elsewhere)
             if answer.categories:
                 earlier: dict[str, int] = {}
                 for entry in answer.categories:
@@ -339,6 +341,19 @@ class _All:
 _ALL = _All()
 
 
+def _wanted(tree: Node) -> dict[str | None, Container[str]]:
+    """The categories that a query asks for, by job; under None those that it asks of each other job."""
+    asked: dict[str | None, set[str | None]] = {None: set()}
+    for leaf in leaves(tree):
+        for job, category in leaf.operand.keys:
+            asked.setdefault(job, set()).add(category)
+    everywhere = asked[None]
+    return {
+        job: _ALL if None in (both := categories | everywhere) else both  # type: ignore[misc]
+        for job, categories in asked.items()
+    }
+
+
 # -- what the bytes must hold ------------------------------------------------------------------------------------------
 
 _RESPONSE = b"jsonResponse"
@@ -368,38 +383,6 @@ def _may_be_autosave(buffer: bytes, start: int, end: int) -> bool:
     at = at if at >= 0 else buffer.find(_TYPE_KEY, start, min(start + 512, end))
     found = _TYPE.match(buffer, at, end) if at >= 0 else None
     return found[1] == b"AUTOSAVE" if found else buffer.find(_TYPE_KEY, start, end) >= 0
-
-
-class _Occurrences:
-    """How often each category is written in a record, looked up like its counts."""
-
-    __slots__ = ("_buffer", "_end", "_start")
-
-    def __init__(self, buffer: bytes, start: int, end: int) -> None:
-        self._buffer, self._start, self._end = buffer, start, end
-
-    def get(self, key: Key, _: int) -> int:
-        return self._buffer.count(b'"%b"' % key[1].encode(), self._start, self._end)
-
-
-def _necessary(tree: Node) -> Predicate | None:
-    """A weaker query, on how often categories are written: a count of n takes n occurrences of the quoted key."""
-
-    def leaf(node: Leaf) -> Node | None:
-        if not node.accepted:
-            return Comparison(node.operand, Operator.LT, 0)
-        low, name = node.accepted[0].low, node.operand.category
-        plain = name.isascii() and name.isprintable() and not set(name) & set('"\\/')
-        return Comparison(Count("", name), Operator.GE, low) if low > 0 and plain else None
-
-    def group(node: Group, below: list[Node | None]) -> Node | None:
-        needed = [item for item in below if item is not None]
-        if isinstance(node, And):
-            return conjunction(needed) if needed else None
-        return disjunction(needed) if len(needed) == len(below) else None
-
-    weaker = fold(push_not(tree), leaf, group)
-    return None if weaker is None else compile_predicate(weaker)
 
 
 def _is_utf8(data: bytes) -> bool:

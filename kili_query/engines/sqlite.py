@@ -30,6 +30,9 @@ before. Whatever the query, one set or its complement is left, and the condition
 (The text also says LIMIT -1, no limit, where labels of several steps are put together, and at the end. Without it SQLite
 would merge each such SELECT into the one that reads it, by copying the reader for each part, and run out of memory.)
 
+A total is a step of its own: the counts of each label that it is made of are added up, less what they have in common
+(`sqlite_tables.py`). That goes through all of them, so it takes longer than a comparison of a count.
+
 A row of VALUES is what is asked: job, category, lowest and highest count. CROSS JOIN keeps the order: asked, then
 the operand, then its part of `counts`. SQLite would find no better one, and without statistics it guesses.
 
@@ -43,7 +46,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from kili_query.errors import Diagnostic, Span, UnsupportedQueryError
-from kili_query.lang.ast import Group, Leaf, Node, Not, Operand, Or, fold
+from kili_query.lang.ast import Count, Group, Leaf, Node, Not, Operand, Or, Total, fold
 from kili_query.lang.intervals import ALL, NONE, Interval, Intervals, union
 from kili_query.lang.printer import to_text
 
@@ -173,7 +176,7 @@ class _Steps:
 
     def any_of(self, leaves: list[_Asked], steps: list[_Step] | None = None) -> _Step:
         """The labels of which any holds; of what is asked, none with the count 0."""
-        steps = steps or []
+        leaves, steps = self._without_totals(leaves, steps or [])
         while len(steps) > _WIDTH:
             parts = [steps[i : i + _WIDTH] for i in range(0, len(steps), _WIDTH)]
             steps = [self.any_of([], part) for part in parts]
@@ -190,6 +193,7 @@ class _Steps:
         Of many comparisons, which would be that many sets, all rows are sorted by label instead: a label satisfies all
         if it has a row for each.
         """
+        leaves, steps = self._without_totals(leaves, steps)
         while len(steps) > _CHAIN:
             steps = [self._common(steps[i : i + _WIDTH]) for i in range(0, len(steps), _WIDTH)]
         if len(leaves) > _CHAIN:
@@ -212,6 +216,30 @@ class _Steps:
         assert found
         return found
 
+    def _without_totals(self, leaves: list[_Asked], steps: list[_Step]) -> tuple[list[_Asked], list[_Step]]:
+        """The comparisons of counts, and the steps with one for each comparison of a total."""
+        totals = [leaf for leaf in leaves if isinstance(leaf.operand, Total)]
+        if not totals:
+            return leaves, steps
+        made = [self._add(self._total(leaf), leaf.share, []) for leaf in totals]
+        return [leaf for leaf in leaves if isinstance(leaf.operand, Count)], [*steps, *made]
+
+    def _total(self, leaf: _Asked) -> str:
+        """The SELECT of the labels with a total that is asked for: their counts are added up."""
+        ((job, category),) = leaf.operand.keys
+        names = (("job", job), ("category", category))
+        meant = "".join(f" AND {column} = {self._bind(name)}" for column, name in names if name is not None)
+        ends = _ends(leaf.values)
+        asked = "VALUES " + ", ".join(f"({self._bind(low)}, {self._bind(high)})" for low, high in ends[:_LIST])
+        if len(ends) > _LIST:
+            low_high = "json_extract(value, '$[0]') AS column1, json_extract(value, '$[1]') AS column2"
+            asked = f"SELECT {low_high} FROM json_each({self._bind(str(ends).translate(_BRACKETS))})"
+        return (
+            "SELECT label_id\n  FROM (SELECT label_id, sum(iif(typeof(category) = 'text', n, -n)) AS total\n"
+            f"    FROM operands CROSS JOIN counts ON operand_id = operands.id{meant}{self._project} GROUP BY label_id)\n"
+            f"  CROSS JOIN ({asked}) AS asked ON total BETWEEN asked.column1 AND asked.column2"
+        )
+
     def _common(self, steps: list[_Step]) -> _Step:
         """The labels that all of the steps hold, in one SELECT."""
         first, *others = sorted(steps, key=lambda step: step.share)
@@ -225,8 +253,9 @@ class _Steps:
         bind = self._bind
         rows, lists = [], []
         for operand, values in leaves:
+            assert isinstance(operand, Count)  # totals have become steps
             job, category = operand.key
-            ends = [(low, MAX_COUNT if high is None else high) for low, high in values]
+            ends = _ends(values)
             if len(ends) > _LIST:
                 numbers = bind(str(ends).translate(_BRACKETS))
                 names = f"{bind(job)} AS column1, {bind(category)} AS column2"
@@ -272,6 +301,10 @@ class _Steps:
         source = to_text(self._root)
         hint = "the query can be answered in memory; `simplify` may make it smaller"
         raise UnsupportedQueryError(source, [Diagnostic(code, message, Span(0, len(source)), hint)])
+
+
+def _ends(values: Intervals) -> list[tuple[int, int]]:
+    return [(low, MAX_COUNT if high is None else high) for low, high in values]
 
 
 def _where(conditions: list[str]) -> str:

@@ -2,13 +2,16 @@
 
 `operands` numbers what is counted in a project; `counts` has a row for each operand that a label has. The key of `counts` puts
 the labels side by side that have so many of an operand: a comparison is a walk along it.
+
+An object of several categories is one in the total of its job. Of a job with such objects a label has one more row: by how
+much its counts exceed the total. Its operand has an empty blob in place of a category, which equals no text.
 """
 
 from __future__ import annotations
 
 import sqlite3
 
-from kili_query.model.counts import Counts
+from kili_query.model.counts import CategoryCounts, Counts
 
 _OPERANDS = """
 CREATE TABLE operands (
@@ -25,6 +28,8 @@ CREATE TABLE counts (
     label_id INTEGER NOT NULL{},
     PRIMARY KEY (operand_id, n, label_id)
 ) WITHOUT ROWID"""
+SHARED = b""
+"""In place of a category: by how much the counts of a job exceed its objects."""
 _BY_LABEL = "CREATE INDEX counts_of_label ON counts (label_id)"
 
 
@@ -58,20 +63,26 @@ class CountRows:
         self._project = project
         self._last: int = connection.execute("SELECT coalesce(max(id), 0) FROM operands").fetchone()[0]
         known = connection.execute("SELECT job, category, id FROM operands WHERE project_id = ?", (project,))
-        self._operands = {(job, category): number for job, category, number in known}
-        self._new: list[tuple[int, str, str, str]] = []
+        self._operands: dict[tuple[str, str | bytes], int] = {
+            (job, category): number for job, category, number in known
+        }
+        self._new: list[tuple[int, str, str, str | bytes]] = []
         self._rows: list[tuple[int, int, int]] = []
 
     def add(self, label: int, counts: Counts) -> None:
         """The counts of a label that has none yet."""
         for key, number in counts.items():
-            if not number:
-                continue
-            operand = self._operands.get(key)
-            if operand is None:
-                operand = self._operands[key] = self._last = self._last + 1
-                self._new.append((operand, self._project, *key))
-            self._rows.append((operand, number, label))
+            if number:
+                self._rows.append((self._operands.get(key) or self._numbered(key), number, label))
+        for job, number in counts.shared.items() if isinstance(counts, CategoryCounts) else ():
+            shared = (job, SHARED)
+            self._rows.append((self._operands.get(shared) or self._numbered(shared), number, label))
+
+    def _numbered(self, key: tuple[str, str | bytes]) -> int:
+        self._last += 1
+        self._operands[key] = self._last
+        self._new.append((self._last, self._project, *key))
+        return self._last
 
     def remove(self, label: int) -> None:
         """Take away the counts that a label has in the tables."""

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, TypeVar
 
 from kili_query.errors import Span
 from kili_query.lang.intervals import Intervals, between, exactly
-from kili_query.lang.lexis import name_to_text
+from kili_query.lang.lexis import ALL_NAMES, name_to_text
 from kili_query.lang.operators import Operator
 
 if TYPE_CHECKING:
-    from kili_query.model.counts import Counts, Key
+    from kili_query.model.counts import Counts, Key, Selector
 
 NOWHERE = Span(0, 0)
 """The span of a node that was built without text."""
@@ -40,8 +40,8 @@ class Count:
         return (self.job, self.category)
 
     @property
-    def keys(self) -> tuple[Key, ...]:
-        """The keys of the counts that its value is made of."""
+    def keys(self) -> tuple[Selector, ...]:
+        """The counts that its value is made of."""
         return ((self.job, self.category),)
 
     def value(self, counts: Counts) -> int:
@@ -65,12 +65,68 @@ class Count:
         return hash((self.job, self.category))
 
 
-Operand = Count
-"""What stands left of an operator: a whole number from 0 that a label has. Only counts so far.
+@dataclass(frozen=True, slots=True, eq=False)
+class Total:
+    """`JOB.*.count`, `*.CATEGORY.count`, `*.*.count`: how many objects of a job, of a category, or at all a label holds.
 
-Another kind joins here, as a union. It has all that `Count` has but `key` and the two names: equality without spans, `span`,
-`names`, `text`, `keys` and `value`. Whoever needs more asks of which kind it is, and mypy names those who do not yet.
+    None stands for all jobs, or for all categories; one of the two is None.
+    """
+
+    job: str | None
+    category: str | None
+    span: Span = NOWHERE
+    job_span: Span = NOWHERE
+    category_span: Span = NOWHERE
+
+    @property
+    def keys(self) -> tuple[Selector, ...]:
+        """The counts that its value is made of: all of a job, of a category, or all."""
+        return ((self.job, self.category),)
+
+    def value(self, counts: Counts) -> int:
+        """Its value for a label that has these counts."""
+        from kili_query.model.counts import total
+
+        return total(counts, self.job, self.category)
+
+    @property
+    def text(self) -> str:
+        """Its canonical text, names quoted where they must be."""
+        job, category = (ALL_NAMES if name is None else name_to_text(name) for name in (self.job, self.category))
+        return f"{job}.{category}.count"
+
+    @property
+    def names(self) -> tuple[tuple[str, Span], ...]:
+        """The names in it, each with where it is written; `*` is none."""
+        both = ((self.job, self.job_span), (self.category, self.category_span))
+        return tuple((name, span) for name, span in both if name is not None)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Total) and self.job == other.job and self.category == other.category
+
+    def __hash__(self) -> int:
+        return hash((Total, self.job, self.category))
+
+
+Operand = Count | Total
+"""What stands left of an operator: a whole number from 0 that a label has.
+
+Another kind joins here. It has what these two have in common: equality without spans, `span`, `names`, `text`, `keys` and
+`value`. Whoever needs more asks of which kind it is, and mypy names those who do not yet.
 """
+
+
+def operand_of(
+    job: str | None,
+    category: str | None,
+    span: Span = NOWHERE,
+    job_span: Span = NOWHERE,
+    category_span: Span = NOWHERE,
+) -> Operand:
+    """The count of a category; or the total, where None stands for all jobs or all categories."""
+    if job is None or category is None:
+        return Total(job, category, span, job_span, category_span)
+    return Count(job, category, span, job_span, category_span)
 
 
 class _Node:

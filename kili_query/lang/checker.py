@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 
 from kili_query.errors import Diagnostic, Fix, QuerySyntaxError, Span
-from kili_query.lang.ast import And, Count, InRange, Leaf, Node, Or, leaves, walk
+from kili_query.lang.ast import And, Count, InRange, Leaf, Node, Operand, Or, Total, leaves, walk
 from kili_query.lang.intervals import ALL, NONE, between
 from kili_query.lang.lexis import name_to_text
 from kili_query.lang.mistakes.names import informed
@@ -59,19 +59,23 @@ def check_tree(root: Node, ontology: Ontology | None = None, text: str | None = 
 # -- names -------------------------------------------------------------------------------------------------------------
 
 
-def _check_names(operand: Count, ontology: Ontology) -> Iterator[Diagnostic]:
+def _check_names(operand: Operand, ontology: Ontology) -> Iterator[Diagnostic]:
+    if operand.job is None:
+        if operand.category is not None and not _holders(operand.category, ontology):
+            yield _unknown_everywhere(operand.category, operand, ontology)
+        return
     job = ontology.jobs.get(operand.job)
     if job is None:
-        yield _unknown_job(operand, ontology)
+        yield _unknown_job(operand.job, operand, ontology)
     elif not job.searchable:
         task = f" (task {job.task})" if job.task else ""
-        holders = [key for key, other in ontology.jobs.items() if operand.category in other.categories]
+        holders = _holders(operand.category, ontology)
         hint = f"jobs that can be searched: {listed(_searchable(ontology))}"
         if holders:
             hint = f"category `{operand.category}` belongs to {listed(holders)}"
         fix = Fix(operand.job_span, name_to_text(holders[0]), safe=False) if len(holders) == 1 else None
         yield Diagnostic("KQ207", f"job `{job.key}`{task} has no categories to count", operand.job_span, hint, fix)
-    elif operand.category not in job.categories:
+    elif isinstance(operand, Count) and operand.category not in job.categories:
         yield _unknown_category(operand, job, ontology)
     elif job.is_model:
         message = f"job `{job.key}` is a helper of a model; labels normally hold nothing for it"
@@ -81,8 +85,13 @@ def _check_names(operand: Count, ontology: Ontology) -> Iterator[Diagnostic]:
         yield Diagnostic("KQ208", message, operand.job_span)
 
 
-def _unknown_job(operand: Count, ontology: Ontology) -> Diagnostic:
-    name, span = operand.job, operand.job_span
+def _holders(category: str | None, ontology: Ontology) -> list[str]:
+    """The jobs that have a category."""
+    return [key for key, job in ontology.jobs.items() if category in job.categories]
+
+
+def _unknown_job(name: str, operand: Operand, ontology: Ontology) -> Diagnostic:
+    span = operand.job_span
     alike = written_alike(name, ontology.jobs)
     if alike is not None:
         return _written(f"job `{name}`", name, alike, span)
@@ -93,14 +102,18 @@ def _unknown_job(operand: Count, ontology: Ontology) -> Diagnostic:
     # of jobs that are equally alike, the one that has the category is meant
     near.sort(key=lambda key: operand.category not in ontology.jobs[key].categories)
     message = f"there is no job `{shown(name, _SHOWN)}`"
-    swapped = ontology.jobs.get(operand.category)
+    if operand.category is None and _holders(name, ontology):
+        written = f"*.{name_to_text(name)}"
+        turned = Fix(Span(span.start, operand.category_span.end), written, safe=False)
+        return Diagnostic("KQ201", message, span, f"it is a category: write `{written}.count`", turned)
+    swapped = ontology.jobs.get(operand.category) if operand.category is not None else None
     if swapped and name in swapped.categories:
         written = f"{name_to_text(swapped.key)}.{name_to_text(name)}"
         swap = Fix(Span(span.start, operand.category_span.end), written, safe=False)
         return Diagnostic("KQ201", message, span, f"job and category are swapped: write `{written}.count`", swap)
     if near:
         return _suggested("KQ201", message, span, near)
-    holders = [key for key, job in ontology.jobs.items() if operand.category in job.categories]
+    holders = _holders(operand.category, ontology)
     if holders:
         fix = Fix(span, name_to_text(holders[0]), safe=False) if len(holders) == 1 else None
         return Diagnostic("KQ201", message, span, f"category `{operand.category}` belongs to {listed(holders)}", fix)
@@ -122,15 +135,40 @@ def _unknown_category(operand: Count, job: Job, ontology: Ontology) -> Diagnosti
         if name in nested.categories:
             message = f"category `{name}` belongs to job `{nested.key}`, which is nested in `{job.key}`"
             return _other_job("KQ204", message, operand, nested.key)
-    holders = [key for key, other in ontology.jobs.items() if name in other.categories]
+    holders = _holders(name, ontology)
     if holders:
         message = f"category `{name}` belongs to {listed(holders)}, not to job `{job.key}`"
         return _other_job("KQ203", message, operand, holders[0] if len(holders) == 1 else None)
     message = f"job `{job.key}` has no category `{shown(name, _SHOWN)}`"
-    keys = near_categories(name, job)
+    keys = near_categories(name, [job])
     if keys:
         return _suggested("KQ202", message, span, keys)
     return Diagnostic("KQ202", message, span, f"its categories are {listed(job.categories)}")
+
+
+def _unknown_everywhere(name: str, operand: Operand, ontology: Ontology) -> Diagnostic:
+    """A category of all jobs that none has."""
+    span = operand.category_span
+    jobs = [job for job in ontology.jobs.values() if job.searchable]
+    every = list(dict.fromkeys(key for job in jobs for key in job.categories))
+    alike = written_alike(name, every)
+    if alike is not None:
+        return _written(f"category `{name}`", name, alike, span)
+    named = dict.fromkeys(
+        key for job in jobs for key, category in job.categories.items() if folded(category.name) == folded(name)
+    )
+    if named:
+        message = f"`{name}` is the name shown for a category; its key is {listed(named)}"
+        return _renamed("KQ205", message, span, next(iter(named)), sure=len(named) == 1)
+    message = f"no job has a category `{shown(name, _SHOWN)}`"
+    if name in ontology.jobs:
+        written = f"{name_to_text(name)}.*"
+        turned = Fix(Span(operand.job_span.start, span.end), written, safe=False)
+        return Diagnostic("KQ202", message, span, f"it is a job: write `{written}.count`", turned)
+    keys = near_categories(name, jobs)
+    if keys:
+        return _suggested("KQ202", message, span, keys)
+    return Diagnostic("KQ202", message, span, f"the categories are {listed(every)}" if every else None)
 
 
 def written_alike(name: str, keys: Iterable[str]) -> str | None:
@@ -148,11 +186,13 @@ def _written(what: str, name: str, key: str, span: Span) -> Diagnostic:
     )
 
 
-def near_categories(name: str, job: Job) -> list[str]:
-    """The categories of a job whose key or display name is most like a name, the best first."""
-    by_name = {category.name: key for key, category in job.categories.items()}
-    near = nearest(name, [*job.categories, *by_name])
-    return list(dict.fromkeys(n if n in job.categories else by_name[n] for n in near))
+def near_categories(name: str, jobs: Iterable[Job]) -> list[str]:
+    """The categories of jobs whose key or display name is most like a name, the best first."""
+    categories = [category for job in jobs for category in job.categories.values()]
+    keys = dict.fromkeys(category.key for category in categories)
+    by_name = {category.name: category.key for category in categories}
+    near = nearest(name, [*keys, *by_name])
+    return list(dict.fromkeys(n if n in keys else by_name[n] for n in near))
 
 
 def _renamed(code: str, message: str, span: Span, key: str, *, sure: bool = True) -> Diagnostic:
@@ -273,9 +313,9 @@ def _in_parentheses(node: Or, index: int, text: str) -> bool:
 def _check_bounds(root: Node, ontology: Ontology) -> Iterator[Diagnostic]:
     """Comparisons that no label which obeys the ontology can satisfy, or each one does (json-formats 6)."""
     for leaf in leaves(root):
-        job = ontology.jobs.get(leaf.operand.job)
-        bound = ontology.largest_count(job) if job and leaf.operand.category in job.categories else None
-        if job is None or bound is None or leaf.accepted in (ALL, NONE):
+        operand = leaf.operand
+        bound = ontology.largest_total(operand.job, operand.category)
+        if bound is None or leaf.accepted in (ALL, NONE):
             continue
         possible = between(0, bound)
         passing = leaf.accepted & possible
@@ -284,7 +324,9 @@ def _check_bounds(root: Node, ontology: Ontology) -> Iterator[Diagnostic]:
         word = "always" if passing else "never"
         times = "once" if bound == 1 else f"{bound} times"
         message = f"`{shown(to_text(leaf), _SHOWN)}` is {word} true for labels that obey the ontology"
-        hint = f"job `{job.key}` can choose `{leaf.operand.category}` at most {times} in a label"
+        hint = f"job `{operand.job}` can choose `{operand.category}` at most {times} in a label"
+        if isinstance(operand, Total):
+            hint = f"`{shown(operand.text, _SHOWN)}` is at most {bound} in them"
         if ontology.input_type is None:
             hint += "; in an LLM project it can do so for each message"
         yield Diagnostic("KQ303", message, leaf.span, hint)
@@ -299,7 +341,7 @@ def _check_choices(node: And, ontology: Ontology) -> Iterator[Diagnostic]:
         return
     needed: dict[str, dict[str, Leaf]] = {}
     for item in node.items:
-        if isinstance(item, Leaf) and item.accepted and item.accepted[0].low > 0:
+        if isinstance(item, Leaf) and isinstance(item.operand, Count) and item.accepted and item.accepted[0].low > 0:
             needed.setdefault(item.operand.job, {}).setdefault(item.operand.category, item)
     for key, asked in needed.items():
         job = ontology.jobs.get(key)

@@ -2,20 +2,26 @@
 
 A query becomes a decision diagram: for each operand, in one order, a branch for each of the finitely many classes of
 numbers that the comparisons tell apart. Equal meanings are equal diagrams.
+
+Counts do not depend on one another, totals do: `J.*.count` is never below `J.C.count`. So where there are totals, diagrams
+that differ prove nothing yet: a label must be possible for which they do.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import NoReturn
 
 from kili_query.errors import Diagnostic, Span, UnsupportedQueryError
-from kili_query.lang.ast import And, Count, Group, Leaf, Node, fold, leaves
+from kili_query.lang.ast import And, Count, Group, Leaf, Node, Operand, Total, fold, leaves
 from kili_query.lang.printer import to_text
 from kili_query.lang.recursion import Step, run
 from kili_query.lang.rewrites import push_not
 
 MAX_BRANCHES = 500_000
 """The size past which a question is refused: branches of diagrams drawn while it is decided (about two seconds)."""
+MAX_STEPS = 20_000
+"""The same for the search for a label that totals allow: values looked at on the way (about two seconds)."""
 
 
 def implies(left: Node, right: Node) -> bool:
@@ -23,15 +29,20 @@ def implies(left: Node, right: Node) -> bool:
 
     Raises
     ------
-    UnsupportedQueryError: the diagrams grow past `MAX_BRANCHES` (KQ402).
+    UnsupportedQueryError: the diagrams grow past `MAX_BRANCHES`, or the search past `MAX_STEPS` (KQ402).
 
     >>> from kili_query.lang.parser import parse_tree
     >>> implies(parse_tree("A.B.count > 3"), parse_tree("A.B.count > 1 OR C.D.count > 0"))
     True
+    >>> implies(parse_tree("A.B.count > 3"), parse_tree("A.*.count > 3"))
+    True
     """
-    diagrams = _Diagrams([left, right])
+    return _implies(_Diagrams([left, right]), left, right)
+
+
+def _implies(diagrams: _Diagrams, left: Node, right: Node) -> bool:
     both = diagrams.join(True, [diagrams.draw(left), diagrams.draw(right, negated=True)])
-    return both == _FALSE
+    return not diagrams.may_hold(both)
 
 
 def equivalent(left: Node, right: Node) -> bool:
@@ -39,14 +50,16 @@ def equivalent(left: Node, right: Node) -> bool:
 
     Raises
     ------
-    UnsupportedQueryError: the diagrams grow past `MAX_BRANCHES` (KQ402).
+    UnsupportedQueryError: the diagrams grow past `MAX_BRANCHES`, or the search past `MAX_STEPS` (KQ402).
 
     >>> from kili_query.lang.parser import parse_tree
     >>> equivalent(parse_tree("NOT A.B.count > 3"), parse_tree("A.B.count IN ..3"))
     True
     """
     diagrams = _Diagrams([left, right])
-    return diagrams.draw(left) == diagrams.draw(right)
+    if diagrams.draw(left) == diagrams.draw(right):
+        return True
+    return diagrams.has_totals and _implies(diagrams, left, right) and _implies(diagrams, right, left)
 
 
 _FALSE, _TRUE = 0, 1
@@ -57,8 +70,7 @@ class _Diagrams:
 
     def __init__(self, roots: list[Node]) -> None:
         self._roots = roots
-        # each branches by itself, whatever the others are: so only counts, and no two operands that share one
-        borders: dict[Count, set[int]] = {}
+        borders: dict[Operand, set[int]] = {}
         for root in roots:
             for leaf in leaves(root):
                 at = borders.setdefault(leaf.operand, {0})
@@ -73,6 +85,7 @@ class _Diagrams:
         self._known: dict[tuple[int, tuple[int, ...]], int] = {}
         self._joined: dict[tuple[bool, int, int], int] = {}
         self._branches = 0
+        self.has_totals = any(isinstance(operand, Total) for operand in borders)
 
     def draw(self, root: Node, *, negated: bool = False) -> int:
         """The diagram of a query, or of its negation."""
@@ -125,9 +138,7 @@ class _Diagrams:
     def _part(self, level: int, branches: tuple[int, ...]) -> int:
         self._branches += len(branches)
         if self._branches > MAX_BRANCHES:
-            text = to_text(self._roots[0])
-            message = f"the question is too large to decide: its diagrams have more than {MAX_BRANCHES:,} branches"
-            raise UnsupportedQueryError(text, [Diagnostic("KQ402", message, Span(0, len(text)))])
+            self._refuse(f"its diagrams have more than {MAX_BRANCHES:,} branches")
         if branches.count(branches[0]) == len(branches):
             return branches[0]
         known = self._known.get((level, branches))
@@ -135,3 +146,68 @@ class _Diagrams:
             known = self._known[(level, branches)] = len(self._parts)
             self._parts.append((level, branches))
         return known
+
+    def may_hold(self, diagram: int) -> bool:
+        """True if a label is possible for which the diagram is true."""
+        if diagram == _FALSE or not self.has_totals:
+            return diagram != _FALSE
+        operands = list(self._level)
+        todo: list[tuple[int, _Values]] = [(diagram, {})]
+        steps = 0
+        while todo:
+            part, values = todo.pop()
+            if part == _TRUE:
+                return True
+            level, branches = self._parts[part]
+            operand = operands[level]
+            starts = [*self._numbers[operand], None]
+            for low, end, below in reversed(list(zip(starts, starts[1:], branches, strict=False))):
+                steps += 1
+                if steps > MAX_STEPS:
+                    self._refuse(f"its totals leave more than {MAX_STEPS:,} cases")
+                more = {**values, operand: (low or 0, None if end is None else end - 1)}
+                if below != _FALSE and _is_possible(more):
+                    todo.append((below, more))
+        return False
+
+    def _refuse(self, why: str) -> NoReturn:
+        text = to_text(self._roots[0])
+        message = f"the question is too large to decide: {why}"
+        raise UnsupportedQueryError(text, [Diagnostic("KQ402", message, Span(0, len(text)))])
+
+
+_Values = dict[Operand, tuple[int, int | None]]
+"""The lowest and the highest value (None: any) that operands may have."""
+
+
+def _is_possible(values: _Values) -> bool:
+    """True if there is a label whose counts and totals lie in these bounds.
+
+    It has as few objects as it can: in each job as many as the largest of its counts, each object of as many categories
+    as there are. Objects of what nobody asks for can always be added, but to the total of all only up to its bound.
+    """
+    counts = {operand: bounds for operand, bounds in values.items() if isinstance(operand, Count)}
+    totals = {(o.job, o.category): bounds for o, bounds in values.items() if isinstance(o, Total)}
+    objects = {job: low for (job, category), (low, _) in totals.items() if job is not None}
+    for count, (low, _) in counts.items():
+        objects[count.job] = max(objects.get(count.job, 0), low)
+    if any(_is_above(objects[job], high) for (job, _), (_, high) in totals.items() if job is not None):
+        return False
+    elsewhere = 0  # objects in jobs that nobody asks for
+    for (job, category), (low, high) in totals.items():
+        if job is not None or category is None:
+            continue
+        of_it = {count.job: bounds for count, bounds in counts.items() if count.category == category}
+        least = sum(bounds[0] for bounds in of_it.values())
+        if _is_above(least, high):
+            return False
+        most = (of_it.get(job, (0, None))[1] for job in objects)
+        room = sum(
+            number if high is None else min(number, high) for number, high in zip(objects.values(), most, strict=True)
+        )
+        elsewhere = max(elsewhere, max(low, least) - room)
+    return not _is_above(sum(objects.values()) + elsewhere, totals.get((None, None), (0, None))[1])
+
+
+def _is_above(number: int, bound: int | None) -> bool:
+    return bound is not None and number > bound

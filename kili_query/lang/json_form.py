@@ -11,7 +11,6 @@ from kili_query.errors import DataError, Diagnostic, Span, UnsupportedQueryError
 from kili_query.lang.ast import (
     And,
     Comparison,
-    Count,
     Group,
     InList,
     InRange,
@@ -25,6 +24,7 @@ from kili_query.lang.ast import (
     fold,
     leaves,
     numbers_of,
+    operand_of,
 )
 from kili_query.lang.operators import BY_SYMBOL
 from kili_query.lang.printer import to_text
@@ -45,12 +45,13 @@ class _Model(BaseModel):
 
 
 class _Leaf(_Model):
-    job: str
-    category: str
+    job: str | None
+    """None, `null` in JSON: all jobs, or all categories. So is a total."""
+    category: str | None
 
     @property
     def operand(self) -> Operand:
-        return Count(self.job, self.category)
+        return operand_of(self.job, self.category)
 
 
 class ComparisonModel(_Leaf):
@@ -168,7 +169,7 @@ def _read_by_python(text: str | bytes | bytearray, error: ValidationError) -> ob
 
 
 def _leaf_model(leaf: Leaf) -> TreeModel:
-    job, category = leaf.operand.key
+    ((job, category),) = leaf.operand.keys
     match leaf:
         case Comparison(_, operator, number):
             return ComparisonModel(job=job, category=category, operator=operator.symbol, number=number)  # type: ignore[arg-type]

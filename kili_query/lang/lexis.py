@@ -16,8 +16,10 @@ QUOTED = r'"(?:[^"\\]++|\\["\\])*+"'
 """A name in quotes."""
 QUOTED_LOOSELY = r'"(?:[^"\\]++|\\[\s\S])*+"'
 """The same with any escape, known or not: what was meant as one name."""
-ANY_NAME = rf"(?:{QUOTED_LOOSELY}|[A-Za-z][\w*-]*+)"
-"""What was meant as a name: with any escape, with letters of any script."""
+ALL_NAMES = "*"
+"""In place of a name: all jobs, or all categories. Within a name it is a letter as others are."""
+ANY_NAME = rf"(?:{QUOTED_LOOSELY}|[A-Za-z][\w*-]*+|\*(?![\w*-]))"
+"""What was meant as a name: with any escape, with letters of any script; or as all names."""
 SPACE = r"[ \t\r\n]++"
 """White space, some of it."""
 COMMENT = r"#[^\n]*+"

@@ -10,8 +10,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kili_query.errors import Diagnostic, QuerySyntaxError, Span
-from kili_query.lang.ast import And, Comparison, Count, InList, InRange, Leaf, Node, Not, Or, fold, leaves
-from kili_query.lang.lexis import COMMENT, DIGITS, QUOTED, unquote
+from kili_query.lang.ast import (
+    And,
+    Comparison,
+    Count,
+    InList,
+    InRange,
+    Leaf,
+    Node,
+    Not,
+    Operand,
+    Or,
+    Total,
+    fold,
+    leaves,
+    operand_of,
+)
+from kili_query.lang.lexis import ALL_NAMES, COMMENT, DIGITS, QUOTED, unquote
 from kili_query.lang.numbers import number_from_text
 from kili_query.lang.operators import BY_SYMBOL
 from kili_query.lang.parentheses import thinned
@@ -226,23 +241,32 @@ def _comparison(token: Token) -> Comparison:
         dot = start + len(job)
         word = dot + len(category) + 7  # the dots and `count`
         spans = Span(start, word), Span(start, dot), Span(dot + 1, word - 6)
-        operand = Count(job, category, *spans)
+        operand: Operand
+        if job == ALL_NAMES or category == ALL_NAMES:
+            operand = Total(_one(job), _one(category), *spans)
+        else:
+            operand = Count(job, category, *spans)
         return Comparison(operand, BY_SYMBOL[operator], number_from_text(number), Span(start, start + plain.end()))
     job_piece, category_piece, word_piece, operator_piece, number_piece = _pieces(token)
-    operand = _count(job_piece, category_piece, start, start + word_piece.end())
+    operand = _operand_of(job_piece, category_piece, start, start + word_piece.end())
     span = Span(start, start + number_piece.end())
     return Comparison(operand, BY_SYMBOL[operator_piece[0]], number_from_text(number_piece[0]), span)
 
 
-def _operand(token: Token) -> Count:
+def _operand(token: Token) -> Operand:
     job, category, _ = _pieces(token)
-    return _count(job, category, *_across(token, token))
+    return _operand_of(job, category, *_across(token, token))
 
 
-def _count(job: re.Match[str], category: re.Match[str], start: int, end: int) -> Count:
+def _operand_of(job: re.Match[str], category: re.Match[str], start: int, end: int) -> Operand:
     job_span = Span(start + job.start(), start + job.end())
     category_span = Span(start + category.start(), start + category.end())
-    return Count(unquote(job[0]), unquote(category[0]), Span(start, end), job_span, category_span)
+    return operand_of(_one(job[0]), _one(category[0]), Span(start, end), job_span, category_span)
+
+
+def _one(name: str) -> str | None:
+    """The key that is written; None for `*`, which is none."""
+    return None if name == ALL_NAMES else unquote(name)
 
 
 def _across(first: Token, last: Token) -> Span:

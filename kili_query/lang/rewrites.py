@@ -16,16 +16,17 @@ from kili_query.lang.ast import (
     Node,
     Not,
     Operand,
+    Total,
     conjunction,
     disjunction,
     fold,
     leaves,
 )
-from kili_query.lang.intervals import Intervals
+from kili_query.lang.intervals import Intervals, exactly
 from kili_query.lang.lexis import name_to_text
 from kili_query.lang.operators import Operator
 from kili_query.lang.printer import to_text
-from kili_query.model.ontology import is_plain_name
+from kili_query.model.ontology import Ontology, is_plain_name
 
 
 def negate_leaf(leaf: Leaf) -> Leaf:
@@ -54,7 +55,7 @@ def to_portable(root: Node, source: str | None = None) -> Node:
 
     Raises
     ------
-    UnsupportedQueryError: a name that Kili's own language cannot express (KQ401).
+    UnsupportedQueryError: a total, or a name, that Kili's own language cannot express (KQ401).
 
     >>> from kili_query.lang.parser import parse_tree
     >>> to_portable(parse_tree("NOT A.B.count IN 2..5"))
@@ -66,10 +67,12 @@ def to_portable(root: Node, source: str | None = None) -> Node:
     return _both(root, _portable_leaf)[False]
 
 
-def portable_superset(root: Node) -> Node | None:
+def portable_superset(root: Node, ontology: Ontology | None = None) -> Node | None:
     """A query in Kili's own language that every label satisfies that satisfies this one; None if only "all" does.
 
-    What the language cannot express is taken to hold, so the query itself is to be asked of what comes back.
+    What the language cannot express is taken to hold, so the query itself is to be asked of what comes back. Where a
+    total is 0, all categories of the ontology are. (Where it is not, the label may hold one that the ontology has lost:
+    json-formats 6.)
 
     >>> from kili_query.lang.parser import parse_tree
     >>> portable_superset(parse_tree('A.B.count > 1 AND NOT A."my car".count > 2'))
@@ -82,7 +85,14 @@ def portable_superset(root: Node) -> Node | None:
             return conjunction(known) if known else None
         return disjunction(known) if len(known) == len(below) else None
 
-    return fold(push_not(root), lambda leaf: None if _not_expressible(leaf.operand) else _portable_leaf(leaf), group)
+    def leaf(node: Leaf) -> Node | None:
+        if isinstance(node.operand, Total) and node.accepted == exactly(0) and ontology is not None:
+            operands = [Count(*key) for key in ontology.counted(node.operand.job, node.operand.category)]
+            empty = [Comparison(each, Operator.EQ, 0) for each in operands if not _not_expressible(each)]
+            return conjunction(empty) if empty else None  # type: ignore[arg-type]
+        return None if _not_expressible(node.operand) else _portable_leaf(node)
+
+    return fold(push_not(root), leaf, group)
 
 
 def _both(root: Node, leaf: Callable[[Leaf], Node]) -> tuple[Node, Node]:
@@ -132,13 +142,16 @@ def _interval(operand: Operand, low: int, high: int | None) -> Node:
     return conjunction([Comparison(operand, Operator.GE, low), Comparison(operand, Operator.LE, high)])
 
 
-def _not_expressible(operand: Count) -> list[Diagnostic]:
+def _not_expressible(operand: Operand) -> list[Diagnostic]:
+    hint = "no server can search it; the query can be answered locally, on labels"
+    if isinstance(operand, Total):
+        return [Diagnostic("KQ401", f"Kili's own language has no totals such as {operand.text}", operand.span, hint)]
     return [
         Diagnostic(
             "KQ401",
             f"Kili's own language cannot express the name {name_to_text(name)}",
             span,
-            "no server can search it; the query can be answered locally, on labels",
+            hint,
         )
         for name, span in operand.names
         if not is_plain_name(name)

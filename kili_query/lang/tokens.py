@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from kili_query.errors import Span
-from kili_query.lang.lexis import ANY_NAME, COMMENT, DIGITS, GAP, QUOTED_LOOSELY, is_closed, unquote
+from kili_query.lang.lexis import ALL_NAMES, ANY_NAME, COMMENT, DIGITS, GAP, QUOTED_LOOSELY, is_closed, unquote
 
 
 class Role(StrEnum):
@@ -37,9 +37,9 @@ class Word(NamedTuple):
     text: str
 
     @property
-    def key(self) -> str:
-        """For a job or a category: its key, without the quotes."""
-        return key_from_text(self.text)
+    def key(self) -> str | None:
+        """For a job or a category: its key, without the quotes; None for `*`, which stands for all keys."""
+        return None if self.text == ALL_NAMES else key_from_text(self.text)
 
 
 class Partial(NamedTuple):
@@ -62,7 +62,7 @@ def key_from_text(text: str) -> str:
 
 def _pieces(name: str) -> re.Pattern[str]:
     return re.compile(
-        rf"(?P<comment>{COMMENT})|(?P<name>{name}|[A-Za-z][\w*-]*+)|(?P<number>{DIGITS})|(?P<operator>\.\.|[<>=!]++)"
+        rf"(?P<comment>{COMMENT})|(?P<name>{name}|[A-Za-z][\w*-]*+|\*(?![\w*-]))|(?P<number>{DIGITS})|(?P<operator>\.\.|[<>=!]++)"
         r'|(?P<punctuation>[.(),])|(?P<unknown>[^\s"#\w.(),<>=!]++|\w++|.)'
     )
 

@@ -6,14 +6,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from kili_query.errors import Diagnostic, Fix, Span
-from kili_query.lang.ast import Count, Node, leaves
+from kili_query.lang.ast import Count, Node, Operand, Total, leaves
 from kili_query.lang.checker import written_alike
 from kili_query.lang.lexis import name_to_text
 from kili_query.lang.wording import listed, nearest, other_form, shown
 from kili_query.model.ontology import Ontology, one_form
 
 if TYPE_CHECKING:
-    from kili_query.model.counts import Key
+    from kili_query.model.counts import Key, Selector
 
 _SHOWN = 60
 """Characters of a name that are shown in a message."""
@@ -47,10 +47,12 @@ def find_unmet(
     jobs: dict[str, list[str]] = {}
     for job, category in sorted(known):
         jobs.setdefault(job, []).append(category)
-    asked: dict[Key, Count] = {}
+    met = {(None, None), *known, *((job, None) for job in jobs), *((None, category) for _, category in known)}
+    asked: dict[Selector, Operand] = {}
     for leaf in leaves(root):
-        if leaf.operand.key not in known:
-            asked.setdefault(leaf.operand.key, leaf.operand)
+        for meant in leaf.operand.keys:
+            if meant not in met:
+                asked.setdefault(meant, leaf.operand)
     found: dict[str, Diagnostic] = {}
     for number, operand in enumerate(asked.values()):
         near = jobs if number < _COMPARED else dict.fromkeys(jobs, ())
@@ -62,8 +64,11 @@ _Jobs = Mapping[str, Sequence[str]]
 """The jobs that labels hold, with their categories."""
 
 
-def _unmet(operand: Count, jobs: _Jobs, ontology: Ontology | None, looked: Looked) -> Iterator[Diagnostic]:
+def _unmet(operand: Operand, jobs: _Jobs, ontology: Ontology | None, looked: Looked) -> Iterator[Diagnostic]:
     nowhere = "no label" if looked.first is None else f"no label of the first {looked.first:,}"
+    if isinstance(operand, Total):
+        yield from _unmet_total(operand, jobs, ontology, nowhere, looked)
+        return
     job = operand.job if operand.job in jobs else written_alike(operand.job, jobs)
     there = jobs[job] if job is not None else ()
     alike = operand.category if operand.category in there else written_alike(operand.category, there)
@@ -79,16 +84,44 @@ def _unmet(operand: Count, jobs: _Jobs, ontology: Ontology | None, looked: Looke
         yield _unmet_category(operand, job, alike, jobs, nowhere, looked)
 
 
-def _unmet_job(operand: Count, alike: str | None, jobs: _Jobs, nowhere: str, looked: Looked) -> Diagnostic:
-    message, span = f"{nowhere} holds a category of job `{shown(operand.job, _SHOWN)}`", operand.job_span
+def _unmet_total(
+    operand: Total, jobs: _Jobs, ontology: Ontology | None, nowhere: str, looked: Looked
+) -> Iterator[Diagnostic]:
+    """A job of which no label holds anything, or a category that no job has in any label."""
+    if operand.job is not None:
+        name, span, there = operand.job, operand.job_span, list(jobs)
+        declared = set(ontology.jobs) if ontology else set[str]()
+        what = f"a category of job `{shown(name, _SHOWN)}`"
+    else:
+        name, span = operand.category or "", operand.category_span
+        there = list(dict.fromkeys(category for categories in jobs.values() for category in categories))
+        declared = {category for job in ontology.jobs.values() for category in job.categories} if ontology else set()
+        what = f"a category `{shown(name, _SHOWN)}`"
+    alike = written_alike(name, there)
+    if name in declared and (alike is None or alike in declared):
+        yield Diagnostic("KQ508", f"{nowhere} holds {what}, which the ontology has", span)
+    elif operand.job is not None:
+        yield _unmet_job(operand, alike, jobs, nowhere, looked)
+    elif alike is not None:
+        yield _written(f"{nowhere} holds {what}", name, alike, f"; `{alike}` is there", span)
+    elif near := nearest(name, there):
+        hint, fix = f"did you mean {listed(near, last='or')}?", _put(span, near[0])
+        yield Diagnostic("KQ507", f"{nowhere} holds {what}", span, hint, fix)
+    else:
+        yield Diagnostic("KQ507", f"{nowhere} holds {what}", span, _what_is_there("categories", there, looked))
+
+
+def _unmet_job(operand: Operand, alike: str | None, jobs: _Jobs, nowhere: str, looked: Looked) -> Diagnostic:
+    name = operand.job or ""
+    message, span = f"{nowhere} holds a category of job `{shown(name, _SHOWN)}`", operand.job_span
     if alike is not None:
-        return _written(message, operand.job, alike, f"; job `{alike}` is there", span)
-    near = nearest(operand.job, jobs)
+        return _written(message, name, alike, f"; job `{alike}` is there", span)
+    near = nearest(name, jobs)
     if near:
         near.sort(key=lambda job: operand.category not in jobs[job])
         return Diagnostic("KQ507", message, span, f"did you mean {listed(near, last='or')}?", _put(span, near[0]))
     holders = [job for job, categories in jobs.items() if operand.category in categories]
-    if holders:
+    if holders and operand.category is not None:
         fix = _put(span, holders[0]) if len(holders) == 1 else None
         hint = f"category `{shown(operand.category, _SHOWN)}` is there in {listed(holders)}"
         return Diagnostic("KQ507", message, span, hint, fix)

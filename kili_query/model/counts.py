@@ -1,4 +1,4 @@
-"""What `JOB.CATEGORY.count` is: the one definition, which every engine must agree with.
+"""What `JOB.CATEGORY.count` is, and the totals `JOB.*.count`: the one definition, which every engine must agree with.
 
 A label is a tree. Each time a category is found in an answer of a job, the finding gets an identity; the count is
 the number of different identities (`json-formats.md` 3.3). An identity is a chain of places: the same object in
@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterator, Mapping
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from types import MappingProxyType
+from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeVar
 
 from kili_query.errors import DataError
 from kili_query.model.decoding import decode_json, kind_of
@@ -22,11 +23,90 @@ if TYPE_CHECKING:
 Key = tuple[str, str]
 """What is counted: (job key, category key)."""
 
+_NOT_SHARED: Mapping[str, int] = MappingProxyType({})
+
 Counts = Mapping[Key, int]
 """What a label holds of each category; what is not there counts 0."""
 
+Selector = tuple[str | None, str | None]
+"""Which counts are meant: (job key, category key), None for all jobs, or for all categories."""
 
-def count_categories(json_response: object, ontology: Ontology | None = None) -> dict[Key, int]:
+V = TypeVar("V")
+
+
+class CategoryCounts(dict[Key, int]):
+    """The counts of a label, and what they do not tell: which objects have several categories of their job.
+
+    >>> CategoryCounts({("BOATS", "FERRY"): 2, ("BOATS", "OLD"): 1}, {"BOATS": 1}).total("BOATS")
+    2
+    """
+
+    __slots__ = ("shared",)
+
+    shared: Mapping[str, int]
+    """Job key -> by how much its counts, added up, exceed the number of its objects; zeros left out."""
+
+    def __init__(self, counts: Counts, shared: Mapping[str, int] = _NOT_SHARED) -> None:
+        super().__init__(counts)
+        self.shared = shared
+
+    def __reduce__(self) -> tuple[type[CategoryCounts], tuple[dict[Key, int], dict[str, int]]]:
+        return CategoryCounts, (dict(self), dict(self.shared))
+
+    def total(self, job: str | None = None, category: str | None = None) -> int:
+        """`total` of these counts."""
+        return total(self, job, category)
+
+
+def total(counts: Counts, job: str | None = None, category: str | None = None) -> int:
+    """How many objects a label holds: of a job, of a category in all jobs, or (both None) at all.
+
+    An object that has several categories is one object of its job; objects of different jobs are different ones. Only
+    `CategoryCounts` know of such objects, and `count_categories` gives those; in another mapping each count is taken for
+    objects of its own.
+
+    >>> total({("BOATS", "FERRY"): 2, ("BOATS", "TUG"): 1, ("HULLS", "FERRY"): 4}, category="FERRY")
+    6
+    """
+    if job is not None and category is not None:
+        return counts.get((job, category), 0)
+    number = sum(select(counts, (job, category)).values())
+    if category is None and isinstance(counts, CategoryCounts) and counts.shared:
+        return number - (sum(counts.shared.values()) if job is None else counts.shared.get(job, 0))
+    return number
+
+
+def select(found: Mapping[Key, V], selector: Selector) -> dict[Key, V]:
+    """What of a mapping belongs to the counts that are meant.
+
+    >>> select({("A", "B"): 1, ("A", "C"): 2, ("D", "B"): 3}, ("A", None))
+    {('A', 'B'): 1, ('A', 'C'): 2}
+    """
+    job, category = selector
+    if job is not None and category is not None:
+        return {(job, category): found[job, category]} if (job, category) in found else {}
+    return {key: value for key, value in found.items() if job in (None, key[0]) and category in (None, key[1])}
+
+
+def counts_of(found: Mapping[Key, Collection[object]]) -> CategoryCounts:
+    """The counts of a label in which these objects were found: (job key, category key) -> their identities.
+
+    >>> counts = counts_of({("BOATS", "FERRY"): ["m1", "m2"], ("BOATS", "OLD"): ["m2"]})
+    >>> counts, counts.total("BOATS")
+    ({('BOATS', 'FERRY'): 2, ('BOATS', 'OLD'): 1}, 2)
+    """
+    counts = CategoryCounts({key: len(identities) for key, identities in found.items()})
+    # identities of different jobs differ, so most labels need no closer look
+    if len(found) > 1 and len(set().union(*found.values())) != sum(counts.values()):
+        objects: dict[str, set[object]] = {}
+        for (job, _), identities in found.items():
+            objects.setdefault(job, set()).update(identities)
+        shared = {job: sum(select(counts, (job, None)).values()) - len(found) for job, found in objects.items()}
+        counts.shared = {job: number for job, number in shared.items() if number}
+    return counts
+
+
+def count_categories(json_response: object, ontology: Ontology | None = None) -> CategoryCounts:
     """How many objects of each category a label holds: (job key, category key) -> count, zeros left out.
 
     `json_response` is the object itself or its JSON text (json-formats 3.5). The ontology tells frames of a video
@@ -105,7 +185,7 @@ class ReadLabel(Protocol):
         """Where it comes from."""
 
 
-def count_label(label: ReadLabel, ontology: Ontology | None = None) -> dict[Key, int]:
+def count_label(label: ReadLabel, ontology: Ontology | None = None) -> CategoryCounts:
     """`count_categories` of a label of `read_labels`, the conversation form of LLM projects included.
 
     Raises
@@ -236,8 +316,8 @@ class _Findings:
         """The number of a place: the same for the same step below the same parent."""
         return self._places.setdefault((parent, step), len(self._places) + 1)
 
-    def counts(self) -> dict[Key, int]:
-        return {key: len(places) for key, places in self._found.items()}
+    def counts(self) -> CategoryCounts:
+        return counts_of(self._found)
 
     def identities(self) -> dict[Key, list[Identity]]:
         steps = {number: known for known, number in self._places.items()}

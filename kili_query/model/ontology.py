@@ -173,6 +173,30 @@ class Ontology:
             return None
         return self.answers_per_label[job.key]
 
+    def largest_total(self, job: str | None, category: str | None) -> int | None:
+        """The largest count, or total (None: of all jobs, of all categories), in a label that obeys the ontology.
+
+        None: there is no bound, or the ontology lacks a name.
+        """
+        most: dict[str, int] = {}
+        for key, _ in self.counted(job, category):
+            bound = self.largest_count(self.jobs[key])
+            if bound is None:
+                return None
+            # in a video the choice can change from frame to frame
+            single = self.jobs[key].is_single_choice and self.input_type not in (None, "VIDEO")
+            most[key] = bound if single else most.get(key, 0) + bound
+        return sum(most.values()) if most else None
+
+    def counted(self, job: str | None, category: str | None) -> Iterator[tuple[str, str]]:
+        """The counts, (job key, category key), that a total is made of (None: of all jobs, of all categories)."""
+        jobs = self.jobs.values() if job is None else filter(None, [self.jobs.get(job)])
+        for one in jobs:
+            if category is None:
+                yield from ((one.key, key) for key in one.categories)
+            elif category in one.categories:
+                yield (one.key, category)
+
     def _bound_answers(self, start: str, known: dict[str, int | None]) -> None:
         """Bound `start` and, before it, all jobs that it is nested below. A ring of jobs has no bound."""
         todo, open_ = [start], set[str]()

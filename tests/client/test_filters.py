@@ -38,6 +38,34 @@ def test_the_server_is_asked_for_as_little_as_its_language_can_say(query: str, a
     assert compile_search(parsed, local_filter=True) == (asked, parsed, parsed)
 
 
+SEVERAL = Ontology.from_json_interface(
+    {"jobs": {"A": {"content": {"categories": ["B", "x y", "C"]}}, "D": {"content": {"categories": ["B"]}}}}
+)
+
+
+@pytest.mark.parametrize(
+    ("query", "asked"),
+    [
+        ("A.*.count == 0", "A.B.count == 0 AND A.C.count == 0"),
+        ("NOT A.*.count > 0", "A.B.count == 0 AND A.C.count == 0"),
+        ("*.B.count < 1", "A.B.count == 0 AND D.B.count == 0"),
+        ("*.*.count IN (0)", "A.B.count == 0 AND A.C.count == 0 AND D.B.count == 0"),
+        ("A.*.count == 0 AND D.B.count > 1", "A.B.count == 0 AND A.C.count == 0 AND D.B.count > 1"),
+        ("A.*.count == 0 OR D.B.count > 1", "A.B.count == 0 AND A.C.count == 0 OR D.B.count > 1"),
+        ("A.*.count > 0", None),  # it may hold a category that the ontology has lost
+        ("A.*.count < 2", None),
+        ("NO.*.count == 0", None),
+        ('*."x y".count == 0', None),
+    ],
+)
+def test_a_total_that_is_zero_asks_for_labels_without_each_category(query: str, asked: str | None) -> None:
+    parsed = parse(query)
+    with pytest.raises(UnsupportedQueryError, match=r"no totals such as .*[\s\S]*local_filter=True"):
+        compile_search(parsed, (), SEVERAL)
+    assert compile_search(parsed, (), SEVERAL, local_filter=True) == (asked, parsed, parsed)
+    assert compile_search(parsed, local_filter=True).text is None or " OR " in query or " AND " in query
+
+
 def test_what_the_server_can_say_is_left_to_it() -> None:
     parsed = parse("NOT A.B.count > 2")
     assert compile_search(parsed, local_filter=True) == ("A.B.count <= 2", None, parsed)

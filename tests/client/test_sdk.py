@@ -39,6 +39,9 @@ NOT_PORTABLE = [
     'OBJECTS."fire truck".count > 1',
     'OBJECTS."fire truck".count > 1 AND OBJECTS.CAR.count > 0',
     'NOT OBJECTS."fire truck".count > 0 OR OBJECTS.BUS.count > 2',
+    "OBJECTS.*.count > 3 AND WEATHER.SUN.count > 0",
+    "OBJECTS.*.count == 0",
+    "*.CAR.count > 0 OR *.*.count < 3",
 ]
 
 

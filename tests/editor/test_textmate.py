@@ -148,7 +148,7 @@ _safe_names = st.sampled_from(
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(text=strategies.trees(strategies.operands(_safe_names)).flatmap(strategies.layouts))
+@given(text=strategies.trees(strategies.counted(_safe_names) | strategies.small_operands).flatmap(strategies.layouts))
 def test_any_layout_is_coloured_alike(engine: Engine, text: str) -> None:
     assert engine.roles(text) == _expected(text)
 

@@ -19,7 +19,7 @@ from hypothesis.strategies import DrawFn, SearchStrategy
 from kili_query import DataError, Ontology, Query, parse
 from kili_query.engines import scan
 from kili_query.engines.scan import LabelKey, Scanner, Verdict
-from kili_query.lang.ast import Count, Node
+from kili_query.lang.ast import Count, Node, operand_of
 from kili_query.model.counts import count_label, is_empty
 from kili_query.model.decoding import decode_json
 from kili_query.model.labels import DEFAULT_LABEL_TYPES, AssetIds, LabelTypes, asset_ids, is_bare, labels_of
@@ -205,7 +205,10 @@ def written(draw: DrawFn, records: SearchStrategy[Any] = records()) -> bytes:  #
     return (draw(st.sampled_from(["", "", " \n"])) + text + draw(st.sampled_from(["", "", "\r", " \t"]))).encode()
 
 
-operands = st.builds(Count, st.sampled_from(JOBS), st.sampled_from(CATEGORIES))
+_categories = st.sampled_from(CATEGORIES)
+operands = st.builds(Count, st.sampled_from(JOBS), _categories) | st.builds(
+    operand_of, st.none() | st.sampled_from(JOBS), st.none() | _categories
+)
 queries = trees(operands, st.integers(-1, 3), max_leaves=4)
 common = trees(st.builds(Count, st.just("J"), st.just("A")), st.integers(0, 3), max_leaves=3)
 ontologies = st.none() | st.builds(Ontology.from_json_interface, json_interfaces(), st.sampled_from(INPUT_TYPES))
@@ -298,6 +301,14 @@ def is_skipped(data: bytes, text: str, types: Types = DEFAULT_LABEL_TYPES) -> bo
         ("J.C.count IN (1, 3)", True),
         ("J.C.count NOT IN 0..2", True),
         ("J.C.count < 0 OR J.C.count > 5", True),
+        ("K.*.count > 0", True),
+        ("J.*.count < 0 OR *.C.count > 5", True),
+        ("J.*.count > 8", False),
+        ("*.C.count > 0", True),
+        ("*.B.count > 2", True),
+        ("*.A.count > 0", False),
+        ("*.*.count > 8", False),
+        ("NOT K.*.count == 0", True),
         ('J."c\\\\d".count > 0', False),
         ('J."é".count > 0', False),
     ],

@@ -45,24 +45,29 @@ OPERATORS = [">", ">=", "==", "<", "<=", "!=", "IN", "NOT IN"]
 @pytest.mark.parametrize(
     ("marked", "expected"),
     [
-        ("‸", [*JOBS, "NOT", "("]),
-        ("  (‸", [*JOBS, "NOT", "("]),
-        ("NOT ‸", [*JOBS, "NOT", "("]),
-        ("OBJECTS.CAR.count > 1 AND ‸", [*JOBS, "NOT", "("]),
+        ("‸", [*JOBS, "*", "NOT", "("]),
+        ("  (‸", [*JOBS, "*", "NOT", "("]),
+        ("NOT ‸", [*JOBS, "*", "NOT", "("]),
+        ("OBJECTS.CAR.count > 1 AND ‸", [*JOBS, "*", "NOT", "("]),
         ("OBJ‸", ["OBJECTS"]),
         ("obj‸", ["OBJECTS"]),
         ("vehic‸", ["OBJECTS"]),
         ("OBJETCS‸", ["OBJECTS"]),
         ("WE‸ATHER.SUN.count > 0", ["WEATHER"]),
-        ("OBJECTS.‸", CATEGORIES),
-        ("OBJECTS . ‸", CATEGORIES),
-        ('"OBJECTS".‸', CATEGORIES),
+        ("OBJECTS.‸", [*CATEGORIES, "*"]),
+        ("OBJECTS . ‸", [*CATEGORIES, "*"]),
+        ('"OBJECTS".‸', [*CATEGORIES, "*"]),
         ("OBJECTS.tra‸", ["traffic light"]),
         ('OBJECTS."traf‸', ["traffic light"]),
         ("OBJECTS.motor‸", ["CAR"]),
-        ("TONE.‸", ["HARSH", "MILD"]),
+        ("TONE.‸", ["HARSH", "MILD", "*"]),
         ("CAPTION.‸", []),
         ("NOWHERE.‸", []),
+        ("*‸", ["*"]),
+        ("*.MIL‸", ["MILD"]),
+        ("OBJECTS.*‸", ["*"]),
+        ("OBJECTS.*.‸", ["count"]),
+        ("WEATHER.*.count == ‸", ["0", "1"]),
         ("OBJECTS.CAR.‸", ["count"]),
         ("OBJECTS.CAR.co‸", ["count"]),
         ("OBJECTS.CAR.count ‸", OPERATORS),
@@ -83,8 +88,8 @@ OPERATORS = [">", ">=", "==", "<", "<=", "!=", "IN", "NOT IN"]
         ("OBJECTS.CAR.count > 1 ‸", ["AND", "OR"]),
         ("OBJECTS.CAR.count > 1 o‸", ["OR"]),
         ("(OBJECTS.CAR.count > 1 ‸", ["AND", "OR", ")"]),
-        ("OBJECTS.CAR.count => 1 AND TONE.‸", ["HARSH", "MILD"]),
-        ("OBJECTS.CAR.count ?? AND (TONE.‸", ["HARSH", "MILD"]),
+        ("OBJECTS.CAR.count => 1 AND TONE.‸", ["HARSH", "MILD", "*"]),
+        ("OBJECTS.CAR.count ?? AND (TONE.‸", ["HARSH", "MILD", "*"]),
         ("# OBJ‸", []),
         ("OBJECTS.CAR.count > 1 # O‸\nAND", []),
         ("# jobs\nOBJ‸", ["OBJECTS"]),
@@ -104,6 +109,8 @@ def test_completion_proposes_what_can_stand_there(marked: str, expected: list[st
         ("OBJECTS.tr‸", "traffic light", 'OBJECTS."traffic light".count'),
         ('OBJECTS."tr‸".count', "traffic light", 'OBJECTS."traffic light".count'),
         ('OBJECTS."tr‸"', "traffic light", 'OBJECTS."traffic light".count'),
+        ("OBJECTS.‸", "*", "OBJECTS.*.count"),
+        ("OBJECTS.*‸.count > 1", "*", "OBJECTS.*.count > 1"),
         ("OBJECTS.CAR.count‸", ">", "OBJECTS.CAR.count > "),
         ("OBJECTS.CAR.count >‸", ">=", "OBJECTS.CAR.count >= "),
         ("OBJECTS.CAR.count >‸", "1", "OBJECTS.CAR.count > 1"),
@@ -134,9 +141,9 @@ _PIECE = re.compile(r'"(?:\\.|[^"\\])*"|[A-Za-z][\w*-]*|[<>=!]+')
 
 @pytest.mark.parametrize("text", SHORT, ids=ascii)
 def test_each_prefix_can_go_on_as_the_text_does(text: str) -> None:
-    wanted = {leaf.operand.key for leaf in leaves(parse(text).tree)}
+    wanted = [key for leaf in leaves(parse(text).tree) for key in leaf.operand.keys]
     jobs: dict[str, Any] = {}
-    for job, category in wanted:
+    for job, category in ((job or "", "X" if category is None else category) for job, category in wanted):
         jobs.setdefault(job, {"content": {"categories": {}}})["content"]["categories"][category] = {}
     known = Ontology.from_json_interface({"jobs": jobs})
     for offset in range(len(text) + 1):
@@ -149,7 +156,7 @@ def test_each_prefix_can_go_on_as_the_text_does(text: str) -> None:
                 continue
             for end in {word.span.start, (word.span.start + word.span.end) // 2}:
                 found = {c.label for c in assist.complete(text[:end], end, known)}
-                whole = word.key if word.role in (Role.JOB, Role.CATEGORY) else word.text
+                whole = word.key if word.role in (Role.JOB, Role.CATEGORY) and word.key is not None else word.text
                 assert whole in found or (word.text == "NOT" and "NOT IN" in found), (text[:end], whole, found)
 
 
@@ -184,7 +191,7 @@ def test_the_roles_of_words_are_those_of_the_tree(text: str) -> None:
     assert [o.span for o in found] == [leaf.span for leaf in wanted]
     assert [o.job.span for o in found] == [leaf.operand.job_span for leaf in wanted]
     assert [o.category and o.category.span for o in found] == [leaf.operand.category_span for leaf in wanted]
-    assert [(o.job.key, o.category and o.category.key) for o in found] == [leaf.operand.key for leaf in wanted]
+    assert [((o.job.key, o.category and o.category.key),) for o in found] == [leaf.operand.keys for leaf in wanted]
     symbols = [word.text for word in assist.words(text) if word.role is Role.OPERATOR and word.text != ".."]
     assert symbols == [leaf.operator.symbol for leaf in wanted if isinstance(leaf, Comparison)]
     assert not [word for word in assist.words(text) if word.role is Role.UNKNOWN]

@@ -137,7 +137,7 @@ def test_what_is_proposed_can_be_gone_on_with() -> None:
         ("CAR > 1", ["replace `CAR` with `OBJECTS.CAR.count`"]),
         ("CAR.count > 1", ["replace `CAR` with `OBJECTS.CAR`"]),
         ("Lorry > 1", ["replace `Lorry` with `OBJECTS.TRUCK.count`"]),
-        ("TONE.count > 1", ["replace `TONE` with `TONE.HARSH`", "replace `TONE` with `TONE.MILD`"]),
+        ("TONE.count > 1", ["insert `*.`", "replace `TONE` with `TONE.HARSH`", "replace `TONE` with `TONE.MILD`"]),
         ("A.B.count > 1\0", ["remove `\N{REPLACEMENT CHARACTER}`"]),
     ],
 )

@@ -17,7 +17,7 @@ from kili_query.lang.ast import NOWHERE, Comparison, Count, InRange, Operand, co
 from kili_query.lang.operators import Operator
 from kili_query.lang.rewrites import push_not
 from kili_query.lang.simplifier import simplify
-from kili_query.model.counts import Counts, Key
+from kili_query.model.counts import Counts, Selector
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class Sum:
     span: Span = field(default=NOWHERE, compare=False)
 
     @property
-    def keys(self) -> tuple[Key, ...]:
+    def keys(self) -> tuple[Selector, ...]:
         return tuple(key for item in self.items for key in item.keys)
 
     def value(self, counts: Counts) -> int:
@@ -90,5 +90,6 @@ def test_a_value_is_a_whole_number_from_0(query: Any, counts: Counts, value: int
 
 def test_a_count_says_what_it_is_made_of() -> None:
     (operand,) = {leaf.operand for leaf in [(count("J", "my b") > 2).tree] if isinstance(leaf, Comparison)}
+    assert isinstance(operand, Count)
     assert (operand.text, operand.keys, operand.key) == ('J."my b".count', (("J", "my b"),), ("J", "my b"))
     assert operand.names == (("J", NOWHERE), ("my b", NOWHERE))

@@ -23,6 +23,7 @@ from kili_query.client.wire.documents import Operation
 from kili_query.client.wire.suggestions import FIELDS_OF_TYPE, Unknown, name_unknown_field, unknown_field
 from kili_query.client.wire.where import Where
 from kili_query.errors import ApiError, ArgumentError, Diagnostic, GraphQLError, NotFoundError
+from kili_query.model.ontology import Ontology
 from kili_query.query import Query
 
 T = TypeVar("T")
@@ -125,13 +126,16 @@ class Session:
         if not isinstance(query, Query):
             return Filter(query)
         found: list[Diagnostic] = []
+        ontology: Ontology | None = None
         if settings.check_queries != "off" or settings.local_filter:
             known = project_id in self._projects
-            found = query.check((self._project(project_id, call)).ontology)
+            ontology = (self._project(project_id, call)).ontology
+            found = query.check(ontology)
             if known and errors_among(found):
-                found = query.check((self._project(project_id, call, anew=True)).ontology)
+                ontology = (self._project(project_id, call, anew=True)).ontology
+                found = query.check(ontology)
         local_filter = settings.local_filter or here
-        return compile_search(query, found, check=settings.check_queries, local_filter=local_filter)
+        return compile_search(query, found, ontology, check=settings.check_queries, local_filter=local_filter)
 
     def _pages(self, listing: Listing, call: Call, disable_tqdm: bool | None, ahead: int) -> Generator[list[Row]]:
         """The rows of a listing, page by page, in order. The next pages are fetched while one is looked at."""

@@ -10,6 +10,7 @@ from typing import Any
 
 from kili_query.engines.lookout import Lookout
 from kili_query.errors import DataError, Diagnostic
+from kili_query.lang.lexis import ALL_NAMES
 from kili_query.model.counts import Key, count_label
 from kili_query.model.labels import Label, labels_of
 from kili_query.model.ontology import Ontology
@@ -138,7 +139,8 @@ class Matches:
 
         `name` is the id of the label, or the place where it stands in its asset.
         """
-        return ["asset", "name", "type", *(f"{job}.{category}" for job, category in self.query.operands), RESPONSE]
+        asked = (".".join(ALL_NAMES if name is None else name for name in names) for names in self.query.operands)
+        return ["asset", "name", "type", *asked, RESPONSE]
 
     @property
     def _wanted(self) -> bool:
@@ -149,7 +151,7 @@ class Matches:
         counts = count_label(label, self.ontology)
         name = record.get("id") or (f"{label.key}[{label.position}]" if label.key else None)
         cells = label.external_id or label.asset_id, name, label.label_type
-        asked = (counts.get(key, 0) for key in self.query.operands)
+        asked = (counts.total(*key) for key in self.query.operands)
         self.rows.append(dict(zip(self.columns, (*cells, *asked, label.response), strict=True)))
 
 

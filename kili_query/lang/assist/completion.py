@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import NamedTuple, TypeVar
@@ -12,7 +12,7 @@ from kili_query.errors import Span
 from kili_query.lang.assist.caret import Caret, carets
 from kili_query.lang.assist.hover import category_card, job_card
 from kili_query.lang.intervals import between
-from kili_query.lang.lexis import ANY_NAME, name_to_text
+from kili_query.lang.lexis import ALL_NAMES, ANY_NAME, name_to_text
 from kili_query.lang.operators import BY_SYMBOL, Operator
 from kili_query.lang.stopped import Slot
 from kili_query.lang.tokens import key_from_text, partials
@@ -134,28 +134,33 @@ def _operand(place: _Place, ontology: Ontology | None) -> Iterator[Completion]:
         if typed and typed[0] != '"':
             yield from place.keyword("NOT", typed, "what follows must not hold")
         yield from _jobs(place, typed, ontology)
+        yield from _all_names(place, typed, Kind.JOB, "all jobs: a total")
         if not typed:
             yield from place.keyword("NOT", typed, "what follows must not hold")
             yield place.make(Kind.PUNCTUATION, "(", detail="parts that belong together")
     elif len(names) == 1:
-        job = ontology.jobs.get(names[0]) if ontology else None
-        yield from _categories(place, typed, job, ontology)
+        jobs = _jobs_named(names[0], ontology)
+        yield from _categories(place, typed, jobs, ontology)
+        if ontology is None or any(job.searchable for job in jobs):
+            yield from _all_names(place, typed, Kind.CATEGORY, "all categories: a total")
     elif len(names) == 2:
         if "count".startswith(typed):
-            yield place.make(Kind.COUNT, "count", typed, detail="how many objects of the category a label holds")
+            what = "" if names[1] is None else " of the category"
+            yield place.make(Kind.COUNT, "count", typed, detail=f"how many objects{what} a label holds")
         if typed.startswith("count"):
             yield from _after_count(place, typed[5:], _known(names[0], names[1], ontology))
 
 
-def _names(rest: str) -> tuple[list[str], str | None]:
-    """The finished names of half an operand, and what is typed of the next; None where no name can stand."""
-    names, position = list[str](), 0
+def _names(rest: str) -> tuple[list[str | None], str | None]:
+    """The finished names of half an operand (None: `*`), and what is typed of the next; None where no name can stand."""
+    names, position = list[str | None](), 0
     while True:
         found = _NAME.match(rest, position)
         dot = _DOT.match(rest, found.end()) if found else None
         if not found or not dot:
             break
-        names.append(key_from_text(found[0].strip()))
+        name = found[0].strip()
+        names.append(None if name == ALL_NAMES else key_from_text(name))
         position = dot.end()
     typed = rest[position:].lstrip()
     plain = not typed or typed[0] == '"' or re.fullmatch(r"[\w*][\w* -]*", typed)
@@ -181,10 +186,22 @@ def _above(job: Job, ontology: Ontology) -> tuple[tuple[Job, Category, bool], ..
     return ontology.parents.get(job.key, ()) if job.is_child else ()
 
 
-def _categories(place: _Place, typed: str, job: Job | None, ontology: Ontology | None) -> Iterator[Completion]:
-    if job is None or ontology is None:
+def _jobs_named(key: str | None, ontology: Ontology | None) -> list[Job]:
+    """The job of that key; None: all jobs."""
+    if ontology is None:
+        return []
+    return [job for job in ontology.jobs.values() if key in (None, job.key)]
+
+
+def _categories(place: _Place, typed: str, jobs: Sequence[Job], ontology: Ontology | None) -> Iterator[Completion]:
+    """The categories of jobs, each key once."""
+    if ontology is None:
         return
-    for category in _matching(typed, job.categories.values(), lambda category: (category.key, category.name)):
+    owned: dict[str, tuple[Job, Category]] = {}
+    for job in jobs:
+        for key, category in job.categories.items():
+            owned.setdefault(key, (job, category))
+    for job, category in _matching(typed, owned.values(), lambda owned: (owned[1].key, owned[1].name)):
         name = category.name if category.name != category.key else ""
         made = place.make(
             Kind.CATEGORY,
@@ -196,6 +213,15 @@ def _categories(place: _Place, typed: str, job: Job | None, ontology: Ontology |
         )
         # nothing but `.count` can follow, so it comes along where it is not yet there
         if not _DOT.match(place.text, made.span.end):
+            made = replace(made, text=f"{made.text}.count")
+        yield made
+
+
+def _all_names(place: _Place, typed: str, kind: Kind, detail: str) -> Iterator[Completion]:
+    """`*` in place of a name."""
+    if typed in ("", ALL_NAMES):
+        made = place.make(kind, ALL_NAMES, typed, detail=detail)
+        if kind is Kind.CATEGORY and not _DOT.match(place.text, made.span.end):
             made = replace(made, text=f"{made.text}.count")
         yield made
 
@@ -247,10 +273,9 @@ class _Known(NamedTuple):
     """The largest count that a label can hold if it obeys the ontology."""
 
 
-def _known(job_key: str, category_key: str, ontology: Ontology | None) -> _Known:
-    job = ontology.jobs.get(job_key) if ontology else None
-    most = ontology.largest_count(job) if job and ontology and category_key in job.categories else None
-    return _Known(category_key, most)
+def _known(job: str | None, category: str | None, ontology: Ontology | None) -> _Known:
+    most = ontology.largest_total(job, category) if ontology else None
+    return _Known(f"of {category}" if category is not None else "objects", most)
 
 
 def _operand_before(place: _Place, ontology: Ontology | None) -> _Known:
@@ -286,7 +311,7 @@ def _sensible(operator: Operator, known: _Known) -> list[int]:
 
 def _numbers(place: _Place, operator: Operator, known: _Known, *, glued: bool) -> Iterator[Completion]:
     for number in _sensible(operator, known):
-        made = place.make(Kind.NUMBER, str(number), detail=f"{operator.words} {number} of {known.words}")
+        made = place.make(Kind.NUMBER, str(number), detail=f"{operator.words} {number} {known.words}")
         yield replace(made, text=f"{' ' * glued}{number}")
 
 

@@ -107,14 +107,17 @@ def _others(text: str, diagnostic: Diagnostic, ontology: Ontology | None) -> Ite
     if partial is None:
         return
     job, category = partial.job, partial.category
-    known = ontology.jobs.get(job.key)
-    if diagnostic.code in ("KQ109", "KQ110") and diagnostic.fix is None:
+    known = ontology.jobs.get(job.key or "")
+    total = diagnostic.code == "KQ109" and diagnostic.fix is not None and not diagnostic.fix.safe
+    if job.key and diagnostic.code in ("KQ109", "KQ110") and (diagnostic.fix is None or total):
         for found_job, found_category in _counts_named(job.key, ontology):
             names = f"{name_to_text(found_job)}.{name_to_text(found_category)}"
             yield Fix(job.span, names if diagnostic.code == "KQ109" else f"{names}.count", safe=False)
-    elif diagnostic.code == "KQ202" and known and category:
-        yield from (Fix(category.span, name_to_text(key), safe=False) for key in near_categories(category.key, known))
-    elif diagnostic.code in ("KQ201", "KQ203", "KQ207") and category:
+    elif diagnostic.code == "KQ202" and category and category.key is not None:
+        jobs = list(ontology.jobs.values()) if job.key is None else [known] if known else []
+        keys = near_categories(category.key, jobs)
+        yield from (Fix(category.span, name_to_text(key), safe=False) for key in keys)
+    elif diagnostic.code in ("KQ201", "KQ203", "KQ207") and category and job.key is not None:
         keys = [key for key, other in ontology.jobs.items() if category.key in other.categories]
         if diagnostic.code == "KQ201":
             keys = nearest(job.key, [key for key, other in ontology.jobs.items() if other.searchable]) + keys

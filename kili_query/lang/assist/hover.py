@@ -10,6 +10,7 @@ from kili_query.lang.assist.markdown import block, code, plain, prose
 from kili_query.lang.assist.words import in_words, leaf_in_words
 from kili_query.lang.ast import And, Leaf, Node, Not, Or, walk
 from kili_query.lang.checker import check_tree
+from kili_query.lang.lexis import ALL_NAMES
 from kili_query.lang.parser import parse_tree
 from kili_query.lang.tokens import Partial, Role, Word, partials, words
 from kili_query.lang.wording import nearest
@@ -100,14 +101,24 @@ def _group(text: str, word: Word, ontology: Ontology | None) -> Hover | None:
 # -- names -------------------------------------------------------------------------------------------------------------
 
 
-def _job(key: str, ontology: Ontology | None) -> str:
+_ANY_JOB = f"{code(ALL_NAMES)} stands for all jobs: objects of different jobs are different ones"
+_ANY_CATEGORY = f"{code(ALL_NAMES)} stands for all categories: an object that has two of them counts once"
+
+
+def _job(key: str | None, ontology: Ontology | None) -> str:
+    if key is None:
+        return _ANY_JOB
     if ontology is None:
         return f"job {code(key)}"
     job = ontology.jobs.get(key)
     return job_card(job, ontology) if job else _unknown(f"there is no job {code(key)}", key, ontology.jobs)
 
 
-def _category(job_key: str, key: str, ontology: Ontology | None) -> str:
+def _category(job_key: str | None, key: str | None, ontology: Ontology | None) -> str:
+    if key is None:
+        return _ANY_CATEGORY
+    if job_key is None:
+        return _category_of_all(key, ontology)
     if ontology is None:
         return f"category {code(key)} of job {code(job_key)}"
     job = ontology.jobs.get(job_key)
@@ -117,6 +128,21 @@ def _category(job_key: str, key: str, ontology: Ontology | None) -> str:
     if category is None:
         return _unknown(f"job {code(job_key)} has no category {code(key)}", key, job.categories)
     return category_card(job, category, ontology)
+
+
+def _category_of_all(key: str, ontology: Ontology | None) -> str:
+    """A category of whatever job: the jobs that have it."""
+    if ontology is None:
+        return f"category {code(key)} of all jobs"
+    owners = [job for job in ontology.jobs.values() if key in job.categories]
+    if not owners:
+        every = dict.fromkeys(category for job in ontology.jobs.values() for category in job.categories)
+        return _unknown(f"no job has a category {code(key)}", key, every)
+    if len(owners) == 1:
+        return category_card(owners[0], owners[0].categories[key], ontology)
+    lines = [f"- job {_named(job.key, job.title or '')}" for job in owners[:_MAX_SHOWN]]
+    lines += [f"- … and {len(owners) - _MAX_SHOWN} more"] * (len(owners) > _MAX_SHOWN)
+    return _paragraphs(f"category {code(key)} of {len(owners)} jobs", "\n".join(lines))
 
 
 def _unknown(message: str, name: str, names: object) -> str:

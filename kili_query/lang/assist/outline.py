@@ -8,7 +8,7 @@ from typing import NamedTuple
 from kili_query.errors import Fix, QuerySyntaxError, Span
 from kili_query.lang.assist.words import leaf_in_words
 from kili_query.lang.ast import Leaf
-from kili_query.lang.lexis import name_to_text
+from kili_query.lang.lexis import ALL_NAMES, name_to_text
 from kili_query.lang.parser import parse_tree
 from kili_query.lang.tokens import Partial, Role, partials, words
 from kili_query.model.ontology import Ontology
@@ -25,16 +25,16 @@ class Symbol(NamedTuple):
 
 
 class Name(NamedTuple):
-    """A job (`category` is None) or a category of a job, as it stands in a text."""
+    """A job (`category` is None) or a category of a job (None: of all jobs), as it stands in a text."""
 
-    job: str
+    job: str | None
     category: str | None
     span: Span
 
     @property
     def key(self) -> str:
         """The key that is written here."""
-        return self.job if self.category is None else self.category
+        return (self.job if self.category is None else self.category) or ""
 
 
 class Hint(NamedTuple):
@@ -56,9 +56,8 @@ def symbols(text: str, ontology: Ontology | None = None) -> list[Symbol]:
 
 def _symbol(text: str, partial: Partial, ontology: Ontology | None) -> Symbol:
     last = partial.category or partial.job
-    name = name_to_text(partial.job.key)
-    if partial.category is not None:
-        name += f".{name_to_text(partial.category.key)}"
+    words_of_it = (partial.job, partial.category) if partial.category else (partial.job,)
+    name = ".".join(ALL_NAMES if word.key is None else name_to_text(word.key) for word in words_of_it)
     try:
         tree = parse_tree(text[slice(*partial.span)])
         detail = leaf_in_words(tree, ontology) if isinstance(tree, Leaf) else ""
@@ -68,13 +67,14 @@ def _symbol(text: str, partial: Partial, ontology: Ontology | None) -> Symbol:
 
 
 def names(text: str) -> Iterator[Name]:
-    """All names of a text, in order."""
-    job = ""
+    """All names of a text, in order; `*` is none."""
+    job: str | None = None
     for word in words(text):
         if word.role is Role.JOB:
             job = word.key
-            yield Name(job, None, word.span)
-        elif word.role is Role.CATEGORY:
+            if job is not None:
+                yield Name(job, None, word.span)
+        elif word.role is Role.CATEGORY and word.key is not None:
             yield Name(job, word.key, word.span)
 
 
@@ -94,14 +94,19 @@ def renames(text: str, name: Name, new: str) -> list[Fix]:
     [Fix(span=Span(start=2, end=3), text='"traffic light"', safe=True)]
     """
     written = name_to_text(new)
-    return [Fix(other.span, written) for other in names(text) if other[:2] == name[:2]]
+    everywhere = name.job is None  # a category of all jobs
+    return [
+        Fix(other.span, written)
+        for other in names(text)
+        if other.category == name.category and (everywhere or other.job == name.job)
+    ]
 
 
 def hints(text: str, ontology: Ontology) -> list[Hint]:
     """The display names of categories, where they say more than the key."""
     found: list[Hint] = []
     for name in names(text):
-        job = ontology.jobs.get(name.job)
+        job = ontology.jobs.get(name.job) if name.job is not None else None
         category = job.categories.get(name.category) if job and name.category is not None else None
         if job and category and _folded(category.name) != _folded(category.key):
             shown = " ".join(category.name.split())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from kili_query.lang.ast import And, Comparison, InList, InRange, Leaf, Node, Not, Or
+from kili_query.lang.ast import And, Comparison, Count, InList, InRange, Leaf, Node, Not, Operand, Or
 from kili_query.lang.numbers import number_to_text
 from kili_query.model.ontology import Ontology
 
@@ -51,9 +51,24 @@ def leaf_in_words(
             start, end = ("" if bound is None else number_to_text(bound) for bound in (low, high))
             bounds = f"from {start} to {end}" if start and end else f"{start} or more" if start else f"up to {end}"
             how_many = f"{'any number but ' * negated}{bounds}"
-    job_key, category_key = leaf.operand.key
-    job = ontology.jobs.get(job_key) if ontology else None
-    category = job.categories.get(category_key) if job else None
-    seen = f" ({name(category.name)})" if category and category.name != category_key else ""
-    title = f" ({name(job.title)})" if job and job.title else ""
-    return f"job {key(job_key)}{title} has {how_many} of {key(category_key)}{seen}"
+    ((job_key, category_key),) = leaf.operand.keys
+    holder, what = "the label has", " objects"
+    if job_key is not None:
+        job = ontology.jobs.get(job_key) if ontology else None
+        title = f" ({name(job.title)})" if job and job.title else ""
+        holder = f"job {key(job_key)}{title} has"
+    if category_key is not None:
+        names = {
+            job.categories[category_key].name
+            for job in (ontology.jobs.values() if ontology else ())
+            if job_key in (None, job.key) and category_key in job.categories
+        } - {category_key}
+        what = f" of {key(category_key)}" + (f" ({name(names.pop())})" if len(names) == 1 else "")
+    return f"{holder} {how_many}{what}{_of_all(leaf.operand)}"
+
+
+def _of_all(operand: Operand) -> str:
+    """What the `*` of a total adds up."""
+    if isinstance(operand, Count):
+        return ""
+    return " in any job" if operand.job is None else " of any category"

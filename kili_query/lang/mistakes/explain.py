@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 
 from kili_query.errors import Diagnostic, Fix, Span
-from kili_query.lang.lexis import DIGITS
+from kili_query.lang.lexis import ALL_NAMES, DIGITS
 from kili_query.lang.mistakes.number import listed_numbers, number_before
 from kili_query.lang.mistakes.operand import diagnose_operand
 from kili_query.lang.mistakes.operator import instead_of_in, instead_of_operator, written, wrong_case
@@ -34,7 +34,7 @@ from kili_query.lang.tokens import last_compared
 from kili_query.lang.wording import nearest, shown
 
 _SIGNS = "[<>=!~≤≥≠]++"
-_NAME = r"[A-Za-z][\w*-]*+"
+_NAME = r"(?:[A-Za-z][\w*-]*+|\*)"
 _MIRRORED = re.compile(
     rf"({DIGITS})\s*+(?P<first>{_SIGNS})\s*+({_NAME}\s*+\.\s*+{_NAME}\s*+\.\s*+count)\b"
     rf"(?:\s*+(?P<second>{_SIGNS})\s*+({DIGITS})(?![\w.]))?"
@@ -225,7 +225,7 @@ def _after_comparison(at: At) -> Diagnostic:
         )
     if word[0].isalpha():
         return look_alike(at) or _instead_of_connective(at)
-    if word in ("(", '"'):
+    if word in ("(", '"') or (word == ALL_NAMES and _begins_operand(at)):
         return unexpected(at, "`AND` or `OR`", "two comparisons are joined by `AND` or `OR`")
     if escaped := _ESCAPED.match(at.text, at.position):
         return unexpected(at, A_CONNECTIVE, "remove it", Fix(Span(*escaped.span()), " " * (len(escaped[0]) > 1)))

@@ -28,16 +28,20 @@ def informed(found: Diagnostic, text: str, jobs: JobNames) -> Diagnostic:
       ^^^^^^
       hint: `person` is a category of `BOX`: write `BOX.person.count`
     """
-    if found.code not in _LACKING or found.fix is not None or not jobs:
+    if found.code not in _LACKING or (found.fix is not None and found.fix.safe) or not jobs:
         return found
     operand = next((m for m in _LONE.finditer(text) if m.start() <= found.span.start < m.end()), None)
     if operand is None or operand["name"] == "count":
         return replace(found, code="KQ110", hint=f"the jobs are {listed(jobs)}") if found.code == "KQ110" else found
     name = unquote(operand["name"]) if operand["name"][0] == '"' else operand["name"]
     if name in jobs:
-        hint = f"its categories are {listed(jobs[name])}" if jobs[name] else "it has no categories that can be counted"
         message = f"the category is missing after `{shown(operand['name'])}`"
-        return Diagnostic("KQ109", message, found.span, hint)
+        if not jobs[name]:
+            return Diagnostic("KQ109", message, found.span, "it has no categories that can be counted")
+        hint = f"its categories are {listed(jobs[name])}"
+        if found.fix:
+            hint += f"; `{shown(operand['name'])}.*.count` is their total"
+        return Diagnostic("KQ109", message, found.span, hint, found.fix)
     span = Span(*operand.span("name"))
     message = f"the job is missing before `{shown(operand['name'])}`"
     homes, meant = [job for job, categories in jobs.items() if name in categories], name

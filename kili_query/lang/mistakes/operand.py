@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from kili_query.errors import Diagnostic, Fix, Span
-from kili_query.lang.lexis import QUOTED, QUOTED_LOOSELY, name_to_text, unquote
+from kili_query.lang.lexis import ALL_NAMES, QUOTED, QUOTED_LOOSELY, name_to_text, unquote
 from kili_query.lang.mistakes.field import instead_of_count
 from kili_query.lang.mistakes.place import A_COUNT, QUOTES, At, end_of, foreign_character, is_foreign, unexpected
 from kili_query.lang.wording import nearest, shown
@@ -21,7 +21,7 @@ _GOOD_QUOTED = re.compile(QUOTED)
 _QUOTED_OR_ODD = re.compile(rf'{QUOTED_LOOSELY}|"[\s\S]*+|[^\w\x20-\x7e\t\r\n]')
 """What is in quotes, closed or not, or outside them a character that is neither a letter nor of ASCII."""
 
-_NAME = rf"(?:{QUOTED_LOOSELY}|[A-Za-z](?:[\w*]|-(?!>))*+)"
+_NAME = rf"(?:{QUOTED_LOOSELY}|[A-Za-z](?:[\w*]|-(?!>))*+|\*)"
 _LINK = r"\s*+(?:\.(?!\s*+\.)|::?|->|=>|[/\\;,．。·])\s*+"
 _BRACKETED = rf"\s*+\[\s*+(?:{QUOTED_LOOSELY}|'[^'\]]*+'|[^\]'\"\s]++)\s*+\]"
 _JOINED = re.compile(
@@ -29,11 +29,13 @@ _JOINED = re.compile(
     r"(?:(?P<second>" + _LINK + r"|\s++)(?:count|Count|COUNT)\b|\s*+\[\s*+['\"]?count['\"]?\s*+\])"
 )
 """A whole operand with other signs than dots between its parts."""
+_BARE = r"(?:[A-Za-z][\w*-]*+|\*)"
 _CALL = re.compile(
-    rf"(?P<function>[A-Za-z_]\w*+)\s*+\(\s*+[{QUOTES}]?(?P<job>[A-Za-z][\w*-]*+)[{QUOTES}]?\s*+[.,]\s*+"
-    rf"[{QUOTES}]?(?P<category>[A-Za-z][\w*-]*+)[{QUOTES}]?(?:\s*+\.\s*+count)?\s*+[{QUOTES}]?\s*+\)"
+    rf"(?P<function>[A-Za-z_]\w*+)\s*+\(\s*+[{QUOTES}]?(?P<job>{_BARE})[{QUOTES}]?\s*+"
+    rf"(?:[.,]\s*+(?!count\s*+[{QUOTES}]?\s*+\))[{QUOTES}]?(?P<category>{_BARE})[{QUOTES}]?)?"
+    rf"(?:\s*+\.\s*+count)?\s*+[{QUOTES}]?\s*+\)"
 )
-_QUOTED_COUNT = re.compile(rf"[{QUOTES}]([A-Za-z][\w*-]*+\.[A-Za-z][\w*-]*+\.count)[{QUOTES}]")
+_QUOTED_COUNT = re.compile(rf"[{QUOTES}]({_BARE}\.{_BARE}\.count)[{QUOTES}]")
 _SEVERAL = re.compile(
     rf"(?P<job>{_NAME})\s*+\.\s*+[(\[{{]?\s*+(?P<one>{_NAME})\s*+(?:,|[|&]|\bOR\b|\bAND\b|/)\s*+(?P<other>{_NAME})[^.<>=]*+\.\s*+count\b"
 )
@@ -62,7 +64,7 @@ class _Part(NamedTuple):
 
     @property
     def good(self) -> bool:
-        return is_plain_name(self.text) or _GOOD_QUOTED.fullmatch(self.text) is not None
+        return self.text == ALL_NAMES or is_plain_name(self.text) or _GOOD_QUOTED.fullmatch(self.text) is not None
 
 
 def diagnose_operand(at: At) -> Diagnostic:
@@ -114,19 +116,20 @@ def diagnose_operand(at: At) -> Diagnostic:
 
 
 def _called(at: At) -> Diagnostic | None:
-    """`COUNT(J.C)`: other languages have functions."""
+    """`COUNT(J.C)`, `sum(J)`: other languages have functions."""
     call = _CALL.match(at.text, at.position)
     if call is None:
         return None
     function = call["function"].lower()
-    text = f"{call['job']}.{call['category']}.count"
+    text = f"{call['job']}.{call['category'] or ALL_NAMES}.count"
     compared = not at.moved(call.end()).at_end and at.moved(call.end()).word[:1] in tuple("<>=!~≥≤≠iIb")
     meant = text if function == "count" or function in _AS_COUNT else None
     if function in ("exists", "has", "any", "contains") and not compared:
         meant = f"{text} > 0"
     fix = Fix(Span(*call.span()), meant) if meant else None
     message = f"there are no functions such as `{shown(call['function'])}`"
-    return Diagnostic("KQ101", message, Span(*call.span()), f"a count is written `{shown(text)}`", fix)
+    what = "total" if ALL_NAMES in (call["job"], call["category"] or ALL_NAMES) else "count"
+    return Diagnostic("KQ101", message, Span(*call.span()), f"a {what} is written `{shown(text)}`", fix)
 
 
 def _in_quotes(at: At) -> Diagnostic | None:
@@ -150,6 +153,7 @@ def _joined(at: At) -> Diagnostic | None:
     if category is None:
         inner = found["boxed"].strip()[1:-1].strip()
         category = name_to_text(unquote(inner) if inner[0] == '"' else inner.strip("'"))
+        category = inner if inner == ALL_NAMES else category
     text = f"{job}.{category}.count"
     # the code says what is missing where the text is read as it stands
     code, start = ("KQ108", found.start("category")) if first == "." else ("KQ110", found.start())
@@ -257,18 +261,30 @@ def _without_count(parts: Sequence[_Part], *, called: bool) -> Diagnostic:
 
 def _incomplete(names: Sequence[_Part], last: _Part) -> Diagnostic:
     hint = "a count names a job and a category: `JOB.CATEGORY.count`"
+    counted = last.text == "count"
     if names and names[0].text:
-        name = shown(names[0].text)
-        if names[0].good:  # which of the two it is, an ontology knows
-            hint = f"`{name}` is a category: `JOB.{name}.count`; or a job: `{name}.CATEGORY.count`"
-        return Diagnostic("KQ109", f"the job or the category is missing beside `{name}`", last.span, hint)
-    return Diagnostic(
-        "KQ110", "the job is missing", last.span if not names or not names[-1].text else names[-1].span, hint
-    )
+        name, fix = shown(names[0].text), None
+        if names[0].text == ALL_NAMES:
+            hint = "`*.*.count` is the total of all jobs, `*.CATEGORY.count` that of a category"
+        elif names[0].good:  # which of the two it is, an ontology knows
+            hint = f"`{name}` is a category: `JOB.{name}.count`; or a job: `{name}.CATEGORY.count`, `{name}.*.count` in all"
+        if counted and names[0].good and len(names) <= 2:
+            at = names[1].span.start if len(names) == 2 else last.span.start
+            fix = Fix(Span(at, at), ALL_NAMES + "." * (len(names) == 1), safe=False)
+        return Diagnostic("KQ109", f"the job or the category is missing beside `{name}`", last.span, hint, fix)
+    span = last.span if not names or not names[-1].text else names[-1].span
+    if counted and len(names) == 2 and names[1].good:
+        hint = f"`*.{shown(names[1].text)}.count` is the total of all jobs"
+        fix = Fix(Span(names[0].span.start, names[0].span.start), ALL_NAMES, safe=False)
+        return Diagnostic("KQ110", "the job is missing", span, hint, fix)
+    return Diagnostic("KQ110", "the job is missing", span, hint)
 
 
 def _needs_quotes(name: _Part, names: Sequence[_Part]) -> Diagnostic:
     bare = name.text.strip(QUOTES)
+    if not bare.strip(ALL_NAMES):
+        fix = Fix(name.span, ALL_NAMES)
+        return Diagnostic("KQ107", f"`{shown(bare)}` is not a name", name.span, "one `*` stands for all names", fix)
     written = name_to_text(bare)
     reason = (
         "names stand in double quotes"
@@ -282,8 +298,6 @@ def _needs_quotes(name: _Part, names: Sequence[_Part]) -> Diagnostic:
     hint = f"write `{shown(fix.text)}`"
     if set(bare) & set("{}$"):
         hint = "the text takes no variables; in Python, `count(JOB, CATEGORY)` does"
-    elif bare == "*":
-        hint = "a count names one category; nothing stands for all of them"
     elif not name.text[0].isalnum() and name.text[0] not in QUOTES + "_":
         hint = f"remove `{shown(name.text[0])}`, or {hint}"
     sure = all(_LIKE_A_NAME.fullmatch(part.text) for part in bad)
