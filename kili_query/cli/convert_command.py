@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import zipfile
 from typing import Any
 
 import click
@@ -22,14 +21,12 @@ from kili_query.cli.options import (
 )
 from kili_query.cli.queries import given_queries
 from kili_query.cli.terminal import echo
-from kili_query.formats import READ_SUFFIXES
-
-_TARGETS = ("coco", "yolo_v4", "yolo_v5", "yolo_v7", "yolo_v8", "pascal_voc", "geojson")
+from kili_query.formats import READ_SUFFIXES, TARGETS
 
 
 @click.command("convert")
 @click.argument("arguments", metavar="SOURCE... [QUERY]", nargs=-1, required=True)
-@click.option("--to", "target", type=click.Choice(_TARGETS), required=True, help="The format.")
+@click.option("--to", "target", type=click.Choice(TARGETS), required=True, help="The format.")
 @click.option("-o", "--output", metavar="FILE", required=True, type=click.Path(), help="The archive (.zip) to write.")
 @click.option(
     "--layout", type=click.Choice(["merged", "split"]), default="merged", show_default=True,
@@ -62,6 +59,7 @@ def command(
     kili-query convert export.zip "CARS.TRUCK.count >= 2" --to yolo_v8 --ontology interface.json -o trucks.zip
     """
     from kili_query.errors import DataError
+    from kili_query.formats.containers.zipping import ZipWriter
     from kili_query.formats.datasets import Skipped
     from kili_query.offline.convert import PEOPLE, convert
     from kili_query.offline.files import refuse_inputs, whole_file
@@ -89,18 +87,12 @@ def command(
             echo(f"renamed: `{old}` is `{new}`: its file is that of another, or lies outside of the dataset", err=True)
 
     replaces = os.path.isfile(output)
-    with (
-        progress(tuple(sources), quiet) as advance,
-        whole_file(output) as file,
-        zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive,
-    ):
+    with progress(tuple(sources), quiet) as advance, whole_file(output) as file, ZipWriter(file) as archive:
         for name, content in convert(
             *sources, to=target, ontology=names.ontology, query=query, layout=layout, title=title, types=types,
             skipped=skipped, on_problem=problems.append, on_asset=count, on_read=advance, on_renamed=tell_renamed,
         ):  # fmt: skip
-            with archive.open(name, "w", force_zip64=True) as member:
-                for piece in content:
-                    member.write(piece)
+            archive.write(name, content)
         if problems and not assets:  # no empty file for it
             tell_problems(problems[:-1], [], len(problems) - 1)
             raise problems[-1]

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from kili_query.model.ontology import Job, Ontology
 
 
 class Format(NamedTuple):
@@ -46,3 +49,63 @@ SUFFIXES = {suffix: row.name for row in FORMATS if row.write for suffix in row.s
 
 READ_SUFFIXES = tuple(sorted(suffix for row in FORMATS if row.read for suffix in row.suffixes))
 """The suffixes of what labels are read from."""
+
+
+class Dataset(NamedTuple):
+    """A row of the table of dataset formats: what labels become to be trained on (exports.md 1)."""
+
+    name: str
+    title: str
+    """As people call it."""
+    write: str
+    """The class that writes it, as `module:name`: made of an `Order`, takes images one by one and gives files."""
+    media: str
+    """The folder of its media."""
+    tools: tuple[str, ...] | None = None
+    """A detection job is written if it is drawn with one of these. None: every job is."""
+    only_tools: bool = False
+    """A job that is drawn with others, too, is not."""
+    input_types: tuple[str, ...] | None = None
+    """The types of project that it takes. None: all."""
+    split: bool = True
+    """It can have a folder for each job."""
+    single_file: bool = False
+    """It can be one file."""
+    refused_coordinates: tuple[bool, ...] = ()
+    """Values of `normalized_coordinates` that it cannot follow."""
+    sized: bool = False
+    """It needs the size of each image in pixels."""
+
+    def jobs_of(self, ontology: Ontology) -> dict[str, Job]:
+        """The jobs that are written."""
+        if self.tools is None:
+            return dict(ontology.jobs)
+        wanted = set(self.tools)
+        return {
+            key: job
+            for key, job in ontology.jobs.items()
+            if job.task == "OBJECT_DETECTION" and job.tools
+            and (set(job.tools) <= wanted if self.only_tools else not wanted.isdisjoint(job.tools))
+        }  # fmt: skip
+
+
+_PICTURES = ("IMAGE", "VIDEO")
+_BOXES = ("rectangle", "polygon", "semantic")
+
+DATASETS = (
+    Dataset("raw", "Kili's own format", "raw:RawWriter", "assets", single_file=True),
+    Dataset("kili", "Kili's own format", "raw:RawWriter", "assets", single_file=True),
+    *(
+        Dataset(f"yolo_{version}", "YOLO", "yolo:YoloWriter", "images", _BOXES, True, _PICTURES, refused_coordinates=(False,))
+        for version in ("v4", "v5", "v7", "v8")
+    ),
+    Dataset("coco", "COCO", "coco:CocoWriter", "data", ("rectangle", "semantic"), False, _PICTURES, single_file=True,
+            refused_coordinates=(True,), sized=True),
+    Dataset("pascal_voc", "Pascal VOC", "pascal_voc:VocWriter", "images", ("rectangle",), False, _PICTURES, split=False,
+            refused_coordinates=(True,), sized=True),
+    Dataset("geojson", "GeoJSON", "geojson:GeoJsonWriter", "images", None, False, ("IMAGE", "GEOSPATIAL"), split=False,
+            refused_coordinates=(True, False)),
+)  # fmt: skip
+"""All dataset formats, in the order in which they are told."""
+
+TARGETS = tuple(row.name for row in DATASETS)

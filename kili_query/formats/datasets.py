@@ -1,26 +1,31 @@
 """What dataset formats are written from: assets with their annotations; and what all of them share.
 
-A writer is a function of assets and an ontology that gives files, each a name and its content in pieces. It knows
-neither archives nor the network, and holds one asset at a time.
+A writer takes images one by one and gives files, each a name and its content in pieces. It knows neither archives nor
+the network, and holds one image at a time.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from pathlib import Path
+from typing import Any, BinaryIO, Literal, Protocol
 
-from kili_query.errors import DataError
+from kili_query.formats.refusals import NotExportableAssetError
 from kili_query.model.annotations import Annotation
 from kili_query.model.geometry import XY, Polygons, Ring
-from kili_query.model.ontology import Job, Ontology
+from kili_query.model.ontology import Ontology
 
 Layout = Literal["split", "merged"]
 """One folder for each job, or one set of labels for all."""
 
-File = tuple[str, Iterable[bytes]]
-"""A file of a dataset: its name from the root, with slashes, and its content in pieces, to be taken before the next file."""
+File = tuple[str, "Iterable[bytes] | Path"]
+"""A file of a dataset: its name from the root, with slashes, and its content: in pieces, to be taken before the next file,
+or a file on this disk, to be copied before the next. A name that ends with a slash is a folder that may stay empty."""
+
+Modifier = Callable[[dict[str, Any], dict[str, Any], Mapping[str, Any]], dict[str, Any]]
+"""Gets a COCO annotation, its image and the annotation of Kili; gives what is written in place of the first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +47,14 @@ class LabelledImage:
     """The name of its media file in the dataset, where that comes along."""
     video: str | None = None
     """Of a frame: the external id of its video."""
+    frame: int | None = None
+    """Of a frame: its number, from 0."""
+    asset: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
+    """The record of its asset, as Kili gave it."""
+    label: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
+    """That of its label."""
+    part: str = ""
+    """The part of a dataset that is split for training: `train`, `val` or `test`."""
 
 
 @dataclass(slots=True)
@@ -63,15 +76,38 @@ class Skipped:
         return ", ".join(f"{number:,} {reason}" for reason, number in self.reasons.most_common())
 
 
-def detection_jobs(ontology: Ontology, tools: Iterable[str], *, all_tools: bool = False) -> dict[str, Job]:
-    """The detection jobs that are drawn with one of some tools; `all_tools`: and with no other."""
-    wanted = set(tools)
-    return {
-        key: job
-        for key, job in ontology.jobs.items()
-        if job.task == "OBJECT_DETECTION" and job.tools
-        and (set(job.tools) <= wanted if all_tools else not wanted.isdisjoint(job.tools))
-    }  # fmt: skip
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What a dataset is to be."""
+
+    fmt: str
+    ontology: Ontology
+    layout: Layout = "merged"
+    title: str = ""
+    """Of the project, for formats that hold it."""
+    project_id: str = ""
+    single_file: bool = False
+    normalized: bool | None = None
+    """Kili's own format. True: places as fractions alone; False: in pixels, too, or refused; None: where the size is known."""
+    modifier: Modifier | None = None
+    """Changes each annotation of COCO on its way."""
+    parts: tuple[str, ...] = ()
+    """The parts of a dataset that is split for training."""
+
+
+class DatasetWriter(Protocol):
+    """Takes the images of a dataset and gives its files. Made of an `Order` and of what counts what is left out."""
+
+    def __init__(self, order: Order, skipped: Skipped) -> None: ...
+
+    def add(self, image: LabelledImage) -> Iterator[File]:
+        """The files that an image brings."""
+
+    def finish(self) -> Iterator[File]:
+        """The files that are whole when all images have come."""
+
+    def close(self) -> None:
+        """Let go of what waits on disk."""
 
 
 def unrotated(at: XY, rotation: int) -> XY:
@@ -123,10 +159,15 @@ def size_of(image: LabelledImage) -> tuple[int, int]:
 
     Raises
     ------
-    DataError: they are not known.
+    NotExportableAssetError: they are not known.
     """
     if not image.width or not image.height:
-        raise DataError("the size of the image is not known (`resolution`)", code="KQ503", where=image.name)
+        raise NotExportableAssetError(
+            "the size of the image is not known (`resolution`); `update_properties_in_assets(resolution_array=...)` sets it, "
+            "and `with_assets=True` of `export_labels` measures it",
+            code="KQ503",
+            where=image.name,
+        )
     return image.width, image.height
 
 
@@ -138,3 +179,10 @@ def by_job(annotations: Iterable[Annotation], jobs: Iterable[str]) -> Iterator[A
             found[annotation.job].append(annotation)
     for rows in found.values():
         yield from rows
+
+
+def pieces_of(file: BinaryIO) -> Iterator[bytes]:
+    """The content of a file that was written, from its beginning."""
+    file.seek(0)
+    while piece := file.read(1 << 20):
+        yield piece

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, datetime
 from typing import Any
 
-from kili_query.formats.datasets import File, LabelledImage, Skipped
+from kili_query.formats.datasets import File, LabelledImage, Order, Skipped
 from kili_query.model.annotations import Annotation
 from kili_query.model.geometry import Line, Point, Polygons, Ring
 from kili_query.model.ontology import Job, Ontology
@@ -14,11 +15,42 @@ from kili_query.model.ontology import Job, Ontology
 _GEOMETRY = ("boundingPoly", "point", "polyline", "points", "mid", "isKeyFrame")
 
 
-def write(images: Iterable[LabelledImage], ontology: Ontology, skipped: Skipped) -> Iterator[File]:
-    """The files of a dataset; coordinates are longitude and latitude, as labels of geospatial projects hold them."""
-    for image in images:
-        collection = {"type": "FeatureCollection", "features": features(image.annotations, ontology, skipped)}
+class GeoJsonWriter:
+    """Writes a file for each label as it comes; coordinates are longitude and latitude, as the labels hold them."""
+
+    def __init__(self, order: Order, skipped: Skipped) -> None:
+        self._ontology = order.ontology
+        self._skipped = skipped
+
+    def add(self, image: LabelledImage) -> Iterator[File]:
+        """The file of a label."""
+        collection = {
+            "type": "FeatureCollection",
+            "features": features(image.annotations, self._ontology, self._skipped),
+            "properties": {"kili": _origin(image)},
+        }
         yield f"labels/{image.name}.geojson", [json.dumps(collection).encode()]
+
+    def finish(self) -> Iterator[File]:
+        """Nothing."""
+        yield from ()
+
+    def close(self) -> None:
+        """Nothing waits."""
+
+
+def _origin(image: LabelledImage) -> dict[str, Any]:
+    """Where the features come from: the asset, its author, and when."""
+    found: dict[str, Any] = {}
+    if (asset_id := image.asset.get("id")) is not None:
+        found["assetId"] = asset_id
+    author = image.label.get("author")
+    if isinstance(author, Mapping) and author.get("email") is not None:
+        found["author"] = author["email"]
+    found["exportDate"] = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    if image.asset.get("geospatialExportMetadata"):
+        found["geospatialExportMetadata"] = image.asset["geospatialExportMetadata"]
+    return found
 
 
 def features(annotations: Iterable[Annotation], ontology: Ontology, skipped: Skipped) -> list[dict[str, Any]]:

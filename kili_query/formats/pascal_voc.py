@@ -3,54 +3,78 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
-from xml.dom import minidom
-from xml.etree import ElementTree
+from collections.abc import Iterator, Mapping
+from xml.sax.saxutils import escape
 
-from kili_query.errors import DataError
 from kili_query.formats.datasets import (
     File,
     LabelledImage,
+    Order,
     Skipped,
     box_of,
-    detection_jobs,
     outline_of,
     parts_of,
     size_of,
 )
-from kili_query.model.ontology import Job, Ontology
+from kili_query.formats.refusals import dataset_format
+from kili_query.model.ontology import Job
 
 
-def jobs_of(ontology: Ontology) -> dict[str, Job]:
-    """The jobs that can be written: those drawn with rectangles, among others."""
-    return detection_jobs(ontology, ["rectangle"])
+class VocWriter:
+    """Writes a file for each image as it comes."""
+
+    def __init__(self, order: Order, skipped: Skipped) -> None:
+        self._jobs = dataset_format(order.fmt).jobs_of(order.ontology)
+        self._skipped = skipped
+
+    def add(self, image: LabelledImage) -> Iterator[File]:
+        """The file of an image."""
+        yield f"labels/{image.name}.xml", [_document(image, self._jobs, self._skipped)]
+
+    def finish(self) -> Iterator[File]:
+        """Nothing."""
+        yield from ()
+
+    def close(self) -> None:
+        """Nothing waits."""
 
 
-def write(images: Iterable[LabelledImage], ontology: Ontology, skipped: Skipped) -> Iterator[File]:
-    """The files of a dataset; images are gone through once.
+_HEAD = """<?xml version="1.0" ?>
+<annotation>
+   <folder/>
+   <filename>{name}</filename>
+   <path/>
+   <source>
+      <database>Kili Technology</database>
+   </source>
+   <size>
+      <width>{width}</width>
+      <height>{height}</height>
+      <depth>3</depth>
+   </size>
+   <segmented/>
+"""
+_OBJECT = """   <object>
+      <name>{category}</name>
+      <job_name>{job}</job_name>
+      <pose>Unspecified</pose>
+      <truncated>0</truncated>
+      <difficult>0</difficult>
+      <occluded>0</occluded>
+      <bndbox>
+         <xmin>{box[0]}</xmin>
+         <xmax>{box[1]}</xmax>
+         <ymin>{box[2]}</ymin>
+         <ymax>{box[3]}</ymax>
+      </bndbox>
+   </object>
+"""
 
-    Raises
-    ------
-    DataError: no job can be written, or the size of an image is not known.
-    """
-    jobs = jobs_of(ontology)
-    if not jobs:
-        raise DataError("no job is drawn with rectangles, as Pascal VOC needs", code="KQ503")
-    for image in images:
-        yield f"labels/{image.name}.xml", [_document(image, jobs, skipped)]
 
-
-def _document(image: LabelledImage, jobs: dict[str, Job], skipped: Skipped) -> bytes:
+def _document(image: LabelledImage, jobs: Mapping[str, Job], skipped: Skipped) -> bytes:
     width, height = size_of(image)
-    root = ElementTree.Element("annotation")
-    _add(root, "folder")
-    _add(root, "filename", image.file or (f"{image.name}.jpg" if image.video else image.name))
-    _add(root, "path")
-    _add(_add(root, "source"), "database", "Kili Technology")
-    size = _add(root, "size")
-    for name, pixels in (("width", width), ("height", height), ("depth", 3)):
-        _add(size, name, str(pixels))
-    _add(root, "segmented")
+    name = image.file or (f"{image.name}.jpg" if image.video else image.name)
+    parts = [_HEAD.format(name=_text(name), width=width, height=height)]
     for annotation in image.annotations:
         if annotation.job not in jobs or annotation.kind != "object":
             continue
@@ -61,32 +85,28 @@ def _document(image: LabelledImage, jobs: dict[str, Job], skipped: Skipped) -> b
         if not outline:
             continue
         left, top, right, bottom = box_of(outline)
-        box = {
-            "xmin": _within(round(left * width), width),
-            "xmax": _within(round(right * width), width),
-            "ymin": _within(round(top * height), height),
-            "ymax": _within(round(bottom * height), height),
-        }
-        for category in annotation.categories:
-            found = _add(root, "object")
-            for name, text in (("name", category.name), ("job_name", annotation.job), ("pose", "Unspecified"),
-                               ("truncated", "0"), ("difficult", "0"), ("occluded", "0")):  # fmt: skip
-                _add(found, name, text)
-            place = _add(found, "bndbox")
-            for name, pixel in box.items():
-                _add(place, name, str(pixel))
-    text = minidom.parseString(ElementTree.tostring(root)).toprettyxml(indent="   ")
-    return f"{text}\n".encode()
+        box = (
+            _within(round(left * width), width),
+            _within(round(right * width), width),
+            _within(round(top * height), height),
+            _within(round(bottom * height), height),
+        )
+        if not annotation.categories:
+            skipped.note("without a category")
+        parts += (
+            _OBJECT.format(category=_text(category.name), job=_text(annotation.job), box=box)
+            for category in annotation.categories
+        )
+    parts.append("</annotation>\n\n")
+    return "".join(parts).encode()
 
 
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """What XML cannot hold, escaped or not."""
 
 
-def _add(parent: ElementTree.Element, name: str, text: str | None = None) -> ElementTree.Element:
-    child = ElementTree.SubElement(parent, name)
-    child.text = None if text is None else _NOT_XML.sub("\N{REPLACEMENT CHARACTER}", text)
-    return child
+def _text(text: str) -> str:
+    return escape(_NOT_XML.sub("\N{REPLACEMENT CHARACTER}", text), {'"': "&quot;"})
 
 
 def _within(pixel: int, most: int) -> int:

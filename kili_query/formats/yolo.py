@@ -5,68 +5,83 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Literal
+import tempfile
+from collections.abc import Iterator, Mapping
+from typing import Any, BinaryIO
 
-from kili_query.errors import DataError
 from kili_query.formats.datasets import (
     File,
     LabelledImage,
-    Layout,
+    Order,
     Skipped,
     box_of,
     by_job,
-    detection_jobs,
     outline_of,
     parts_of,
+    pieces_of,
 )
+from kili_query.formats.refusals import dataset_format
 from kili_query.model.annotations import Annotation
-from kili_query.model.ontology import Job, Ontology
+from kili_query.model.ontology import Job
 
-Version = Literal["yolo_v4", "yolo_v5", "yolo_v7", "yolo_v8"]
-
-TOOLS = ("rectangle", "polygon", "semantic")
 _IMAGE_ENDINGS = (".jpeg", ".jpg", ".png", ".bmp", ".gif", ".webp", ".ico")
 
 
-def jobs_of(ontology: Ontology) -> dict[str, Job]:
-    """The jobs that can be written: drawn with rectangles, polygons and segments only."""
-    return detection_jobs(ontology, TOOLS, all_tools=True)
+class YoloWriter:
+    """Writes label files as images come; the names of categories, the frames of videos and addresses at the end."""
 
+    def __init__(self, order: Order, skipped: Skipped) -> None:
+        jobs = dataset_format(order.fmt).jobs_of(order.ontology)
+        self._order = order
+        self._skipped = skipped
+        self._folders = (
+            [_Folder(key, {key: job}, merged=False) for key, job in jobs.items()]
+            if order.layout == "split"
+            else [_Folder("", jobs, merged=True)]
+        )
+        self._addresses: BinaryIO = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `close`
+        self._has_addresses = False
 
-def write(
-    images: Iterable[LabelledImage], ontology: Ontology, version: Version, layout: Layout, skipped: Skipped
-) -> Iterator[File]:
-    """The files of a dataset; images are gone through once.
-
-    Raises
-    ------
-    DataError: no job can be written.
-    """
-    jobs = jobs_of(ontology)
-    if not any(job.categories for job in jobs.values()):
-        raise DataError("no job is drawn with rectangles, polygons or segments only, as YOLO needs", code="KQ503")
-    folders = [_Folder(key, {key: job}, merged=False) for key, job in jobs.items()] if layout == "split" else [
-        _Folder("", jobs, merged=True)
-    ]  # fmt: skip
-    addresses: list[tuple[str, str, str]] = []
-    for image in images:
+    def add(self, image: LabelledImage) -> Iterator[File]:
+        """The label files of an image."""
         written: dict[str, None] = {}
-        for folder in folders:
-            lines = folder.lines(image, skipped)
+        part = f"{image.part}/" if image.part else ""
+        for folder in self._folders:
+            lines = folder.lines(image, self._skipped)
             if lines or image.video is None:  # of a video, frames without objects are left out
-                name = label_file(image.name)
+                name = f"{part}{label_file(image.name)}"
                 written[name] = None
                 folder.note(image)
                 yield f"{folder.place}labels/{name}", ["".join(f"{line}\n" for line in lines).encode()]
         if image.file is None:
-            addresses += [(image.video or image.name, image.address, name) for name in written]
-    for folder in folders:
-        yield from folder.classes(version)
-        if folder.frames:
-            yield f"{folder.place}video_meta.json", [json.dumps(folder.frames, sort_keys=True, indent=4).encode()]
-    if addresses:
-        yield "images/remote_assets.csv", [_table(addresses)]
+            for name in written:
+                self._note_address(image.video or image.name, image.address, name)
+
+    def finish(self) -> Iterator[File]:
+        """The files beside the labels."""
+        for folder in self._folders:
+            yield from folder.classes(self._order)
+            if folder.frames is not None:
+                folder.frames.write(b"\n}")
+                yield f"{folder.place}video_meta.json", pieces_of(folder.frames)
+        if self._has_addresses:
+            yield "images/remote_assets.csv", pieces_of(self._addresses)
+
+    def close(self) -> None:
+        """Let go of what waits on disk."""
+        self._addresses.close()
+        for folder in self._folders:
+            if folder.frames is not None:
+                folder.frames.close()
+
+    def _note_address(self, *row: str) -> None:
+        text = io.StringIO()
+        writer = csv.writer(text)
+        if not self._has_addresses:
+            writer.writerow(["external id", "url", "label file"])
+            self._has_addresses = True
+        writer.writerow(row)
+        self._addresses.write(text.getvalue().encode(errors="replace"))
 
 
 def label_file(name: str) -> str:
@@ -88,12 +103,25 @@ class _Folder:
         keys = [(job.key, category) for job in jobs.values() for category in job.categories]
         self.numbers = {key: number for number, key in enumerate(keys)}
         self.names = [f"{job}/{category}" if merged else category for job, category in keys]
-        self.frames: dict[str, list[str]] = {}
+        self.frames: BinaryIO | None = None
+        """The frames that were written, by video, as JSON text; the frames of a video come one after another."""
+        self._video: str | None = None
 
     def note(self, image: LabelledImage) -> None:
         """Keep which frames of a video were written."""
-        if image.video is not None:
-            self.frames.setdefault(image.video, []).append(image.name)
+        if image.video is None:
+            return
+        name = json.dumps(image.name).encode()
+        if self.frames is None:
+            self.frames = tempfile.TemporaryFile()  # noqa: SIM115 - closed by the writer
+            self.frames.write(b"{")
+        if image.video == self._video:
+            self.frames.seek(-6, 2)  # before the end of the list
+            self.frames.write(b",\n        %b\n    ]" % name)
+        else:
+            before = b"" if self._video is None else b","
+            self.frames.write(b"%b\n    %b: [\n        %b\n    ]" % (before, json.dumps(image.video).encode(), name))
+            self._video = image.video
 
     def lines(self, image: LabelledImage, skipped: Skipped) -> list[str]:
         """A line for each object of these jobs."""
@@ -108,21 +136,19 @@ class _Folder:
                 skipped.note("without a box or an outline")
         return found
 
-    def classes(self, version: Version) -> Iterator[File]:
+    def classes(self, order: Order) -> Iterator[File]:
         """The file that names the categories."""
-        if version == "yolo_v4":
-            yield (
-                f"{self.place}classes.txt",
-                ["".join(f"{n} {name}\n" for n, name in enumerate(self.names)).encode(errors="replace")],
-            )
+        if order.fmt == "yolo_v4":
+            names = "".join(f"{n} {name}\n" for n, name in enumerate(self.names))
+            yield f"{self.place}classes.txt", [names.encode(errors="replace")]
             return
         import yaml
 
-        content = (
-            {"names": dict(enumerate(self.names))}
-            if version == "yolo_v5"
-            else {"nc": len(self.names), "names": self.names}
-        )
+        content: dict[str, Any] = {part: f"images/{part}" for part in order.parts}
+        if order.fmt == "yolo_v5":
+            content["names"] = dict(enumerate(self.names))
+        else:
+            content |= {"nc": len(self.names), "names": self.names}
         text = yaml.safe_dump(content, sort_keys=False, allow_unicode=True)
         yield f"{self.place}data.yaml", [text.encode(errors="replace")]
 
@@ -136,11 +162,3 @@ def _shape(annotation: Annotation, rotation: int, skipped: Skipped) -> list[floa
         left, top, right, bottom = box_of(outline)
         return [(left + right) / 2, (top + bottom) / 2, right - left, bottom - top]
     return [number for at in outline for number in at]
-
-
-def _table(rows: Iterable[tuple[str, str, str]]) -> bytes:
-    text = io.StringIO()
-    writer = csv.writer(text)
-    writer.writerow(["external id", "url", "label file"])
-    writer.writerows(rows)
-    return text.getvalue().encode(errors="replace")

@@ -2,37 +2,33 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
-from typing import Any, Literal, get_args
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
+from typing import Any
 
 from kili_query.errors import DataError
-from kili_query.formats import coco, geojson, pascal_voc, yolo
+from kili_query.formats import TARGETS as TARGETS
+from kili_query.formats.assembly import PARTS, Dataset
 from kili_query.formats.containers.sources import Source, plan
-from kili_query.formats.datasets import File, LabelledImage, Layout, Skipped, size_of
+from kili_query.formats.datasets import File, Layout, Order, Skipped
 from kili_query.formats.kili import Problem, decode_record
-from kili_query.model.annotations import Annotation, annotations_of_label, rotation_of
-from kili_query.model.counts import decode_response, frame_keys
+from kili_query.formats.refusals import check_jobs, check_options, dataset_format
+from kili_query.formats.selection import PEOPLE as PEOPLE
+from kili_query.model.kili import LABEL_KEYS
 from kili_query.model.labels import Label, LabelTypes, is_bare, labels_of
 from kili_query.model.ontology import Ontology
 from kili_query.query import Query
 
-Target = Literal["coco", "yolo_v4", "yolo_v5", "yolo_v7", "yolo_v8", "pascal_voc", "geojson"]
-"""The formats that can be written."""
-
-TARGETS: tuple[Target, ...] = get_args(Target)
-
-PEOPLE = ("DEFAULT", "REVIEW")
-"""The label types that datasets are made of: what people labelled."""
-
 
 def convert(
     *sources: Source,
-    to: Target,
+    to: str,
     ontology: Ontology,
     query: Query | None = None,
     layout: Layout = "merged",
+    single_file: bool = False,
+    normalized: bool | None = None,
+    split: tuple[Sequence[float], int] | None = None,
     title: str = "",
     types: LabelTypes | None = PEOPLE,
     skipped: Skipped | None = None,
@@ -45,10 +41,13 @@ def convert(
 
     Parameters
     ----------
-    to: the format.
+    to: the format: one of `TARGETS`.
     ontology: of the project; says which jobs can be written, and the order of the categories.
     query: only assets with a label that satisfies it.
     layout: "merged": one set of labels; "split": a folder for each job (COCO and YOLO).
+    single_file: one file for all assets (Kili's own format).
+    normalized: Kili's own format: True keeps fractions alone, False needs pixels, None adds them where they are known.
+    split: the shares of train, val and test, and the number that the chance begins with (YOLO); an asset is in one part.
     title: of the project, for formats that hold it.
     types: the label types that take part; None: all. By default what people labelled.
     skipped: counts the annotations that the format cannot hold.
@@ -62,122 +61,81 @@ def convert(
     ------
     DataError: a source cannot be read, no job of the ontology can be written, or an image has no size that is known.
     """
+    row = dataset_format(to)
+    check_options(row, layout=layout, single_file=single_file, normalized=normalized)
+    check_jobs(row, ontology, layout=layout)
+    order = Order(
+        to, ontology, layout, title, single_file=single_file, normalized=normalized, parts=PARTS if split else ()
+    )
     left_out = Skipped() if skipped is None else skipped
-    found = _images(sources, ontology, query, types, on_problem, on_asset, on_read, to in ("coco", "pascal_voc"))
-    images = _apart(found, yolo.label_file if to.startswith("yolo") else str, on_renamed)
-    if to == "coco":
-        return coco.write(images, ontology, layout, title, left_out)
-    if to == "pascal_voc":
-        return pascal_voc.write(images, ontology, left_out)
-    if to == "geojson":
-        return geojson.write(images, ontology, left_out)
-    return yolo.write(images, ontology, to, layout, left_out)
+    return _files(
+        sources, Dataset(order, skipped=left_out, on_renamed=on_renamed, split=split), ontology, query, types, on_problem,
+        on_asset, on_read,
+    )  # fmt: skip
 
 
-def _images(
-    sources: tuple[Source, ...], ontology: Ontology, query: Query | None, types: LabelTypes | None,
+def _files(
+    sources: tuple[Source, ...], dataset: Dataset, ontology: Ontology, query: Query | None, types: LabelTypes | None,
     on_problem: Callable[[DataError], None] | None, on_asset: Callable[[], None], on_read: Callable[[int], None],
-    sized: bool,
-) -> Iterator[LabelledImage]:  # fmt: skip
-    for part in plan(sources):
-        for item in part.records():
-            if isinstance(item, Problem):
-                record: dict[str, object] | Problem = item
-            else:
-                record = decode_record(item)
-                on_read(item.size)
-            if isinstance(record, Problem):
-                if not record.skipped:
-                    _tell(record.error(), on_problem)
-                continue
-            try:
-                found = list(images_of(record, ontology, query, types, str(item.where)))
-                for image in found if sized else ():
-                    size_of(image)
-            except DataError as error:
-                _tell(error, on_problem)
-                continue
-            if found:
-                on_asset()
-            yield from found
+) -> Iterator[File]:  # fmt: skip
+    with closing(dataset):
+        for part in plan(sources):
+            for item in part.records():
+                record: dict[str, object] | Problem = item if isinstance(item, Problem) else decode_record(item)
+                if not isinstance(item, Problem):
+                    on_read(item.size)
+                if isinstance(record, Problem):
+                    if not record.skipped:
+                        _tell(record.error(), on_problem)
+                    continue
+                before = dataset.assets
+                try:
+                    labels = list(labels_of(record, types=types, where=str(item.where)))
+                    labels = [label for label in labels if not label.by_level] if dataset.row.tools else labels
+                    if not labels or (
+                        query is not None and not any(query.matches_label(label, ontology) for label in labels)
+                    ):
+                        continue
+                    files = dataset.add(record if dataset.row.tools else _with_labels(record, labels), labels)
+                    first = next(files, None)
+                except DataError as error:
+                    _tell(error, on_problem)
+                    continue
+                if first is not None:
+                    yield first
+                    yield from files
+                if dataset.assets > before:
+                    on_asset()
+        yield from dataset.finish()
 
 
-_NOT_IN_NAMES = re.compile(r"[\\\x00-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
+def _with_labels(record: Mapping[str, Any], labels: Sequence[Label]) -> dict[str, Any]:
+    """An asset with these of its labels alone; one made for labels that stand by themselves.
 
-
-def _apart(
-    images: Iterator[LabelledImage], file_of: Callable[[str], str], on_renamed: Callable[[str, str], None]
-) -> Iterator[LabelledImage]:
-    """The images under names that can be files within a folder, no two in one file."""
-    used = set[str]()
-    for image in images:
-        steps = _NOT_IN_NAMES.sub("_", image.name).split("/")
-        plain = name = "/".join(step if step.strip(".") else "_" for step in steps)
-        number = 1
-        while file_of(name) in used:
-            number += 1
-            name = f"{plain}_label{number}"
-        used.add(file_of(name))
-        if name != image.name:
-            on_renamed(image.name, name)
-            image = replace(image, name=name)
-        yield image
+    Raises
+    ------
+    DataError: it is a conversation, which is no asset.
+    """
+    if any(label.by_level for label in labels):
+        raise DataError("a conversation has no place in this format", code="KQ503", where=labels[0].where)
+    if is_bare(record):
+        return {
+            "externalId": labels[0].external_id,
+            "id": labels[0].asset_id,
+            "labels": [label.record for label in labels],
+        }
+    kept = {id(label.record) for label in labels}
+    found = dict(record)
+    for key in LABEL_KEYS:
+        value = record.get(key)
+        if isinstance(value, list):
+            found[key] = [label for label in value if id(label) in kept]
+        elif value is not None and id(value) not in kept:
+            found[key] = None
+    return found
 
 
 def _tell(error: DataError, on_problem: Callable[[DataError], None] | None) -> None:
     if on_problem is None:
         raise error
     on_problem(error)
-
-
-def images_of(
-    asset: Mapping[str, Any],
-    ontology: Ontology,
-    query: Query | None = None,
-    types: LabelTypes | None = PEOPLE,
-    where: str = "",
-) -> Iterator[LabelledImage]:
-    """The images of an asset, one for each label that takes part, and for each frame of a video.
-
-    Raises
-    ------
-    DataError: a label cannot be read, or the asset has no external id.
-    """
-    labels = [label for label in labels_of(asset, types=types, where=where) if not label.by_level]
-    if not labels or (query is not None and not any(query.matches_label(label, ontology) for label in labels)):
-        return
-    for number, label in enumerate(labels, 1):
-        name = label.external_id or label.asset_id
-        if name is None:
-            raise DataError("the asset has no external id, by which datasets name it", where=where)
-        yield from _of_label(asset, label, ontology, f"{name}_label{number}" if len(labels) > 1 else name)
-
-
-def _of_label(asset: Mapping[str, Any], label: Label, ontology: Ontology, name: str) -> Iterator[LabelledImage]:
-    if is_bare(asset) and isinstance(asset.get("labelOf"), Mapping):
-        asset = asset["labelOf"]
-    response = decode_response(label.response)
-    annotations = tuple(annotations_of_label(label, ontology))
-    resolution = asset.get("resolution")
-    width, height = (_pixels(resolution, side) for side in ("width", "height"))
-    address = asset.get("content")
-    about: dict[str, Any] = {
-        "width": width, "height": height, "rotation": rotation_of(response), "address": address if isinstance(address, str) else "",
-    }  # fmt: skip
-    frames = sorted(int(str(key)) for key in frame_keys(response.keys(), ontology))
-    if ontology.input_type != "VIDEO" and not frames:
-        yield LabelledImage(name, annotations, **about)
-        return
-    contents = asset.get("jsonContent")
-    number = max(len(contents) if isinstance(contents, list) else 0, len(frames), frames[-1] + 1 if frames else 0)
-    by_frame: dict[int | None, list[Annotation]] = {}
-    for annotation in annotations:
-        by_frame.setdefault(annotation.frame, []).append(annotation)
-    for frame in frames:
-        called = f"{name}_{frame + 1:0{len(str(number))}}"
-        yield LabelledImage(called, tuple(by_frame.get(frame, ())), **about, video=name)
-
-
-def _pixels(resolution: object, side: str) -> int | None:
-    value = resolution.get(side) if isinstance(resolution, Mapping) else None
-    return int(value) if isinstance(value, (int, float)) and not isinstance(value, bool) and value > 0 else None

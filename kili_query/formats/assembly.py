@@ -1,0 +1,236 @@
+"""A dataset in the making: assets with their labels and media go in, files come out. No network, no archive."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from kili_query.formats.datasets import DatasetWriter, File, LabelledImage, Order, Skipped, size_of
+from kili_query.formats.images import Media, images_of, size_in
+from kili_query.formats.names import Names, safe_name
+from kili_query.formats.raw import RawWriter, with_files
+from kili_query.formats.refusals import check_geotiff, dataset_format, is_geotiff
+from kili_query.formats.yolo import label_file
+from kili_query.model.labels import Label
+
+PARTS = ("train", "val", "test")
+"""What a dataset is split into for training."""
+
+README = "README.kili.txt"
+
+
+class Dataset:
+    """Takes assets one by one and gives files; what it holds meanwhile lies on disk.
+
+    Parameters
+    ----------
+    order: what the dataset is to be.
+    skipped: counts the annotations that the format cannot hold.
+    on_renamed: called with the name of an asset and its name in the dataset, where these differ: another has that
+        file, or no folder can hold it.
+    split: the shares of train, val and test (YOLO), and the number that the chance begins with.
+    """
+
+    def __init__(
+        self, order: Order, *, skipped: Skipped, on_renamed: Callable[[str, str], None] = lambda _, __: None,
+        split: tuple[Sequence[float], int] | None = None,
+    ) -> None:  # fmt: skip
+        self.row = dataset_format(order.fmt)
+        self.assets = 0
+        self.dropped = 0
+        """Assets that the format has no place for: images that are on no map, in GeoJSON."""
+        self._order = order
+        self._on_renamed = on_renamed
+        self._names = Names()
+        self._split = _Split(*split) if split else None
+        module, name = self.row.write.split(":")
+        made = getattr(import_module(f"kili_query.formats.{module}"), name)
+        self._raw: RawWriter | None = made(order) if made is RawWriter else None
+        self._writer: DatasetWriter | None = None if made is RawWriter else made(order, skipped)
+        self._file_of = label_file if order.fmt.startswith("yolo") else _without_spaces if self._raw else str
+
+    def begin(self) -> Iterator[File]:
+        """The folders that are there even if they stay empty."""
+        yield f"{self.row.media}/", ()
+        if self.row.name != "coco" and not self._order.single_file and self._order.layout == "merged":
+            yield "labels/", ()
+
+    def add(self, asset: Mapping[str, Any], labels: Sequence[Label], media: Media | None = None) -> Iterator[File]:
+        """The files that an asset brings, with those of its labels that take part.
+
+        Nothing of an asset is written if it is refused.
+
+        Raises
+        ------
+        DataError: a label cannot be read; the asset has no name; the size of its image is needed and not known.
+        NotCompatibleOptions: it is a geotiff, and the format is one of images; pixels are asked for and cannot be told.
+        """
+        check_geotiff(self.row, asset, self._order.normalized)
+        if self.row.name == "geojson" and self._order.ontology.input_type == "IMAGE" and not is_geotiff(asset):
+            self.dropped += 1
+            return
+        if media is not None and media.size is None and size_in(asset) is None:
+            media = replace(media, size=_measured(media))
+        if self._raw is not None:
+            yield from self._add_raw(self._raw, dict(asset), media)
+            return
+        assert self._writer is not None
+        external_id = next((name for label in labels if (name := label.external_id or label.asset_id)), None)
+        images = list(images_of(asset, labels, self._order.ontology, media))
+        if self.row.sized:
+            for image in images:
+                size_of(image)
+        if not images or external_id is None:
+            return
+        self.assets += 1
+        name = self._named(external_id)
+        part = self._split.part(external_id, self._names) if self._split else ""
+        folder = f"{self.row.media}/{part}/" if part else f"{self.row.media}/"
+        # a trainer finds the label file of an image by its name: several labels need as many images
+        own = len(labels) > 1 and self._order.fmt.startswith("yolo")
+        names = self._media_names(name, external_id, media)
+        if media is not None and not own:
+            for path, called in names.items():
+                yield folder + called, path
+        for image in images:
+            called = self._renamed(image.name, name, external_id)
+            path = _path_of(image, media)
+            file = names.get(path) if path else None
+            if own and path is not None:
+                file = f"{called}{path.suffix}"
+                yield folder + file, path
+            video = image.video and name + image.video.removeprefix(external_id)
+            yield from self._writer.add(replace(image, name=called, file=file, part=part, video=video))
+
+    def finish(self) -> Iterator[File]:
+        """The files that are whole when all assets have come."""
+        writer = self._raw or self._writer
+        assert writer is not None
+        yield from writer.finish()
+
+    def close(self) -> None:
+        """Let go of what waits on disk."""
+        self._names.close()
+        if writer := self._raw or self._writer:
+            writer.close()
+
+    def _add_raw(self, writer: RawWriter, asset: dict[str, Any], media: Media | None) -> Iterator[File]:
+        external_id = str(asset.get("externalId") or asset.get("id") or f"record_{self.assets + 1:06}")
+        name = self._named(external_id)
+        if media is not None:
+            names = self._media_names(name, external_id, media)
+            frames = [names[path] for path in media.frames]
+            asset = with_files(asset, self.row.media, names[media.file] if media.file else None, frames)
+        files = list(writer.add(asset, _without_spaces(name), media.size if media else None))
+        self.assets += 1
+        if media is not None:
+            for path, called in names.items():
+                yield f"{self.row.media}/{called}", path
+        yield from files
+
+    def _named(self, external_id: str) -> str:
+        """The name of an asset in the dataset."""
+        name = self._names.free(safe_name(external_id), self._file_of)
+        if name != external_id:
+            self._on_renamed(external_id, name)
+        return name
+
+    def _renamed(self, image: str, name: str, external_id: str) -> str:
+        """The name of an image, made of that of its asset."""
+        wanted = name + image.removeprefix(external_id)
+        if wanted == name:
+            return name
+        found = self._names.free(wanted, self._file_of)
+        if found != wanted:
+            self._on_renamed(wanted, found)
+        return found
+
+    def _media_names(self, name: str, external_id: str, media: Media | None) -> dict[Path, str]:
+        """The names of media files in the dataset."""
+        if media is None:
+            return {}
+        wanted: dict[Path, str] = {}
+        if media.file is not None:
+            ending = media.file.suffix
+            known = name.lower().endswith(ending.lower()) or media.file.name == safe_name(external_id).split("/")[-1]
+            wanted[media.file] = name if known and name == safe_name(external_id) else name + ending
+        width = len(str(len(media.frames)))
+        for number, path in enumerate(media.frames, 1):
+            wanted[path] = f"{name}_{number:0{width}}{path.suffix}"
+        return {path: self._free_file(called) for path, called in wanted.items()}
+
+    def _free_file(self, wanted: str) -> str:
+        stem, dot, ending = wanted.rpartition(".")
+        found, number = wanted, 1
+        while not self._names.take(f"{self.row.media}/{found}".lower()):
+            number += 1
+            found = f"{stem}_{number}{dot}{ending}" if dot and "/" not in ending else f"{wanted}_{number}"
+        if found != wanted:
+            self._on_renamed(wanted, found)
+        return found
+
+
+class _Split:
+    """Which part each asset goes to: by chance, so that after each asset the shares are nearly those asked for."""
+
+    def __init__(self, shares: Sequence[float], seed: int) -> None:
+        self._shares = [share / sum(shares) for share in shares]
+        self._chance = random.Random(seed)
+        self._given = [0] * len(self._shares)
+
+    def part(self, asset: str, names: Names) -> str:
+        """The part of an asset: the same each time."""
+        key = f"part of {asset}"
+        if (known := names.whose(key)) is not None:
+            return known
+        number = sum(self._given) + 1
+        lacking = [max(0.0, share * number - given) for share, given in zip(self._shares, self._given, strict=True)]
+        (chosen,) = self._chance.choices(range(len(lacking)), lacking)
+        self._given[chosen] += 1
+        names.take(key, PARTS[chosen])
+        return PARTS[chosen]
+
+
+def _path_of(image: LabelledImage, media: Media | None) -> Path | None:
+    """The media file of an image."""
+    if media is None:
+        return None
+    if image.frame is None:
+        return media.file
+    return media.frames[image.frame] if image.frame < len(media.frames) else None
+
+
+def _measured(media: Media) -> tuple[int, int] | None:
+    """The size of an image, or of the frames of a video, by its first bytes."""
+    path = media.frames[0] if media.frames else media.file
+    if path is None:
+        return None
+    import imagesize
+
+    try:
+        width, height = imagesize.get(str(path))
+    except (OSError, ValueError):
+        return None
+    return (int(width), int(height)) if width > 0 and height > 0 else None
+
+
+def _without_spaces(name: str) -> str:
+    return name.replace(" ", "_")
+
+
+def readme(order: Order, description: str, export_type: str) -> bytes:
+    """The file that tells where an export comes from (exports.md 5)."""
+    return (
+        "Exported Labels from KILI\n=========================\n\n"
+        f"- Project name: {order.title}\n"
+        f"- Project identifier: {order.project_id}\n"
+        f"- Project description: {description}\n"
+        f"- Export date: {datetime.now():%Y%m%d-%H%M%S}\n"
+        f"- Exported format: {order.fmt}\n"
+        f"- Exported labels: {export_type}\n"
+    ).encode(errors="replace")

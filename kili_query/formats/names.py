@@ -1,0 +1,84 @@
+"""Names of files in datasets: such that any system can hold them, no two in one file, none outside of the folder."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from kili_query.errors import DataError
+
+_NOT_IN_NAMES = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
+_RESERVED = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\.|$)", re.IGNORECASE)
+"""What Windows takes for a device, with whatever ending."""
+
+_LONGEST = 200
+"""Bytes of a step of a path: file systems take 255, and endings and numbers come to it."""
+
+
+def safe_name(external_id: str) -> str:
+    r"""The name of a file within a folder for an external id; slashes make folders, and nothing leads out of it.
+
+    >>> safe_name("cam/one.png"), safe_name("../..\\b.png"), safe_name("nul.png")
+    ('cam/one.png', 'b.png', '_nul.png')
+    """
+    steps = _NOT_IN_NAMES.sub("_", external_id).replace("\\", "/").split("/")
+    kept = [_step(step) for step in steps if step.strip(". ") or (step.strip(" ") and step.strip("."))]
+    return "/".join(kept) or "_"
+
+
+def _step(step: str) -> str:
+    if _RESERVED.match(step):
+        step = f"_{step}"
+    if len(step.encode()) <= _LONGEST:
+        return step
+    stem, dot, ending = step.rpartition(".")
+    if not dot or len(ending.encode()) > 16:
+        stem, dot, ending = step, "", ""
+    room = _LONGEST - len((dot + ending).encode())
+    return stem.encode()[:room].decode(errors="ignore") + dot + ending
+
+
+class Names:
+    """Which names are taken, and by what. They wait on disk: there may be any number."""
+
+    def __init__(self) -> None:
+        self._db = sqlite3.connect(
+            "", isolation_level=None, check_same_thread=False
+        )  # a file that is gone when it is closed
+        self._db.execute("PRAGMA journal_mode = OFF")
+        self._db.execute("PRAGMA synchronous = OFF")
+        self._db.execute("CREATE TABLE taken (name TEXT PRIMARY KEY, whose TEXT) WITHOUT ROWID")
+
+    def take(self, name: str, whose: str = "") -> bool:
+        """Take a name; False if it is taken."""
+        with _temporary():
+            return self._db.execute("INSERT OR IGNORE INTO taken VALUES (?, ?)", [name, whose]).rowcount > 0
+
+    def whose(self, name: str) -> str | None:
+        """What a name was taken for; None if it is free."""
+        with _temporary():
+            found = self._db.execute("SELECT whose FROM taken WHERE name = ?", [name]).fetchone()
+        return found[0] if found else None
+
+    def free(self, name: str, file_of: Callable[[str], str] = str) -> str:
+        """Take a name, or with a number behind it the first that is free; `file_of` gives the file of a name."""
+        found, number = name, 1
+        while not self.take(file_of(found).lower()):  # some systems do not tell letter cases apart
+            number += 1
+            found = f"{name}_label{number}"
+        return found
+
+    def close(self) -> None:
+        """Let go of the names."""
+        self._db.close()
+
+
+@contextmanager
+def _temporary() -> Iterator[None]:
+    """Tells of a temporary file that cannot be written as of any other."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise DataError(f"cannot be written: {error}", code="KQ503", where="a temporary file") from None
