@@ -54,6 +54,11 @@ class Dataset:
         self._writer: DatasetWriter | None = None if made is RawWriter else made(order, skipped)
         self._file_of = label_file if order.fmt.startswith("yolo") else _without_spaces if self._raw else str
 
+    @property
+    def input_type(self) -> str | None:
+        """What the project labels."""
+        return self._order.ontology.input_type
+
     def begin(self) -> Iterator[File]:
         """The folders that are there even if they stay empty."""
         yield f"{self.row.media}/", ()
@@ -94,16 +99,17 @@ class Dataset:
         # a trainer finds the label file of an image by its name: several labels need as many images
         own = len(labels) > 1 and self._order.fmt.startswith("yolo")
         names = self._media_names(name, external_id, media)
-        if media is not None and not own:
+        if not own:
             for path, called in names.items():
                 yield folder + called, path
         for image in images:
             called = self._renamed(image.name, name, external_id)
-            path = _path_of(image, media)
-            file = names.get(path) if path else None
-            if own and path is not None:
-                file = f"{called}{path.suffix}"
-                yield folder + file, path
+            file = None
+            if (at := _path_of(image, media)) is not None:
+                file = names[at]
+                if own:
+                    file = f"{called}{at.suffix}"
+                    yield folder + file, at
             video = image.video and name + image.video.removeprefix(external_id)
             yield from self._writer.add(replace(image, name=called, file=file, part=part, video=video))
 

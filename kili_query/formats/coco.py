@@ -6,7 +6,7 @@ import json
 import tempfile
 from collections.abc import Iterator, Mapping
 from datetime import datetime
-from typing import IO, Any
+from typing import Any, BinaryIO
 
 import msgspec
 
@@ -76,8 +76,8 @@ class _Part:
             {"id": n, "name": f"{job}/{category}" if merged else category, "supercategory": job}
             for n, (job, category) in enumerate(keys)
         ]
-        self._images: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `close`
-        self._annotations: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115
+        self._images: BinaryIO = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `close`
+        self._annotations: BinaryIO = tempfile.TemporaryFile()  # noqa: SIM115
         self._number = 0
         self._given = 0
         self._kept = 0
@@ -173,7 +173,7 @@ class _Part:
         self._annotations.close()
 
 
-def _shifted(file: IO[bytes], key: str, by: int) -> Iterator[bytes]:
+def _shifted(file: BinaryIO, key: str, by: int) -> Iterator[bytes]:
     """Rows of JSON, a line each, with a number added to what stands under a key."""
     file.seek(0)
     for line in file:

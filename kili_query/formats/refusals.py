@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from kili_query.errors import ArgumentError, DataError, KiliQueryError
+from kili_query.errors import ArgumentError, DataError, KiliQueryError, NotFoundError
 from kili_query.formats import DATASETS, Dataset
 from kili_query.model.ontology import Ontology
 
@@ -28,6 +28,14 @@ class NotExportableAssetError(DataError):
 
 class FramesNotFoundError(NotExportableAssetError, FileNotFoundError):
     """A video has neither frames nor a film here, and the format names its frames."""
+
+
+class NotFound(NotFoundError):
+    """Assets that are asked for by their external ids are not there. Named as in Kili's own SDK."""
+
+
+class UnknownFilterError(ArgumentError, NameError):
+    """`asset_filter_kwargs` holds what is no filter of assets."""
 
 
 class ExportWarning(UserWarning):
@@ -134,4 +142,19 @@ def check_geotiff(row: Dataset, asset: Mapping[str, Any], normalized: bool | Non
             "normalized_coordinates",
             f"is {normalized} (`normalized_coordinates={normalized}`), and asset `{name}` is a geotiff, whose coordinates are longitude and "
             "latitude: `normalized_coordinates=None`",
+        )
+
+
+def check_frames(row: Dataset, input_type: str | None, asset: Mapping[str, Any], *, there: bool) -> None:
+    """Refuse a video without its frames in a format that lists the image of each frame.
+
+    Raises
+    ------
+    FramesNotFoundError: there are neither frames nor a film.
+    """
+    if row.sized and input_type == "VIDEO" and not there:
+        raise FramesNotFoundError(
+            f"`{row.name}` lists the frames of videos, and neither frames nor a film of this one are here: `with_assets=True` brings them",
+            code="KQ503",
+            where=str(asset.get("externalId") or asset.get("id")),
         )

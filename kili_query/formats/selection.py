@@ -50,9 +50,10 @@ class Selection(NamedTuple):
         return self.decide is None or self.decide(label.get("jsonResponse"))
 
 
-def _named(label: Json) -> Json:
-    """The label with the whole name of its author."""
+def _named(label: Any) -> Json:
+    """The label with the whole name of its author, and without an address that nothing lies behind."""
+    found = {name: value for name, value in label.items() if name != "jsonResponseUrl"}
     author = label.get("author")
-    if not isinstance(author, Mapping):
-        return label
-    return {**label, "author": {**author, "name": f"{author.get('firstname')} {author.get('lastname')}"}}
+    if isinstance(author, Mapping):
+        found["author"] = {**author, "name": f"{author.get('firstname')} {author.get('lastname')}"}
+    return found

@@ -7,6 +7,7 @@ from typing import Any, Self
 
 from kili_query.client._async.asset_changes import AsyncAssetChanges
 from kili_query.client._async.events import AsyncEvents
+from kili_query.client._async.exports import AsyncExports
 from kili_query.client._async.imports import AsyncImports
 from kili_query.client._async.label_changes import AsyncLabelChanges
 from kili_query.client._async.transport import AsyncTransport
@@ -20,7 +21,14 @@ from kili_query.errors import ArgumentError
 
 
 class AsyncKili(
-    AsyncLabels, AsyncAssets, AsyncProjects, AsyncLabelChanges, AsyncAssetChanges, AsyncImports, AsyncEvents
+    AsyncLabels,
+    AsyncExports,
+    AsyncAssets,
+    AsyncProjects,
+    AsyncLabelChanges,
+    AsyncAssetChanges,
+    AsyncImports,
+    AsyncEvents,
 ):
     """A client of Kili whose category queries are parsed, checked against the ontology, and compiled.
 

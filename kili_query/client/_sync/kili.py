@@ -8,6 +8,7 @@ from typing import Any, Self
 
 from kili_query.client._sync.asset_changes import AssetChanges
 from kili_query.client._sync.events import Events
+from kili_query.client._sync.exports import Exports
 from kili_query.client._sync.imports import Imports
 from kili_query.client._sync.label_changes import LabelChanges
 from kili_query.client._sync.transport import Transport
@@ -20,7 +21,7 @@ from kili_query.client.types import CheckQueries, Positive
 from kili_query.errors import ArgumentError
 
 
-class Kili(Labels, Assets, Projects, LabelChanges, AssetChanges, Imports, Events):
+class Kili(Labels, Exports, Assets, Projects, LabelChanges, AssetChanges, Imports, Events):
     """A client of Kili whose category queries are parsed, checked against the ontology, and compiled.
 
     Of each setting holds the first of: argument, environment variable (`KILI_API_KEY`, `KILI_API_ENDPOINT`,

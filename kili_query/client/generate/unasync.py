@@ -33,6 +33,7 @@ WORDS = {
     "AsyncLabelChanges": "LabelChanges",
     "AsyncAssetChanges": "AssetChanges",
     "AsyncEvents": "Events",
+    "AsyncExports": "Exports",
     "AsyncIterator": "Iterator",
     "AsyncIterable": "Iterable",
     "AsyncGenerator": "Generator",

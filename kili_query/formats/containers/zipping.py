@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 try:
-    from isal import isal_zlib as _deflater
+    from isal import isal_zlib
 
+    _deflater: Any = isal_zlib
     _LEVEL = 2
-except ImportError:  # pragma: no cover - no wheel for this platform
-    import zlib as _deflater
-
+except ImportError:  # no wheel for this platform
+    _deflater = zlib
     _LEVEL = 4
 
 _SMALL = 1 << 20

@@ -1,0 +1,292 @@
+# Generated from kili_query/client/_async/exports.py by kili_query.client.generate.unasync. Do not edit.
+"""Exports: the labels of a project as a dataset in a file."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import replace
+from functools import partial
+from typing import Any, Literal
+
+from kili_query.client._sync.assets import Assets
+from kili_query.client._sync.concurrency import aside
+from kili_query.client._sync.session import PAGES_AHEAD, Listing
+from kili_query.client.arguments import check_arguments
+from kili_query.client.filters import decision, read_search
+from kili_query.client.operations import exports as wire
+from kili_query.client.operations.projects import Project
+from kili_query.client.telling import warn
+from kili_query.client.types import Id, LabelTypes, Row, Texts
+from kili_query.client.wire.calls import Call
+from kili_query.client.wire.where import asset_where, without_aliases
+from kili_query.errors import ArgumentError
+from kili_query.formats.assembly import README, Dataset, readme
+from kili_query.formats.containers.zipping import ZipWriter
+from kili_query.formats.datasets import Modifier, Order, Skipped
+from kili_query.formats.refusals import (
+    ExportWarning,
+    NoCompatibleJobError,
+    NotCompatibleOptions,
+    NotFound,
+    UnknownFilterError,
+    check_frames,
+    check_options,
+    check_project,
+    dataset_format,
+)
+from kili_query.formats.selection import PEOPLE, ExportType, Selection
+from kili_query.model.labels import labels_of
+from kili_query.model.ontology import Ontology
+from kili_query.offline.files import whole_file
+from kili_query.query import Query, parse
+
+_log = logging.getLogger("kili_query")
+
+MANY_ASSETS = 1_000
+"""Assets from which their media are worth a warning."""
+
+MAX_SHOWN = 5
+"""Renamed files that a warning names."""
+
+Format = Literal["raw", "kili", "yolo_v4", "yolo_v5", "yolo_v7", "yolo_v8", "coco", "pascal_voc", "geojson"]
+
+
+class Exports(Assets):
+    """The method that exports labels."""
+
+    def export_labels(
+        self,
+        project_id: Id,
+        filename: str | os.PathLike[str] | None,
+        fmt: Format,
+        asset_ids: Texts | None = None,
+        layout: Literal["split", "merged"] = "split",
+        single_file: bool = False,
+        disable_tqdm: bool | None = False,
+        with_assets: bool = True,
+        external_ids: Texts | None = None,
+        annotation_modifier: Modifier | None = None,
+        asset_filter_kwargs: dict[str, Any] | None = None,
+        normalized_coordinates: bool | None = None,
+        label_type_in: LabelTypes | None = None,
+        include_sent_back_labels: bool | None = None,
+        export_type: ExportType = "latest",
+        *,
+        matching_labels_only: bool = False,
+    ) -> None:
+        """Write the labels of a project as a dataset: an archive (zip) that appears whole or not at all.
+
+        Assets are fetched page by page and written as they come: memory does not grow with their number. A file that
+        is there is replaced when the new one is finished, and a line of the log (`kili_query`, WARNING) says so.
+
+        Parameters
+        ----------
+        project_id: id of the project.
+        filename: path of the archive; folders that are missing are made.
+        fmt: the format. `raw` and `kili` are the same, and hold all that there is; the others hold what is drawn.
+        asset_ids, external_ids: only these assets; `external_ids` counts if there are no `asset_ids`.
+        layout: "split": a folder for each job; "merged": one set of labels. `pascal_voc` and `geojson` are merged.
+        single_file: one `data.json` instead of a file for each asset (`raw`, `kili`).
+        disable_tqdm: True hides the progress bar; None shows it only on terminals and in notebooks.
+        with_assets: images and frames of videos come along; False leaves them where they are.
+        annotation_modifier: COCO: gets each COCO annotation, its image, and the annotation of Kili, all dicts; the dict
+            that it gives is written in place of the first.
+        asset_filter_kwargs: filters as of `assets`, such as `{"label_category_search": "CARS.TRUCK.count > 0"}`.
+        normalized_coordinates: `raw`, `kili`: True: fractions of width and height alone; False: pixels, too, or an
+            error; None: pixels where the size is known.
+        label_type_in: the label types that are exported: DEFAULT and REVIEW unless others are given.
+        include_sent_back_labels: False leaves out labels that were sent back to the queue.
+        export_type: "latest": the latest label of each asset; "latest_from_last_step", "latest_from_all_steps": those
+            of its last step, or of each; "normal": all.
+        matching_labels_only: only labels that satisfy `label_category_search`, instead of all those of assets that
+            have one.
+
+        Raises
+        ------
+        ArgumentError: an argument cannot be used; raised before anything is sent. `NotCompatibleOptions` and
+            `NotCompatibleInputType`: the format cannot do what is asked for, or not with this project.
+        QuerySyntaxError, QueryCheckError, UnsupportedQueryError: the category query is wrong for this project.
+        NotFound, NotFoundError: there are no such assets; no such project.
+        NotExportableAssetError, DataError: an asset lacks what the format needs; a label cannot be read.
+        DownloadError: media cannot be downloaded.
+        ApiError: the server gave no answer, or a refusal.
+
+        Warns
+        -----
+        UserWarning: no job of the project can be written in the format: no file is written. Annotations were left out
+        (`ExportWarning`), or assets have other names in the dataset than their external ids.
+
+        Examples
+        --------
+        >>> kili.export_labels(project, "people.zip", "coco", layout="merged", with_assets=False,
+        ...     asset_filter_kwargs={"label_category_search": "OBJECT_DETECTION_JOB.person.count >= 2"})
+        """
+        arguments = check_arguments(Exports.export_labels, {**locals(), "annotation_modifier": None})
+        _check(arguments, annotation_modifier)
+        row = dataset_format(fmt)
+        check_options(row, layout=layout, single_file=single_file, normalized=normalized_coordinates)
+        filters = _filters(arguments)
+        check_arguments(Assets.count_assets, filters)
+        call = Call.of("export_labels")
+        project = self._project(project_id, call)
+        about = wire.read_about(self._execute(wire.about(project_id), call))
+        ontology = project.ontology or Ontology({}, project.input_type)
+        try:
+            check_project(row, project.input_type, ontology, layout=layout, project=project_id)
+        except NoCompatibleJobError as error:
+            warn(f"{error}; nothing is exported")
+            return
+        if with_assets and about.connected:
+            raise NotCompatibleOptions(
+                "with_assets",
+                "is True, and the assets of this project lie in a cloud storage (data connections), from which they cannot "
+                "be downloaded: `with_assets=False`",
+            )
+        if external_ids and not asset_ids:
+            filters["asset_id_in"] = self._ids_of(project_id, external_ids, call)
+        selection = Selection(
+            export_type,
+            tuple(label_type_in or PEOPLE),
+            include_sent_back_labels is not False,
+            _decide(filters, ontology) if matching_labels_only else None,
+        )
+        listing = self._exported(filters, selection, project, call)
+        order = Order(
+            fmt, ontology, layout, about.title, project_id, single_file, normalized_coordinates, annotation_modifier
+        )
+        target = os.fspath(filename or "")
+        os.makedirs(os.path.dirname(os.path.realpath(target)), exist_ok=True)
+        replaced = os.path.isfile(target)
+        skipped, renamed = Skipped(), dict[str, str]()
+        dataset = Dataset(order, skipped=skipped, on_renamed=partial(_note, renamed))
+        with closing(dataset), whole_file(target) as file, ZipWriter(file) as archive:
+            archive.write(README, [readme(order, about.description, export_type)])
+            seen = 0
+            with closing(self._pages(listing, call, self._bar(disable_tqdm), PAGES_AHEAD)) as pages:
+                for rows in pages:
+                    seen += len(rows)
+                    aside(partial(_write, rows, dataset, archive))
+            aside(partial(_finish, dataset, archive))
+        _tell(dataset, skipped, renamed, target, replaced=replaced)
+
+    def _ids_of(self, project_id: str, external_ids: Texts, call: Call) -> list[str]:
+        """The ids of assets, in the order of their external ids.
+
+        Raises
+        ------
+        NotFound: there are no such assets.
+        """
+        where = asset_where({"project_id": project_id, "external_id_strictly_in": list(external_ids)})
+        listing = self._asset_listing(project_id, where, ["id", "externalId"], call)
+        found: dict[str, list[str]] = {}
+        for row in self._listed(listing, call, True):
+            found.setdefault(row["externalId"], []).append(row["id"])
+        if missing := [name for name in dict.fromkeys(external_ids) if name not in found]:
+            named = ", ".join(f"`{name}`" for name in missing[:MAX_SHOWN])
+            more = f" and {len(missing) - MAX_SHOWN:,} more" if len(missing) > MAX_SHOWN else ""
+            raise NotFound(f"there are no assets {named}{more} in project `{project_id}`", operation="assets")
+        return [asset_id for name in dict.fromkeys(external_ids) for asset_id in found[name]]
+
+    def _exported(self, filters: dict[str, Any], selection: Selection, project: Project, call: Call) -> Listing:
+        """The assets to export, each with the labels that are chosen, decoded."""
+        filters, _, search = self._asset_filters(filters, call)
+        fields = wire.fields_of(selection.export_type, project.input_type)
+        chosen = None
+        if search.local is not None:
+            chosen = self._assets_by_labels(filters, search.local, search.text, project, call)
+        found = self._listing(asset_where(filters, search.text), fields, project, call, filters, chosen)
+        decode = found.decode
+        assert decode is not None
+
+        def select(rows: list[Row], call: Call) -> list[Row]:
+            selected = (selection.of(row) for row in decode(rows, call))
+            return [row for row in selected if row is not None]
+
+        return replace(found, decode=select)
+
+
+def _check(arguments: dict[str, Any], modifier: object) -> None:
+    """Refuse arguments that cannot be used, before anything is sent."""
+    if not arguments["filename"]:
+        raise ArgumentError("filename", "is not given; it takes the path of the archive to write")
+    for name in ("asset_ids", "external_ids"):
+        if arguments[name] is not None and not arguments[name]:
+            raise ArgumentError(name, "is empty, and would export nothing; None stands for all assets")
+    if modifier is not None and not callable(modifier):
+        raise ArgumentError("annotation_modifier", f"is a {type(modifier).__name__}; it takes a function or None")
+    filters = arguments["asset_filter_kwargs"] or {}
+    if unknown := [name for name in filters if name not in wire.FILTERS]:
+        known = ", ".join(f"`{name}`" for name in sorted(wire.FILTERS))
+        raise UnknownFilterError(
+            "asset_filter_kwargs", f"holds {', '.join(map(repr, unknown))}, which filter no assets; it takes {known}"
+        )
+    search = filters.get("label_category_search")
+    if isinstance(search, str):
+        read_search(search, "error")
+    if arguments["matching_labels_only"] and not search:
+        raise ArgumentError(
+            "matching_labels_only",
+            "keeps labels that satisfy `label_category_search` of `asset_filter_kwargs`, which is not given",
+        )
+
+
+def _filters(arguments: dict[str, Any]) -> dict[str, Any]:
+    """The arguments of `assets` that choose what is exported."""
+    filters = without_aliases(dict(arguments["asset_filter_kwargs"] or {}))
+    filters["label_type_in"] = list(arguments["label_type_in"] or PEOPLE)
+    if arguments["asset_ids"]:
+        filters["asset_id_in"] = list(arguments["asset_ids"])
+    return {"label_category_search": None, **filters, "project_id": arguments["project_id"]}
+
+
+def _decide(filters: dict[str, Any], ontology: Ontology) -> Callable[[object], bool]:
+    search = filters["label_category_search"]
+    return decision(search if isinstance(search, Query) else parse(search), ontology)
+
+
+def _write(rows: list[Row], dataset: Dataset, archive: ZipWriter) -> None:
+    """Write assets with their labels."""
+    for asset in rows:
+        check_frames(dataset.row, dataset.input_type, asset, there=False)
+        labels = list(labels_of(asset, types=None)) if dataset.row.tools or dataset.row.name == "geojson" else []
+        for name, content in dataset.add(asset, labels):
+            archive.write(name, content)
+
+
+def _finish(dataset: Dataset, archive: ZipWriter) -> None:
+    for name, content in dataset.finish():
+        archive.write(name, content)
+    for name, content in dataset.begin():
+        archive.write(name, content)
+
+
+def _note(renamed: dict[str, str], old: str, new: str) -> None:
+    """Keep the first names that differ; of the others only how many there are."""
+    if len(renamed) < MAX_SHOWN:
+        renamed[old] = new
+    else:
+        renamed[""] = str(int(renamed.get("", 0)) + 1)
+
+
+def _tell(dataset: Dataset, skipped: Skipped, renamed: dict[str, str], target: str, *, replaced: bool) -> None:
+    """Tell what was written, and what was not."""
+    if skipped.total:
+        warn(f"`{dataset.row.name}` cannot hold {skipped.total:,} annotations, left out: {skipped}", ExportWarning)
+    if renamed:
+        more = renamed.pop("", None)
+        told = ", ".join(f"`{old}` is `{new}`" for old, new in renamed.items())
+        warn(
+            f"names in the dataset that are not the external ids: {told}{f' and {more} more' if more else ''}",
+            ExportWarning,
+        )
+    if dataset.dropped:
+        told = (
+            f"among {dataset.assets + dataset.dropped:,} assets, only {dataset.assets:,} are geotiffs, and are exported"
+        )
+        _log.warning("%s", told)
+    _log.warning(
+        "%s: %s assets%s", target, f"{dataset.assets:,}", "; the file that was there is replaced" if replaced else ""
+    )

@@ -1,0 +1,74 @@
+"""Exports on the wire: what is asked of the project and of its assets."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from kili_query.client.types import Row
+from kili_query.client.wire.documents import Operation, page_query, selection
+from kili_query.client.wire.shapes import objects
+from kili_query.formats.selection import LABEL_KEY, ExportType
+
+_ASSET_FIELDS = (
+    "id", "externalId", "content", "jsonContent", "jsonMetadata", "status", "pageResolutions.pageNumber",
+    "pageResolutions.height", "pageResolutions.width", "pageResolutions.rotation", "resolution.height", "resolution.width",
+)  # fmt: skip
+_LABEL_FIELDS = (
+    "jsonResponse", "author.id", "author.email", "author.firstname", "author.lastname", "createdAt",
+    "isLatestLabelForUser", "isSentBackToQueue", "labelType", "modelName",
+)  # fmt: skip
+
+FILTERS = frozenset(
+    (
+        "consensus_mark_gte", "consensus_mark_lte", "external_id_contains", "external_id_strictly_in", "external_id_in",
+        "honeypot_mark_gte", "honeypot_mark_lte", "label_author_in", "label_labeler_in", "label_labeler_not_in",
+        "label_reviewer_in", "label_reviewer_not_in", "assignee_in", "assignee_not_in", "skipped", "status_in",
+        "label_category_search", "created_at_gte", "created_at_lte", "issue_type", "issue_status", "inference_mark_gte",
+        "inference_mark_lte", "metadata_where", "step_name_in", "step_id_in", "step_status_in", "group_name_in",
+        "group_name_not_in",
+    )
+)  # fmt: skip
+"""What `asset_filter_kwargs` takes (exports.md 1)."""
+
+
+def fields_of(export_type: ExportType, input_type: str | None) -> list[str]:
+    """The fields of assets that an export reads."""
+    key = LABEL_KEY[export_type]
+    labels = [f"{key}.{field}" for field in _LABEL_FIELDS]
+    if key != "latestLabel":
+        labels.append(f"{key}.isLastForStep")
+    places = ["geospatialExportMetadata"] if input_type == "GEOSPATIAL" else []
+    return [*_ASSET_FIELDS, *places, *labels]
+
+
+class About(NamedTuple):
+    """What an export tells of its project."""
+
+    title: str
+    description: str
+    connected: bool
+    """Its assets lie in a cloud storage of the organisation."""
+
+
+ABOUT = Operation(
+    "projects",
+    page_query("projects", "ProjectWhere", selection(["id", "title", "description", "dataConnections.id"])),
+    objects,
+)
+
+
+def about(project_id: str) -> Operation[list[Row]]:
+    """The question for what an export tells of a project."""
+    return ABOUT.asking(where={"id": project_id}, first=1, skip=0)
+
+
+def read_about(rows: list[Row]) -> About:
+    """The answer, whatever of it is missing."""
+    row: Mapping[str, Any] = rows[0] if rows else {}
+    title, description = row.get("title"), row.get("description")
+    return About(
+        title if isinstance(title, str) else "",
+        description if isinstance(description, str) else "",
+        bool(row.get("dataConnections")),
+    )
