@@ -9,7 +9,9 @@ from typing import Any
 
 from kili_query.formats.datasets import File, LabelledImage, Order, Skipped
 from kili_query.model.annotations import Annotation
+from kili_query.model.counts import decode_response
 from kili_query.model.geometry import Line, Point, Polygons, Ring
+from kili_query.model.kili import PSEUDO_JOBS
 from kili_query.model.ontology import Job, Ontology
 
 _GEOMETRY = ("boundingPoly", "point", "polyline", "points", "mid", "isKeyFrame")
@@ -24,6 +26,8 @@ class GeoJsonWriter:
 
     def add(self, image: LabelledImage) -> Iterator[File]:
         """The file of a label."""
+        for job in _unanswered(image.label):
+            self._skipped.note(f"of job `{job}`, whose answer is none that GeoJSON can hold")
         collection = {
             "type": "FeatureCollection",
             "features": features(image.annotations, self._ontology, self._skipped),
@@ -37,6 +41,17 @@ class GeoJsonWriter:
 
     def close(self) -> None:
         """Nothing waits."""
+
+
+def _unanswered(label: Mapping[str, Any]) -> Iterator[str]:
+    """The jobs whose answer is neither a text, nor categories, nor annotations."""
+    for job, answer in decode_response(label.get("jsonResponse")).items():
+        if (
+            isinstance(answer, Mapping)
+            and job not in PSEUDO_JOBS
+            and not {"text", "categories", "annotations"} & answer.keys()
+        ):
+            yield str(job)
 
 
 def _origin(image: LabelledImage) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from typing import BinaryIO
 
-from kili_query.errors import DataError
+from kili_query.errors import DataError, KiliQueryError
 from kili_query.formats.containers.archive import JSON_SUFFIXES
 
 
@@ -45,7 +45,7 @@ def whole_file(path: str) -> Iterator[BinaryIO]:
         except BaseException:  # Ctrl-C too leaves nothing behind
             os.unlink(beside)
             raise
-    except BrokenPipeError:
+    except (BrokenPipeError, KiliQueryError):
         raise
     except OSError as error:
         raise DataError(f"cannot be written: {error.strerror or error}", code="KQ503", where=path) from None

@@ -80,7 +80,12 @@ def _turned_points(outcome: Outcome, folder: Path, case: Json) -> Iterator[str]:
     """As expected, and points are turned back like boxes."""
     from tests.formats.cases import of_values
 
-    turn = {0: lambda x, y: (x, y), 90: lambda x, y: (y, 1 - x), 180: lambda x, y: (1 - x, 1 - y), 270: lambda x, y: (1 - y, x)}
+    turn = {
+        0: lambda x, y: (x, y),
+        90: lambda x, y: (y, 1 - x),
+        180: lambda x, y: (1 - x, 1 - y),
+        270: lambda x, y: (1 - y, x),
+    }
     yield from _archive(outcome)
     for asset in _assets(folder):
         name = f"labels/{asset['externalId']}.json"

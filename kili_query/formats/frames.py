@@ -1,0 +1,89 @@
+"""Frames cut from films (exports.md 3.4), with PyAV: the extra `video`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from kili_query.errors import DataError
+
+
+def rate_of(asset: Mapping[str, Any]) -> float | None:
+    """How many frames a second an asset is played with; None: as they are in the film, or as many as it says it has.
+
+    >>> rate_of({"jsonMetadata": {"processingParameters": {"shouldKeepNativeFrameRate": False, "framesPlayedPerSecond": 5}}})
+    5.0
+    """
+    metadata = asset.get("jsonMetadata")
+    processing = metadata.get("processingParameters") if isinstance(metadata, Mapping) else None
+    if not isinstance(processing, Mapping) or processing.get("shouldKeepNativeFrameRate") is not False:
+        return None
+    rate = processing.get("framesPlayedPerSecond")
+    return float(rate) if isinstance(rate, (int, float)) and not isinstance(rate, bool) and rate > 0 else 0.0
+
+
+def cut_frames(film: Path, folder: Path, rate: float | None = None) -> tuple[Path, ...]:
+    """The frames of a film as JPEG files of the best quality, in order, in a folder that is made.
+
+    Parameters
+    ----------
+    rate: frames a second; None: all frames as they are in the film; 0: as many as the film says it has.
+
+    Raises
+    ------
+    DataError: PyAV is not installed, or the film cannot be read.
+    """
+    try:
+        import av
+    except ImportError:
+        raise DataError(
+            'cutting frames from a film needs `pip install "kili_query[video]"`; `with_assets=False` leaves it where it is',
+            code="KQ503",
+            where=film.name,
+        ) from None
+    folder.mkdir(parents=True, exist_ok=True)
+    found: list[Path] = []
+    try:
+        with av.open(str(film)) as container:
+            encoder = None
+            for number, frame in enumerate(_frames(av, container, rate)):
+                picture = frame.reformat(format="yuvj420p")
+                picture.pts, picture.time_base, picture.pict_type = number, Fraction(1, 25), 0
+                if encoder is None:
+                    encoder = av.CodecContext.create("mjpeg", "w")
+                    encoder.width, encoder.height, encoder.pix_fmt = picture.width, picture.height, "yuvj420p"
+                    encoder.time_base, encoder.qmin, encoder.qmax = Fraction(1, 25), 1, 1
+                path = folder / f"{number + 1}.jpg"
+                path.write_bytes(b"".join(map(bytes, encoder.encode(picture))))
+                found.append(path)
+    except (av.FFmpegError, IndexError) as error:
+        raise DataError(f"the film cannot be read: {error}", code="KQ503", where=film.name) from None
+    if not found:
+        raise DataError("the film has no frames", code="KQ503", where=film.name)
+    return tuple(found)
+
+
+def _frames(av: Any, container: Any, rate: float | None) -> Iterator[Any]:
+    stream = container.streams.video[0]
+    stream.thread_type = "AUTO"
+    decoded = container.decode(stream)
+    if rate is None:
+        yield from decoded
+        return
+    graph = av.filter.Graph()
+    source, sink = graph.add_buffer(template=stream), graph.add("buffersink")
+    graph.link_nodes(source, graph.add("fps", f"fps={rate or stream.base_rate}:round=up"), sink).configure()
+    for frame in _with_end(decoded):
+        graph.push(frame)
+        while True:
+            try:
+                yield graph.pull()
+            except (av.BlockingIOError, av.EOFError):
+                break
+
+
+def _with_end(frames: Iterator[Any]) -> Iterator[Any]:
+    yield from frames
+    yield None
