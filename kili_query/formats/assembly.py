@@ -131,7 +131,8 @@ class Dataset:
         if media is not None:
             names = self._media_names(name, external_id, media)
             frames = [names[path] for path in media.frames]
-            asset = with_files(asset, self.row.media, names[media.file] if media.file else None, frames)
+            file, text = (names[path] if path else None for path in (media.file, media.text))
+            asset = with_files(asset, self.row.media, file, frames, text)
         files = list(writer.add(asset, _without_spaces(name), media.size if media else None))
         self.assets += 1
         if media is not None:
@@ -165,6 +166,8 @@ class Dataset:
             ending = media.file.suffix
             known = name.lower().endswith(ending.lower()) or media.file.name == safe_name(external_id).split("/")[-1]
             wanted[media.file] = name if known and name == safe_name(external_id) else name + ending
+        if media.text is not None:
+            wanted[media.text] = media.text.name if "/" not in name else f"{name.rpartition('/')[0]}/{media.text.name}"
         width = len(str(len(media.frames)))
         for number, path in enumerate(media.frames, 1):
             wanted[path] = f"{name}_{number:0{width}}{path.suffix}"

@@ -260,12 +260,14 @@ def _escape(found: re.Match[str]) -> str:
     return json.dumps(found[0])[1:-1]
 
 
-def with_files(asset: Json, folder: str, file: str | None, frames: list[str]) -> Json:
+def with_files(asset: Json, folder: str, file: str | None, frames: list[str], text: str | None = None) -> Json:
     """The asset with the names of its media in the dataset in place of their addresses."""
     found = dict(asset)
     if file is not None:
         found["content"] = f"{folder}/{file}"
     contents = asset.get("jsonContent")
-    if frames and not (isinstance(contents, list) and contents and isinstance(contents[0], dict)):
+    if text is not None:
+        found["jsonContent"] = f"{folder}/{text}"
+    elif frames and not (isinstance(contents, list) and contents and isinstance(contents[0], dict)):
         found["jsonContent"] = [f"{folder}/{name}" for name in frames]
     return found

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from kili_query.errors import ArgumentError, DataError, KiliQueryError, NotFoundError
+from kili_query.errors import ArgumentError, DataError, DownloadError, KiliQueryError, NotFoundError
 from kili_query.formats import DATASETS, Dataset
 from kili_query.model.ontology import Ontology
 
@@ -32,6 +32,10 @@ class FramesNotFoundError(NotExportableAssetError, FileNotFoundError):
 
 class NotFound(NotFoundError):
     """Assets that are asked for by their external ids are not there. Named as in Kili's own SDK."""
+
+
+class HTTPError(DownloadError, OSError):
+    """An address gives no media, and without them nothing is exported. Named as in `requests`, which Kili's own SDK lets through."""
 
 
 class UnknownFilterError(ArgumentError, NameError):

@@ -5,10 +5,12 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Generator
 from contextlib import closing
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import Any, Literal
 
 from kili_query.client._sync.assets import Assets
@@ -16,7 +18,9 @@ from kili_query.client._sync.concurrency import aside
 from kili_query.client._sync.session import PAGES_AHEAD, Listing
 from kili_query.client.arguments import check_arguments
 from kili_query.client.filters import decision, read_search
+from kili_query.client.media.folder import MediaFolder
 from kili_query.client.operations import exports as wire
+from kili_query.client.operations.exports import layers_of
 from kili_query.client.operations.projects import Project
 from kili_query.client.telling import warn
 from kili_query.client.types import Id, LabelTypes, Row, Texts
@@ -26,8 +30,11 @@ from kili_query.errors import ArgumentError
 from kili_query.formats.assembly import README, Dataset, readme
 from kili_query.formats.containers.zipping import ZipWriter
 from kili_query.formats.datasets import Modifier, Order, Skipped
+from kili_query.formats.frames import cut_frames, rate_of
+from kili_query.formats.images import Media, media_of
 from kili_query.formats.refusals import (
     ExportWarning,
+    HTTPError,
     NoCompatibleJobError,
     NotCompatibleOptions,
     NotFound,
@@ -153,7 +160,11 @@ class Exports(Assets):
             include_sent_back_labels is not False,
             _decide(filters, ontology) if matching_labels_only else None,
         )
-        listing = self._exported(filters, selection, project, call)
+        # only an image may be a geotiff; where it makes no difference, nothing is asked
+        layers = project.input_type == "IMAGE" and not (
+            row.tools is None and row.name != "geojson" and normalized_coordinates is None
+        )
+        listing = self._exported(filters, selection, project, call, layers=layers)
         order = Order(
             fmt, ontology, layout, about.title, project_id, single_file, normalized_coordinates, annotation_modifier
         )
@@ -162,15 +173,43 @@ class Exports(Assets):
         replaced = os.path.isfile(target)
         skipped, renamed = Skipped(), dict[str, str]()
         dataset = Dataset(order, skipped=skipped, on_renamed=partial(_note, renamed))
+        bar = self._bar(disable_tqdm)
         with closing(dataset), whole_file(target) as file, ZipWriter(file) as archive:
             archive.write(README, [readme(order, about.description, export_type)])
-            seen = 0
-            with closing(self._pages(listing, call, self._bar(disable_tqdm), PAGES_AHEAD)) as pages:
-                for rows in pages:
-                    seen += len(rows)
-                    aside(partial(_write, rows, dataset, archive))
+            pages = self._pages(listing, call, bar, PAGES_AHEAD)
+            if with_assets:
+                self._write_with_media(pages, dataset, archive, project, call, bar)
+            else:
+                with closing(pages):
+                    for rows in pages:
+                        aside(partial(_write, rows, dataset, archive))
             aside(partial(_finish, dataset, archive))
         _tell(dataset, skipped, renamed, target, replaced=replaced)
+
+    def _write_with_media(
+        self, pages: Generator[list[Row]], dataset: Dataset, archive: ZipWriter, project: Project, call: Call,
+        bar: bool | None,
+    ) -> None:  # fmt: skip
+        """Write assets with their media, each asset as soon as its files are here; then these go.
+
+        Raises
+        ------
+        HTTPError: a file cannot be downloaded.
+        """
+        with tempfile.TemporaryDirectory(prefix="kili_query-") as place:
+            folder = Path(place).resolve()
+            media = MediaFolder(folder, project.input_type, project.id, recorded=False, hidden=bar)
+            with media:
+                with closing(self._with_media(pages, media, call)) as rows:
+                    for asset in rows:
+                        if media.missing:
+                            raise HTTPError(
+                                f"media cannot be downloaded, and nothing is exported: {media.missing[0]}; "
+                                "`with_assets=False` exports without them",
+                                media.missing,
+                                operation="download",
+                            )
+                        aside(partial(_write_with_files, asset, folder, dataset, archive))
 
     def _ids_of(self, project_id: str, external_ids: Texts, call: Call) -> list[str]:
         """The ids of assets, in the order of their external ids.
@@ -190,8 +229,10 @@ class Exports(Assets):
             raise NotFound(f"there are no assets {named}{more} in project `{project_id}`", operation="assets")
         return [asset_id for name in dict.fromkeys(external_ids) for asset_id in found[name]]
 
-    def _exported(self, filters: dict[str, Any], selection: Selection, project: Project, call: Call) -> Listing:
-        """The assets to export, each with the labels that are chosen, decoded."""
+    def _exported(
+        self, filters: dict[str, Any], selection: Selection, project: Project, call: Call, *, layers: bool
+    ) -> Listing:
+        """The assets to export, each with the labels that are chosen, decoded; with `layers`, what tells geotiffs, too."""
         filters, _, search = self._asset_filters(filters, call)
         fields = wire.fields_of(selection.export_type, project.input_type)
         chosen = None
@@ -202,8 +243,10 @@ class Exports(Assets):
         assert decode is not None
 
         def select(rows: list[Row], call: Call) -> list[Row]:
-            selected = (selection.of(row) for row in decode(rows, call))
-            return [row for row in selected if row is not None]
+            selected = [row for row in map(selection.of, decode(rows, call)) if row is not None]
+            if layers:
+                self._fetch(layers_of(selected), call)
+            return selected
 
         return replace(found, decode=select)
 
@@ -250,10 +293,24 @@ def _decide(filters: dict[str, Any], ontology: Ontology) -> Callable[[object], b
 def _write(rows: list[Row], dataset: Dataset, archive: ZipWriter) -> None:
     """Write assets with their labels."""
     for asset in rows:
-        check_frames(dataset.row, dataset.input_type, asset, there=False)
-        labels = list(labels_of(asset, types=None)) if dataset.row.tools or dataset.row.name == "geojson" else []
-        for name, content in dataset.add(asset, labels):
-            archive.write(name, content)
+        _add(asset, None, dataset, archive)
+
+
+def _write_with_files(asset: Row, folder: Path, dataset: Dataset, archive: ZipWriter) -> None:
+    """Write an asset with its labels and its media, which are below a folder; they are deleted."""
+    media = media_of(asset, folder)
+    if dataset.row.tools and dataset.input_type == "VIDEO" and media.file and not media.frames:
+        media = replace(media, frames=cut_frames(media.file, folder / "frames", rate_of(asset)))
+    _add(asset, media, dataset, archive)
+    for path in (media.file, media.text, *media.frames):
+        if path is not None:
+            path.unlink(missing_ok=True)
+
+
+def _add(asset: Row, media: Media | None, dataset: Dataset, archive: ZipWriter) -> None:
+    check_frames(dataset.row, dataset.input_type, asset, there=media is not None and bool(media.frames))
+    for name, content in dataset.add(asset, list(labels_of(asset, types=None)), media):
+        archive.write(name, content)
 
 
 def _finish(dataset: Dataset, archive: ZipWriter) -> None:

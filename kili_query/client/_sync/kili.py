@@ -21,7 +21,16 @@ from kili_query.client.types import CheckQueries, Positive
 from kili_query.errors import ArgumentError
 
 
-class Kili(Labels, Exports, Assets, Projects, LabelChanges, AssetChanges, Imports, Events):
+class Kili(
+    Labels,
+    Exports,
+    Assets,
+    Projects,
+    LabelChanges,
+    AssetChanges,
+    Imports,
+    Events,
+):
     """A client of Kili whose category queries are parsed, checked against the ontology, and compiled.
 
     Of each setting holds the first of: argument, environment variable (`KILI_API_KEY`, `KILI_API_ENDPOINT`,

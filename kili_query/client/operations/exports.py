@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from kili_query.client.types import Row
+from kili_query.client.wire.decoding import Behind
 from kili_query.client.wire.documents import Operation, page_query, selection
 from kili_query.client.wire.shapes import objects
 from kili_query.formats.selection import LABEL_KEY, ExportType
@@ -72,3 +73,11 @@ def read_about(rows: list[Row]) -> About:
         description if isinstance(description, str) else "",
         bool(row.get("dataConnections")),
     )
+
+
+def layers_of(assets: Iterable[Row]) -> Iterator[Behind]:
+    """What lies behind the `jsonContent` of images: it says whether they are geotiffs."""
+    for asset in assets:
+        address = asset.get("jsonContent")
+        if isinstance(address, str) and address[:8].lower().startswith(("http://", "https://")):
+            yield Behind(asset, "jsonContent", address)
