@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from kili_query.cli import BAD_INPUT, FINE, SOME_UNREADABLE
+from kili_query.cli.datasets import TARGETS, dataset_options, require_zip, write_dataset
 from kili_query.cli.options import (
     chosen_types,
     counted,
@@ -45,6 +46,8 @@ if TYPE_CHECKING:
     "--format", "format_", type=click.Choice(WRITTEN),
     help="Output format. Default: by the suffix of the output, else ndjson.",
 )  # fmt: skip
+@click.option("--to", "dataset", type=click.Choice(TARGETS), help="Write a dataset of this format; needs an ontology.")
+@dataset_options
 @click.option("--labels", is_flag=True, help="Give single labels, not whole assets.")
 @click.option("--count", is_flag=True, help="Print how many match, and nothing else.")
 @click.option("--ids", is_flag=True, help="Print the external ids of the assets that match.")
@@ -60,6 +63,11 @@ def command(
     arguments: tuple[str, ...],
     output: str | None,
     format_: str | None,
+    dataset: str | None,
+    layout: str,
+    single_file: bool,
+    shares: tuple[float, ...] | None,
+    seed: int,
     labels: bool,
     count: bool,
     ids: bool,
@@ -84,6 +92,7 @@ def command(
     \b
     kili-query filter export.zip "CARS.TRUCK.count >= 2" --count
     kili-query filter export.zip "CARS.TRUCK.count >= 2" -o trucks.zip
+    kili-query filter export.zip "CARS.TRUCK.count >= 2" --to coco --ontology interface.json -o coco.zip
     kili-query filter labels.ndjson "WEATHER.RAIN.count == 0" --ids | head
     kili-query filter a.zip b.zip query.kq --ontology interface.json --labels --format csv
     """
@@ -92,6 +101,19 @@ def command(
     sources, query_text = divided(arguments)
     if query_text is None or not sources:
         raise click.UsageError(f"give at least one SOURCE and a QUERY; {lacking(sources, query_text)}")
+    if dataset is not None:
+        if count or ids or format_ or csv_safe or validate:
+            raise click.UsageError(
+                "--to writes a dataset; it goes with neither --count, --ids, --format, --csv-safe nor --validate"
+            )
+        if output is None:
+            raise click.UsageError("a dataset is written to a file: give --output FILE.zip")
+        return _to_dataset(
+            sources, query_text, output, dataset, layout, single_file, shares, seed, labels=labels, invert=invert, quiet=quiet,
+            ontology=(ontology_file, input_type, no_ontology), label_types=label_types, all_types=all_types,
+        )  # fmt: skip
+    if layout != "merged" or single_file or shares:
+        raise click.UsageError("--layout, --single-file and --split go with --to")
     if count and (ids or output or format_):
         raise click.UsageError("--count prints a number; it goes with neither --ids nor --output nor --format")
     is_folder = output is not None and output != "-" and (output.endswith(("/", os.sep)) or os.path.isdir(output))
@@ -165,6 +187,27 @@ def command(
         echo(told + lost + (f"; {to_file} was there before, and is replaced" if replaces else ""), err=True)
     code = exit_code(summary.records, summary.problems)
     return SOME_UNREADABLE if unnamed and code == FINE else code
+
+
+def _to_dataset(
+    sources: list[str], query_text: str, output: str, to: str, layout: str, single_file: bool,
+    shares: tuple[float, ...] | None, seed: int, *, labels: bool, invert: bool, quiet: bool,
+    ontology: tuple[str | None, str | None, bool], label_types: tuple[str, ...], all_types: bool,
+) -> int:  # fmt: skip
+    """Write what matches as a dataset; with `labels`, only labels that match."""
+    from kili_query.formats.selection import PEOPLE
+
+    require_zip(output)
+    given = given_queries((query_text,))[0]
+    names = known_names(*ontology, file=given.path, quiet=quiet)
+    if names.ontology is None:
+        raise click.UsageError("the ontology says which jobs are written, and in which order: --ontology FILE")
+    refuse_inputs(output, [*sources, query_text, *filter(None, [ontology[0], names.found])])
+    return write_dataset(
+        sources, output, to=to, ontology=names.ontology, query=ready_query(given.text, names, sources), layout=layout,
+        title="", single_file=single_file, split=(shares, seed) if shares else None, quiet=quiet, invert=invert,
+        labels_only=labels, types=chosen_types(label_types, all_types) if label_types or all_types else PEOPLE,
+    )  # fmt: skip
 
 
 def _told(summary: Summary, matches: int, unit: str, seconds: float, verbose: bool) -> str:

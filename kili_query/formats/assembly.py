@@ -59,6 +59,11 @@ class Dataset:
         """What the project labels."""
         return self._order.ontology.input_type
 
+    @property
+    def takes_assets(self) -> bool:
+        """True for Kili's own format, which keeps whole assets."""
+        return self._raw is not None
+
     def begin(self) -> Iterator[File]:
         """The folders that are there even if they stay empty."""
         yield f"{self.row.media}/", ()

@@ -46,6 +46,10 @@ class ExportWarning(UserWarning):
     """What an export leaves out or renames."""
 
 
+class NothingExportedWarning(ExportWarning):
+    """No job of the project can be written in the format, and no file is."""
+
+
 def dataset_format(name: str) -> Dataset:
     """The row of a format.
 
@@ -60,7 +64,9 @@ def dataset_format(name: str) -> Dataset:
     return row
 
 
-def check_options(row: Dataset, *, layout: str, single_file: bool, normalized: bool | None) -> None:
+def check_options(
+    row: Dataset, *, layout: str, single_file: bool, normalized: bool | None, split: bool = False
+) -> None:
     """Refuse options that a format cannot follow.
 
     Raises
@@ -78,6 +84,12 @@ def check_options(row: Dataset, *, layout: str, single_file: bool, normalized: b
     if layout == "split" and not row.split:
         raise NotCompatibleOptions(
             "layout", f'is "split", and `{row.name}` has one set of labels for all jobs: `layout="merged"`'
+        )
+
+    if split and (row.title != "YOLO" or row.name == "yolo_v4" or layout != "merged"):
+        raise NotCompatibleOptions(
+            "split",
+            "goes with YOLO from version 5 on, whose `data.yaml` names the parts, and with one set of labels (merged)",
         )
 
 

@@ -31,6 +31,8 @@ def convert(
     split: tuple[Sequence[float], int] | None = None,
     title: str = "",
     types: LabelTypes | None = PEOPLE,
+    invert: bool = False,
+    labels_only: bool = False,
     skipped: Skipped | None = None,
     on_problem: Callable[[DataError], None] | None = None,
     on_asset: Callable[[], None] = lambda: None,
@@ -50,6 +52,8 @@ def convert(
     split: the shares of train, val and test, and the number that the chance begins with (YOLO); an asset is in one part.
     title: of the project, for formats that hold it.
     types: the label types that take part; None: all. By default what people labelled.
+    invert: only assets without such a label.
+    labels_only: of the labels, only those that satisfy the query; with `invert`, those that do not.
     skipped: counts the annotations that the format cannot hold.
     on_problem: gets each record and label that cannot be read, and reading goes on; without it the first one is raised.
     on_asset: called for each asset that is written.
@@ -62,20 +66,37 @@ def convert(
     DataError: a source cannot be read, no job of the ontology can be written, or an image has no size that is known.
     """
     row = dataset_format(to)
-    check_options(row, layout=layout, single_file=single_file, normalized=normalized)
+    check_options(row, layout=layout, single_file=single_file, normalized=normalized, split=split is not None)
     check_jobs(row, ontology, layout=layout)
     order = Order(
-        to, ontology, layout, title, single_file=single_file, normalized=normalized, parts=PARTS if split else ()
+        to,
+        ontology,
+        layout,
+        title,
+        single_file=single_file,
+        normalized=normalized,
+        parts=PARTS[: len(split[0])] if split else (),
     )
     left_out = Skipped() if skipped is None else skipped
-    return _files(
-        sources, Dataset(order, skipped=left_out, on_renamed=on_renamed, split=split), ontology, query, types, on_problem,
-        on_asset, on_read,
-    )  # fmt: skip
+    dataset = Dataset(order, skipped=left_out, on_renamed=on_renamed, split=split)
+
+    def chosen(record: Mapping[str, Any], where: str) -> list[Label]:
+        """The labels of a record that take part."""
+        labels = list(labels_of(record, types=types, where=where))
+        if not dataset.takes_assets:
+            labels = [label for label in labels if not label.by_level]
+        if query is None:
+            return labels
+        matching = [label for label in labels if query.matches_label(label, ontology)]
+        if labels_only:
+            return [label for label in labels if not query.matches_label(label, ontology)] if invert else matching
+        return labels if bool(matching) != invert else []
+
+    return _files(sources, dataset, chosen, on_problem, on_asset, on_read)
 
 
 def _files(
-    sources: tuple[Source, ...], dataset: Dataset, ontology: Ontology, query: Query | None, types: LabelTypes | None,
+    sources: tuple[Source, ...], dataset: Dataset, chosen: Callable[[Mapping[str, Any], str], list[Label]],
     on_problem: Callable[[DataError], None] | None, on_asset: Callable[[], None], on_read: Callable[[int], None],
 ) -> Iterator[File]:  # fmt: skip
     with closing(dataset):
@@ -90,13 +111,10 @@ def _files(
                     continue
                 before = dataset.assets
                 try:
-                    labels = list(labels_of(record, types=types, where=str(item.where)))
-                    labels = [label for label in labels if not label.by_level] if dataset.row.tools else labels
-                    if not labels or (
-                        query is not None and not any(query.matches_label(label, ontology) for label in labels)
-                    ):
+                    labels = chosen(record, str(item.where))
+                    if not labels:
                         continue
-                    files = dataset.add(record if dataset.row.tools else _with_labels(record, labels), labels)
+                    files = dataset.add(_with_labels(record, labels) if dataset.takes_assets else record, labels)
                     first = next(files, None)
                 except DataError as error:
                     _tell(error, on_problem)

@@ -26,7 +26,7 @@ from kili_query.client.types import Id, LabelTypes, Row, Texts
 from kili_query.client.wire.calls import Call
 from kili_query.client.wire.where import asset_where, without_aliases
 from kili_query.errors import ArgumentError
-from kili_query.formats.assembly import README, Dataset, readme
+from kili_query.formats.assembly import PARTS, README, Dataset, readme
 from kili_query.formats.containers.zipping import ZipWriter
 from kili_query.formats.datasets import Modifier, Order, Skipped
 from kili_query.formats.frames import cut_frames, rate_of
@@ -37,6 +37,7 @@ from kili_query.formats.refusals import (
     NoCompatibleJobError,
     NotCompatibleOptions,
     NotFound,
+    NothingExportedWarning,
     UnknownFilterError,
     check_frames,
     check_options,
@@ -82,6 +83,8 @@ class AsyncExports(AsyncAssets):
         export_type: ExportType = "latest",
         *,
         matching_labels_only: bool = False,
+        split: list[float] | tuple[float, ...] | None = None,
+        seed: int = 0,
     ) -> None:
         """Write the labels of a project as a dataset: an archive (zip) that appears whole or not at all.
 
@@ -109,6 +112,9 @@ class AsyncExports(AsyncAssets):
             of its last step, or of each; "normal": all.
         matching_labels_only: only labels that satisfy `label_category_search`, instead of all those of assets that
             have one.
+        split: YOLO: shares of train, val and test, such as `(0.8, 0.1, 0.1)`. Each asset is in one part, and `data.yaml`
+            names the folders, so that the dataset trains where it lies.
+        seed: with `split`: another number, another chance.
 
         Raises
         ------
@@ -133,7 +139,8 @@ class AsyncExports(AsyncAssets):
         arguments = check_arguments(AsyncExports.export_labels, {**locals(), "annotation_modifier": None})
         _check(arguments, annotation_modifier)
         row = dataset_format(fmt)
-        check_options(row, layout=layout, single_file=single_file, normalized=normalized_coordinates)
+        parted = split is not None
+        check_options(row, layout=layout, single_file=single_file, normalized=normalized_coordinates, split=parted)
         filters = _filters(arguments)
         check_arguments(AsyncAssets.count_assets, filters)
         call = Call.of("export_labels")
@@ -143,7 +150,7 @@ class AsyncExports(AsyncAssets):
         try:
             check_project(row, project.input_type, ontology, layout=layout, project=project_id)
         except NoCompatibleJobError as error:
-            warn(f"{error}; nothing is exported")
+            warn(f"{error}; nothing is exported", NothingExportedWarning)
             return
         if with_assets and about.connected:
             raise NotCompatibleOptions(
@@ -165,13 +172,23 @@ class AsyncExports(AsyncAssets):
         )
         listing = await self._exported(filters, selection, project, call, layers=layers)
         order = Order(
-            fmt, ontology, layout, about.title, project_id, single_file, normalized_coordinates, annotation_modifier
+            fmt,
+            ontology,
+            layout,
+            about.title,
+            project_id,
+            single_file,
+            normalized_coordinates,
+            annotation_modifier,
+            PARTS[: len(split)] if split else (),
         )
         target = os.fspath(filename or "")
         os.makedirs(os.path.dirname(os.path.realpath(target)), exist_ok=True)
         replaced = os.path.isfile(target)
         skipped, renamed = Skipped(), dict[str, str]()
-        dataset = Dataset(order, skipped=skipped, on_renamed=partial(_note, renamed))
+        dataset = Dataset(
+            order, skipped=skipped, on_renamed=partial(_note, renamed), split=(split, seed) if split else None
+        )
         bar = self._bar(disable_tqdm)
         with closing(dataset), whole_file(target) as file, ZipWriter(file) as archive:
             archive.write(README, [readme(order, about.description, export_type)])
@@ -259,6 +276,9 @@ def _check(arguments: dict[str, Any], modifier: object) -> None:
             raise ArgumentError(name, "is empty, and would export nothing; None stands for all assets")
     if modifier is not None and not callable(modifier):
         raise ArgumentError("annotation_modifier", f"is a {type(modifier).__name__}; it takes a function or None")
+    split = arguments["split"]
+    if split is not None and not (len(split) in (2, 3) and split[0] > 0 and all(0 <= s < float("inf") for s in split)):
+        raise ArgumentError("split", f"is `{split}`; it takes shares of train, val and test, such as `(0.8, 0.1, 0.1)`")
     filters = arguments["asset_filter_kwargs"] or {}
     if unknown := [name for name in filters if name not in wire.FILTERS]:
         known = ", ".join(f"`{name}`" for name in sorted(wire.FILTERS))
