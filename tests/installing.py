@@ -49,9 +49,9 @@ def claimed(home: Path) -> Iterator[bool]:
 
 
 def python_with_kili(version: str = KILI) -> Path:
-    """The Python that has `kili`, pictures and pandas, in the cache; that of `KILI` below `$KILI_QUERY_ORACLE`, if it is set."""
+    """The Python that has `kili` with its exports, pictures and pandas, in the cache; that of `KILI` below `$KILI_QUERY_ORACLE`, if it is set."""
     own = os.environ.get("KILI_QUERY_ORACLE") if version == KILI else None
-    home = Path(own or CACHE / f"kili-{version}-image-pandas")
+    home = Path(own or CACHE / f"kili-{version}-image-pandas-coco")
     python = home / "bin" / "python"
     with claimed(home) as ready:
         if not ready:
@@ -62,7 +62,7 @@ def python_with_kili(version: str = KILI) -> Path:
                 pytest.skip(f"kili {version} cannot be installed: {error}")
             pip = [str(python), "-I", "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile"]
             done = subprocess.run(
-                [*pip, f"kili[image,pandas]=={version}", *AGED.get(version, ())],
+                [*pip, f"kili[image,pandas,coco,yolo]=={version}", *AGED.get(version, ())],
                 capture_output=True,
                 text=True,
                 check=False,

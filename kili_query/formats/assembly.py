@@ -102,7 +102,7 @@ class Dataset:
         part = self._split.part(external_id, self._names) if self._split else ""
         folder = f"{self.row.media}/{part}/" if part else f"{self.row.media}/"
         # a trainer finds the label file of an image by its name: several labels need as many images
-        own = len(labels) > 1 and self._order.fmt.startswith("yolo")
+        own = len(labels) > 1 and self._split is not None
         names = self._media_names(name, external_id, media)
         if not own:
             for path, called in names.items():

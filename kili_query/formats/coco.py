@@ -16,6 +16,7 @@ from kili_query.formats.datasets import (
     Modifier,
     Order,
     Skipped,
+    by_job,
     parts_of,
     pieces_of,
     size_of,
@@ -94,9 +95,7 @@ class _Part:
         }  # fmt: skip
         self._images.write(b",\n" * (self._number > 0) + _encoded(row))
         self._number += 1
-        for annotation in image.annotations:
-            if annotation.job not in self._jobs or annotation.kind != "object":
-                continue
+        for annotation in by_job(image.annotations, self._jobs):
             self._given += 1
             found = self._annotation(annotation, image.rotation, row, skipped)
             if found is None:

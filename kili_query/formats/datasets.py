@@ -56,6 +56,12 @@ class LabelledImage:
     part: str = ""
     """The part of a dataset that is split for training: `train`, `val` or `test`."""
 
+    @property
+    def external_id(self) -> str:
+        """That of its asset; its name, if the asset has none."""
+        name = self.asset.get("externalId")
+        return name if isinstance(name, str) and name else self.video or self.name
+
 
 @dataclass(slots=True)
 class Skipped:

@@ -73,7 +73,7 @@ _OBJECT = """   <object>
 
 def _document(image: LabelledImage, jobs: Mapping[str, Job], skipped: Skipped) -> bytes:
     width, height = size_of(image)
-    name = image.file or (f"{image.name}.jpg" if image.video else image.name)
+    name = image.file or (f"{image.name}.jpg" if image.video else image.external_id)
     parts = [_HEAD.format(name=_text(name), width=width, height=height)]
     for annotation in image.annotations:
         if annotation.job not in jobs or annotation.kind != "object":

@@ -51,9 +51,8 @@ class Selection(NamedTuple):
 
 
 def _named(label: Any) -> Json:
-    """The label with the whole name of its author, and without an address that nothing lies behind."""
-    found = {name: value for name, value in label.items() if name != "jsonResponseUrl"}
+    """The label with the whole name of its author."""
     author = label.get("author")
-    if isinstance(author, Mapping):
-        found["author"] = {**author, "name": f"{author.get('firstname')} {author.get('lastname')}"}
-    return found
+    if not isinstance(author, Mapping):
+        return dict(label)
+    return {**label, "author": {**author, "name": f"{author.get('firstname')} {author.get('lastname')}"}}

@@ -55,7 +55,7 @@ class YoloWriter:
                 yield f"{folder.place}labels/{name}", ["".join(f"{line}\n" for line in lines).encode()]
         if image.file is None:
             for name in written:
-                self._note_address(image.video or image.name, image.address, name)
+                self._note_address(image.external_id, image.address, name)
 
     def finish(self) -> Iterator[File]:
         """The files beside the labels."""
