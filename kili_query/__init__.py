@@ -59,6 +59,12 @@ if TYPE_CHECKING:
     from kili_query.formats.parsed.refusals import JobNotExistingError as JobNotExistingError
     from kili_query.formats.parsed.refusals import ParsedLabelError as ParsedLabelError
     from kili_query.formats.parsed.refusals import TypeCheckError as TypeCheckError
+    from kili_query.formats.refusals import ExportWarning as ExportWarning
+    from kili_query.formats.refusals import NoCompatibleJobError as NoCompatibleJobError
+    from kili_query.formats.refusals import NotCompatibleInputType as NotCompatibleInputType
+    from kili_query.formats.refusals import NotCompatibleOptions as NotCompatibleOptions
+    from kili_query.formats.refusals import NotExportableAssetError as NotExportableAssetError
+    from kili_query.formats.refusals import NotFound as NotFound
     from kili_query.model.annotations import Annotation as Annotation
     from kili_query.model.counts import count_categories as count_categories
     from kili_query.model.labels import Label as Label
@@ -91,6 +97,7 @@ _HOMES = {
     "DownloadNotAllowedError": "client.media.refusals",
     "EventsMissedError": "errors",
     "Explanation": "engines.explain",
+    "ExportWarning": "formats.refusals",
     "Fix": "errors",
     "FrameIndexError": "formats.parsed.refusals",
     "GraphQLError": "errors",
@@ -106,6 +113,11 @@ _HOMES = {
     "MimeTypeError": "errors",
     "MissingArgumentError": "errors",
     "MissingPropertyError": "client.media.refusals",
+    "NoCompatibleJobError": "formats.refusals",
+    "NotCompatibleInputType": "formats.refusals",
+    "NotCompatibleOptions": "formats.refusals",
+    "NotExportableAssetError": "formats.refusals",
+    "NotFound": "formats.refusals",
     "NotFoundError": "errors",
     "Ontology": "model.ontology",
     "OutcomeUnknownError": "errors",

@@ -9,7 +9,8 @@ from typing import Any
 import click
 
 from kili_query.cli import BAD_INPUT, FINE
-from kili_query.cli.datasets import TARGETS, dataset_options, require_types, require_zip
+from kili_query.cli.datasets import TARGETS, dataset_options, require_zip
+from kili_query.cli.options import LABEL_TYPE
 from kili_query.cli.queries import given_queries
 from kili_query.cli.terminal import echo
 
@@ -25,7 +26,7 @@ from kili_query.cli.terminal import echo
     "--labels", is_flag=True, help="With a QUERY: only labels that satisfy it, not all those of their assets."
 )
 @click.option(
-    "--type", "label_types", metavar="TYPE", multiple=True,
+    "--type", "label_types", metavar="TYPE", type=LABEL_TYPE, multiple=True,
     help="Label type that takes part; may be repeated. Default: DEFAULT and REVIEW.",
 )  # fmt: skip
 @click.option(
@@ -68,7 +69,6 @@ def command(
     from kili_query.query import parse
 
     require_zip(output)
-    require_types(label_types)
     wanted = None if query is None else parse(given_queries((query,))[0].text)
     if labels and wanted is None:
         raise click.UsageError("--labels goes with a QUERY")

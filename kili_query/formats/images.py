@@ -29,18 +29,6 @@ class Media:
     """Width and height in pixels, as measured."""
 
 
-def media_of(asset: Mapping[str, Any], folder: Path) -> Media:
-    """The media of an asset that has paths below a folder in place of addresses."""
-    content, more = asset.get("content"), asset.get("jsonContent")
-    frames = tuple(path for item in more if (path := _below(item, folder))) if isinstance(more, list) else ()
-    return Media(_below(content, folder), frames, _below(more, folder))
-
-
-def _below(value: object, folder: Path) -> Path | None:
-    path = Path(value) if isinstance(value, str) and value.startswith(str(folder)) else None
-    return path if path is not None and folder in path.parents else None
-
-
 def images_of(
     asset: Mapping[str, Any], labels: Iterable[Label], ontology: Ontology, media: Media | None = None
 ) -> Iterator[LabelledImage]:

@@ -99,6 +99,19 @@ def test_versions_agree_on_the_arguments_of_tables(signatures: dict[str, Any]) -
     assert agreed(described) == [row["name"] for row in described["params"]] == described["param_order_in_26"]
 
 
+@pytest.mark.parametrize("client", [Kili, AsyncKili])
+def test_exports_have_the_heading_of_the_original_and_two_things_more(signatures: dict[str, Any], client: type) -> None:
+    described = signatures["export_labels"]
+    ours = list(inspect.signature(client.export_labels).parameters.values())[1:]  # type: ignore[attr-defined]
+    by_position = [p.name for p in ours if p.kind is p.POSITIONAL_OR_KEYWORD]
+    assert by_position == described["param_order_in_26"]
+    defaults = {row["name"]: row.get("default") for row in [*described["params"], *described["added_in_26"]]}
+    assert {p.name: p.default for p in ours if p.name in defaults and p.default is not p.empty} == {
+        name: default for name, default in defaults.items() if name not in ("project_id", "filename", "fmt")
+    }
+    assert [p.name for p in ours if p.kind is p.KEYWORD_ONLY] == ["matching_labels_only", "split", "seed"]
+
+
 SURFACE = """
 import inspect, json, sys
 from kili import client_domain, domain_api

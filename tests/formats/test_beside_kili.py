@@ -107,7 +107,13 @@ def places(oracle: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path
     with LocalKili() as server, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         project = server.load(export, interface=INTERFACE, input_type="IMAGE", title="Street")
-        environment = {**os.environ, "KEY": server.api_key, "PROJECT": project, "ENDPOINT": server.endpoint, "HOME": str(theirs)}
+        environment = {
+            **os.environ,
+            "KEY": server.api_key,
+            "PROJECT": project,
+            "ENDPOINT": server.endpoint,
+            "HOME": str(theirs),
+        }
         done = subprocess.run(
             [str(oracle), "-c", THEIRS], input=json.dumps(CALLS), env=environment, cwd=theirs, capture_output=True,
             text=True, check=False, timeout=300,

@@ -70,7 +70,7 @@ ALTERED: dict[str, tuple[str, Callable[[Path], None]]] = {
     "which fields": ("kili-single-file", _result(lambda r: r["asset_query"]["fields"].append("latestLabel.secondsToLabel"))),
     "which addresses are fetched": ("kili-with-assets", _result(lambda r: r["http_calls"].append(["GET", "https://files.example.test/3"]))),
     "a label": ("coco-boxes-merged", lambda f: _json(f / "assets.json", lambda a: a[0]["latestLabel"].update(jsonResponse={}))),
-    "both outcomes": ("voc-out-of-image", lambda f: [_text(f / e / "archive/labels/img_1.xml", "<width>", "<width>1") for e in ("expected", "expected-1.7.1")] and None),
+    "both outcomes": ("voc-out-of-image", lambda f: _json(f / "assets.json", lambda a: a[0].update(resolution={"width": 7, "height": 7}))),
     "a recommendation": ("coco-job-without-annotations", lambda f: _json(f / "assets.json", lambda a: a.append({**a[0], "latestLabel": None}))),
 }  # fmt: skip
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 import logging
 import os
 import tempfile
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from dataclasses import replace
 from functools import partial
@@ -19,6 +19,7 @@ from kili_query.client._sync.session import PAGES_AHEAD, Listing
 from kili_query.client.arguments import check_arguments
 from kili_query.client.filters import decision, read_search
 from kili_query.client.media.folder import MediaFolder
+from kili_query.client.media.plan import Asset
 from kili_query.client.operations import exports as wire
 from kili_query.client.operations.exports import layers_of
 from kili_query.client.operations.projects import Project
@@ -31,7 +32,7 @@ from kili_query.formats.assembly import PARTS, README, Dataset, readme
 from kili_query.formats.containers.zipping import ZipWriter
 from kili_query.formats.datasets import Modifier, Order, Skipped
 from kili_query.formats.frames import cut_frames, rate_of
-from kili_query.formats.images import Media, media_of
+from kili_query.formats.images import Media
 from kili_query.formats.refusals import (
     ExportWarning,
     HTTPError,
@@ -134,7 +135,7 @@ class Exports(Assets):
 
         Examples
         --------
-        >>> kili.export_labels(project, "people.zip", "coco", layout="merged", with_assets=False,
+        >>> kili.export_labels(project, "people.zip", "yolo_v8", layout="merged", with_assets=False,
         ...     asset_filter_kwargs={"label_category_search": "OBJECT_DETECTION_JOB.person.count >= 2"})
         """
         arguments = check_arguments(Exports.export_labels, {**locals(), "annotation_modifier": None})
@@ -220,12 +221,7 @@ class Exports(Assets):
                 with closing(self._with_media(pages, media, call)) as rows:
                     for asset in rows:
                         if media.missing:
-                            raise HTTPError(
-                                f"media cannot be downloaded, and nothing is exported: {media.missing[0]}; "
-                                "`with_assets=False` exports without them",
-                                media.missing,
-                                operation="download",
-                            )
+                            raise _not_downloaded(media.missing)
                         aside(partial(_write_with_files, asset, folder, dataset, archive))
 
     def _ids_of(self, project_id: str, external_ids: Texts, call: Call) -> list[str]:
@@ -316,12 +312,12 @@ def _write(rows: list[Row], dataset: Dataset, archive: ZipWriter) -> None:
         _add(asset, None, dataset, archive)
 
 
-def _write_with_files(asset: Row, folder: Path, dataset: Dataset, archive: ZipWriter) -> None:
-    """Write an asset with its labels and its media, which are below a folder; they are deleted."""
-    media = media_of(asset, folder)
+def _write_with_files(asset: Asset, folder: Path, dataset: Dataset, archive: ZipWriter) -> None:
+    """Write an asset with its labels and its media, which then are deleted."""
+    media = Media(asset.files.get("content"), tuple(asset.frames), asset.files.get("jsonContent"))
     if dataset.row.tools and dataset.input_type == "VIDEO" and media.file and not media.frames:
-        media = replace(media, frames=cut_frames(media.file, folder / "frames", rate_of(asset)))
-    _add(asset, media, dataset, archive)
+        media = replace(media, frames=cut_frames(media.file, folder / "frames", rate_of(asset.row)))
+    _add(asset.row, media, dataset, archive)
     for path in (media.file, media.text, *media.frames):
         if path is not None:
             path.unlink(missing_ok=True)
@@ -331,6 +327,15 @@ def _add(asset: Row, media: Media | None, dataset: Dataset, archive: ZipWriter) 
     check_frames(dataset.row, dataset.input_type, asset, there=media is not None and bool(media.frames))
     for name, content in dataset.add(asset, list(labels_of(asset, types=None)), media):
         archive.write(name, content)
+
+
+def _not_downloaded(missing: Sequence[Any]) -> HTTPError:
+    error = HTTPError(
+        f"media cannot be downloaded, and nothing is exported: {missing[0]}; `with_assets=False` exports without them",
+        operation="download",
+    )
+    error.missing = tuple(missing)
+    return error
 
 
 def _finish(dataset: Dataset, archive: ZipWriter) -> None:
