@@ -32,7 +32,7 @@ _VERSIONS = "`projects` tells what a project is now" + _REST
 _COPY = "`create_project(title, project_id=...)` copies a project"
 _MODELS = "`labels` and `assets` read conversations, `append_many_to_dataset` imports them" + _REST
 _UPDATE = "`update_properties_in_project` changes a project" + _REST
-_EXPORT = "`kili-query convert` makes COCO, YOLO, Pascal VOC and GeoJSON of an export"
+_EXPORT = "it is `export_labels(project_id, filename, fmt, ...)`"
 
 
 def _each(use: str, names: str) -> dict[str, str]:
@@ -69,7 +69,7 @@ METHODS: Mapping[str, str] = MappingProxyType(
     | _each(_FILES, "append_labels_from_geojson_files append_labels_from_shapefiles")
     | _each(_METADATA, "add_metadata set_metadata")
     | _each(_UPDATE, "archive_project unarchive_project update_project_anonymization")
-    | _each(_EXPORT, "export_labels exports")
+    | _each(_EXPORT, "exports")
     | {
         "assign_assets_to_labelers": _ASSIGN,
         "copy_project": _COPY,
