@@ -23,7 +23,10 @@ KILI = "26.2.4"
 OLDER_KILI = "2.164.0"
 """A version that calls the mutations of its time."""
 
-AGED = {OLDER_KILI: ["graphql-core<3.3"]}
+OLDEST_KILI = "2.131.2"
+"""The version whose label methods this SDK was built from."""
+
+AGED = {OLDER_KILI: ["graphql-core<3.3"], OLDEST_KILI: ["numpy<2"]}
 """What a version needs beside itself: what it is built on has moved on."""
 
 

@@ -25,8 +25,9 @@ def _one_row(column: ColumnElement[Any], *conditions: ColumnElement[bool]) -> Co
     return select(column).where(*conditions).scalar_subquery()
 
 
-def _kind(table: Table, fields: Mapping[str, Field], *order: ColumnElement[Any]) -> Kind:
-    return Kind(table, table.c.id, order or (table.c.created_at, text(f"{table.name}.rowid")), fields)  # type: ignore[arg-type]
+def _kind(table: Table, fields: Mapping[str, Field], *order: ColumnElement[Any], **instead: tuple[str, Field]) -> Kind:
+    in_order: Any = order or (table.c.created_at, text(f"{table.name}.rowid"))
+    return Kind(table, table.c.id, in_order, fields, instead)
 
 
 def _address(reader: Reader, content: str | None) -> str | None:
@@ -241,6 +242,8 @@ _assets = _kind(
     t.assets.c.created_at, t.assets.c.id,
 )  # fmt: skip
 
+_answers = _one_row(t.responses.c.json, t.responses.c.label_id == t.labels.c.id)
+
 _labels = _kind(
     t.labels,
     _plain(
@@ -252,11 +255,12 @@ _labels = _kind(
         "assetId": Column(_one_row(t.assets.c.uid, t.assets.c.id == t.labels.c.asset_id)),
         "author": One(t.labels.c.author_id, "User"),
         "labelOf": One(t.labels.c.asset_id, "Asset"),
-        "jsonResponse": Column(_one_row(t.responses.c.json, t.responses.c.label_id == t.labels.c.id), _response),
+        "jsonResponse": Column(_answers, _response),
         "jsonResponseUrl": Column(cast(t.labels.c.id, Text) + "/" + t.labels.c.uid, _response_address),
         "annotations": Column(_one_row(t.responses.c.annotations, t.responses.c.label_id == t.labels.c.id), _annotations),
     },
     t.labels.c.created_at, t.labels.c.id,
+    jsonResponse=("jsonResponseUrl", Column(_answers)),  # older clients do not ask for the address
 )  # fmt: skip
 
 KINDS: dict[str, Kind] = {

@@ -7,7 +7,7 @@ the answer needs no second pass over its values.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from hashlib import sha256
@@ -207,6 +207,13 @@ class Kind:
     key: ColumnElement[Any]
     order: tuple[ColumnElement[Any], ...]
     fields: Mapping[str, Field]
+    instead: Mapping[str, tuple[str, Field]] = field(default_factory=dict)
+    """For a field that stands elsewhere if another one is asked for, too: that one, and the field without it."""
+
+    def reads(self, name: str, asked: Collection[str]) -> Field:
+        """The field of this name, where these are asked for."""
+        other, alone = self.instead.get(name, ("", None))
+        return self.fields[name] if alone is None or other in asked else alone
 
 
 def page(
@@ -255,11 +262,11 @@ def _shaped(
 ) -> list[tuple[Any, Record]]:
     """Rows as the answer has them, within its budget; each after the value of its last column, which is not for it."""
     rows = reader.budget.taken(read, times, _widening(picks))
-    names = [pick.key for pick in picks]
+    names, asked = [pick.key for pick in picks], {pick.name for pick in picks}
     records = [dict(zip(names, row)) for row in rows]  # noqa: B905 - the row is longer by one
     often = [times.get(row[-1], 1) for row in rows]
     for pick in picks:
-        kind.fields[pick.name].finish(reader, pick, records, often)
+        kind.reads(pick.name, asked).finish(reader, pick, records, often)
     return [(row[-1], record) for row, record in zip(rows, records, strict=True)]
 
 

@@ -152,7 +152,7 @@ MUTATIONS: dict[str, Callable[[Reader, Mapping[str, Any]], Result]] = {
     "appendManyAssetsAsynchronously": assets.append_later,
     "createAnnotationFileUpload": assets.annotation_upload,
     # as older clients know them
-    "appendManyToDataset": assets.append_many_assets,
+    "appendManyToDataset": assets.append_to_dataset,
     "appendManyFramesToDatasetAsynchronously": assets.append_later,
     "deleteManyFromDataset": assets.of_older(assets.delete_assets),
     "addAllLabeledAssetsToReview": assets.of_older(assets.add_to_review),
@@ -173,9 +173,12 @@ def make_documents() -> Documents:
     page_size.set_value_parser(_page_size)
     page_size.set_literal_parser(_page_size_literal)
     date.set_value_parser(_date)
-    annotation = InterfaceType("Annotation", lambda value, *_: value["__typename"])
+    annotations = [
+        InterfaceType(name, lambda value, *_: value["__typename"])
+        for name in ("Annotation", "VideoAnnotation", "VideoKeyAnnotation")
+    ]
     text = files("kili_query.server.graph").joinpath("schema.graphql").read_text(encoding="utf-8")
-    schema = make_executable_schema(text, page_size, date, annotation)
+    schema = make_executable_schema(text, page_size, date, *annotations)
     schema.directives = _KNOWN_DIRECTIVES
     roots = [
         root

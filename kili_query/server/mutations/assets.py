@@ -52,6 +52,12 @@ def append_many_assets(reader: Reader, arguments: Arguments) -> Written:
     return Written("Asset", _add(reader, project, contents, entries))
 
 
+def append_to_dataset(reader: Reader, arguments: Arguments) -> Written:
+    """The same as older clients know it: it gives the project."""
+    append_many_assets(reader, arguments)
+    return Written("Project", [_project(reader, arguments["where"])], single=True)
+
+
 def append_later(reader: Reader, arguments: Arguments) -> Written:
     """Assets as work in the background, which is done at once. What cannot be made is told by the notification."""
     project, data = _project(reader, arguments["where"]), dict(arguments["data"])
@@ -137,12 +143,8 @@ def update_assets(reader: Reader, arguments: Arguments) -> Written:
         _assign(reader, people, key, entry)
     _write(reader, rows)
     contents.take()
-    flagged = [
-        key
-        for key, entry in zip(keys, data or (), strict=False)
-        if _FLAGS & {n for n, v in entry.items() if v is not None}
-    ]
-    settle_marks(reader.connection, flagged)
+    if flagged := [key for key, values in rows if not _FLAGS.isdisjoint(values)]:
+        settle_marks(reader.connection, flagged)
     return Written("Asset", keys)
 
 
@@ -204,10 +206,11 @@ _COLUMNS = {
     "jsonContent": "json_content",
     "isUsedForConsensus": "is_used_for_consensus",
     "isHoneypot": "is_honeypot",
+    "status": "status",
 }
 _CONTENTS = {"content", "json_content"}
 _ADDRESSES = ("contentArray", "jsonContentArray")
-_FLAGS = {"isUsedForConsensus", "isHoneypot"}
+_FLAGS = {"is_used_for_consensus", "is_honeypot"}
 _TEXTS = {"resolution": "resolution", "pageResolutions": "page_resolutions"}
 
 

@@ -58,6 +58,11 @@ def update_project(scope: Scope, arguments: Mapping[str, Any]) -> Written:
     project_id = one_project(scope, arguments["where"])
     data = {name: value for name, value in arguments["data"].items() if value is not None}
     values = {_COLUMNS[name]: value for name, value in data.items() if name in _COLUMNS}
+    if "metadataTypes" in data and "metadataProperties" not in data:
+        shown = {"filterable": True, "visibleByLabeler": True, "visibleByReviewer": True}
+        data["metadataProperties"] = {
+            name: {**shown, "type": kind} for name, kind in dict(data["metadataTypes"]).items()
+        }
     if "metadataProperties" in data:
         values["metadata_properties"] = json_text(data["metadataProperties"])
     if "jsonInterface" in data:
@@ -65,6 +70,10 @@ def update_project(scope: Scope, arguments: Mapping[str, Any]) -> Written:
         input_type = scope.connection.scalar(select(c.input_type).where(c.id == project_id))
         values["json_interface"], ontology = _interface(data["jsonInterface"], input_type)
         recount(scope, project_id, ontology)
+    if "inputType" in data:
+        c = t.projects.c
+        if data["inputType"] != scope.connection.scalar(select(c.input_type).where(c.id == project_id)):
+            raise refused("`inputType` of a project cannot be changed", argument="inputType")
     if settings := _settings(data):
         kept = scope.connection.scalar(select(t.projects.c.settings).where(t.projects.c.id == project_id))
         values["settings"] = json_text({**_object(kept), **settings})
