@@ -89,10 +89,18 @@ def ran(
     python, folder = python_with_kili(str(request.param)), tmp_path_factory.mktemp("older-kili")
     records = [{**asset, "currentStep": None} for asset in make_records(60)]
     (folder / "records.json").write_text(json.dumps(records), "utf-8")
+    for label in (label for asset in records for label in asset["labels"]):
+        label["jsonResponse"] = {"0": label["jsonResponse"], "1": {}}
+    (folder / "film.json").write_text(json.dumps(records), "utf-8")
     answers = [response(2, 0, "SUN"), response(0, 1, "RAIN")]
     with LocalKili(response_urls=True) as server:
         projects = {
-            kind: server.load(folder / "records.json", interface=INTERFACE, input_type=kind, title=kind)
+            kind: server.load(
+                folder / ("film.json" if kind == "VIDEO" else "records.json"),
+                interface=INTERFACE,
+                input_type=kind,
+                title=kind,
+            )
             for kind in ("IMAGE", "VIDEO", "LLM_RLHF")
         }
         plain = {"PATH": os.environ["PATH"], "HOME": str(folder), "KEY": server.api_key, "ENDPOINT": server.endpoint}
