@@ -143,3 +143,11 @@ def holds(node: Node, found: Mapping[Key, set[Place]]) -> bool:
     low = count if node.low is None else node.low
     high = count if node.high is None else node.high
     return (low <= count <= high) != node.negated
+
+
+def holds_nothing(value: object) -> bool:
+    """True if a label has no answer: no value is left of it, apart from what Kili notes beside answers."""
+    if isinstance(value, dict):
+        notes = {"ANNOTATION_JOB_COUNTER", "ANNOTATION_NAMES_JOB", "ROTATION_JOB", "isKeyFrame"}
+        return all(key in notes or holds_nothing(below) for key, below in value.items())
+    return all(map(holds_nothing, value)) if isinstance(value, list) else value in (None, "")

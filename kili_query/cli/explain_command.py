@@ -15,6 +15,7 @@ from kili_query.cli.options import (
     exit_code,
     found_ontology_options,
     known_names,
+    latest_option,
     ready_query,
     tell_problems,
     tell_unmet,
@@ -40,6 +41,7 @@ MOST_IDS = 100_000
 @click.argument("arguments", metavar="QUERY [SOURCE]...", nargs=-1)
 @found_ontology_options
 @type_options()
+@latest_option
 @click.option(
     "--asset", "assets", metavar="ID", multiple=True, help="Only the asset with this external id; may be repeated."
 )
@@ -60,6 +62,7 @@ def command(
     no_ontology: bool,
     label_types: tuple[str, ...],
     all_types: bool,
+    latest: bool,
     assets: tuple[str, ...],
     labels: tuple[str, ...],
     failing: bool,
@@ -99,7 +102,7 @@ def command(
 
         echo(json.dumps({"text": in_words(asked.tree, ontology)}) if as_json else in_words(asked.tree, ontology))
         return FINE
-    types, wanted = chosen_types(label_types, all_types), _Wanted(assets, labels)
+    types, wanted = chosen_types(label_types, all_types, latest=latest), _Wanted(assets, labels)
     problems: list[DataError] = []
     skipped: list[DataError] = []
     shown = read = 0
@@ -107,7 +110,7 @@ def command(
     further = 0 if "-" in sources else FURTHER  # who writes into a pipe may take their time
     lookout, first = Lookout(asked.operands), None
     found = read_labels(
-        *sources, types=None if wanted.ids else types, on_skip=skipped.append,
+        *sources, types=None if wanted.ids and not latest else types, latest=latest, on_skip=skipped.append,
         on_problem=lambda problem: problems.append(problem) if shown < limit else None,
     )  # fmt: skip
     for label in found:

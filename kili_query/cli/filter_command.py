@@ -19,8 +19,10 @@ from kili_query.cli.options import (
     exit_code,
     found_ontology_options,
     known_names,
+    latest_option,
     progress,
     ready_query,
+    tell_blanks,
     tell_left_out,
     tell_problems,
     tell_unmet,
@@ -35,6 +37,7 @@ from kili_query.offline.write import Order, writer
 
 if TYPE_CHECKING:
     from kili_query.offline.select import Summary
+    from kili_query.query import Query
 
 
 @click.command("filter")
@@ -52,9 +55,13 @@ if TYPE_CHECKING:
 @click.option("--count", is_flag=True, help="Print how many match, and nothing else.")
 @click.option("--ids", is_flag=True, help="Print the external ids of the assets that match.")
 @csv_safe_option
+@click.option(
+    "--empty", is_flag=True, help="Without a QUERY: give what has labels without any answer. With one: name them."
+)
 @click.option("--invert", is_flag=True, help="Give what does not match.")
 @found_ontology_options
 @type_options()
+@latest_option
 @click.option("--validate", is_flag=True, help="Decode every label, also those that cannot match.")
 @workers_option
 @click.option("-v", "--verbose", is_flag=True, help="Say also how many records were not decoded.")
@@ -72,12 +79,14 @@ def command(
     count: bool,
     ids: bool,
     csv_safe: bool,
+    empty: bool,
     invert: bool,
     ontology_file: str | None,
     input_type: str | None,
     no_ontology: bool,
     label_types: tuple[str, ...],
     all_types: bool,
+    latest: bool,
     validate: bool,
     workers: int | None,
     verbose: bool,
@@ -94,18 +103,26 @@ def command(
     kili-query filter export.zip "CARS.TRUCK.count >= 2" -o trucks.zip
     kili-query filter export.zip "CARS.TRUCK.count >= 2" --to coco --ontology interface.json -o coco.zip
     kili-query filter labels.ndjson "WEATHER.RAIN.count == 0" --ids | head
+    kili-query filter export.zip --empty --labels --format csv
     kili-query filter a.zip b.zip query.kq --ontology interface.json --labels --format csv
     """
     from kili_query.offline.select import Assets, Summary, select
 
     sources, query_text = divided(arguments)
-    if query_text is None or not sources:
+    if not sources or (query_text is None and not empty):
         raise click.UsageError(f"give at least one SOURCE and a QUERY; {lacking(sources, query_text)}")
+    if query_text is None and invert:
+        raise click.UsageError("--invert goes with a QUERY")
     if dataset is not None:
         if count or ids or format_ or csv_safe or validate:
             raise click.UsageError(
                 "--to writes a dataset; it goes with neither --count, --ids, --format, --csv-safe nor --validate"
             )
+        if empty or latest:
+            message = "--to goes with neither --empty nor --latest: `filter -o x.zip` takes them, and `convert x.zip` makes a dataset of it"
+            raise click.UsageError(message)
+        if query_text is None:
+            raise click.UsageError(lacking(sources, query_text))
         if output is None:
             raise click.UsageError("a dataset is written to a file: give --output FILE.zip")
         return _to_dataset(
@@ -132,14 +149,14 @@ def command(
         raise click.UsageError("--csv-safe goes with CSV: give --format csv")
     to_file = None if output == "-" else output
     if not count:
-        refuse_inputs(to_file, [*sources, query_text, *filter(None, [ontology_file])])
-    given = given_queries((query_text,))[0]
-    names = known_names(ontology_file, input_type, no_ontology, file=given.path, quiet=quiet)
+        refuse_inputs(to_file, [*sources, *filter(None, [query_text, ontology_file])])
+    given = given_queries((query_text,))[0] if query_text is not None else None
+    names = known_names(ontology_file, input_type, no_ontology, file=given.path if given else None, quiet=quiet)
     if not count:
         refuse_inputs(to_file, filter(None, [names.found]))
     replaces = to_file is not None and os.path.isfile(to_file)
-    query, ontology = ready_query(given.text, names, sources), names.ontology
-    types = chosen_types(label_types, all_types)
+    query, ontology = ready_query(given.text, names, sources) if given else None, names.ontology
+    types = chosen_types(label_types, all_types, latest=latest)
 
     started, summary, matches = time.perf_counter(), Summary(), 0
     assets = Assets()
@@ -147,13 +164,14 @@ def command(
         target = None
         if not count:
             opened = (whole_folder if is_folder else whole_file)(to_file) if to_file else nullcontext(result_file())
-            target = writer(kind, stack.enter_context(opened), Order(str(query), sources, csv_safe, ontology, types))
+            order = Order(_words(query), sources, csv_safe, ontology, types)
+            target = writer(kind, stack.enter_context(opened), order)
             stack.callback(target.abandon)
         with progress(tuple(sources), quiet) as bar:
             for part in select(
                 query, *sources,
                 unit="labels" if labels and not row.binary else "assets", trim=labels and row.binary,
-                ontology=ontology, types=types, invert=invert,
+                ontology=ontology, types=types, latest=latest, invert=invert,
                 data=not count and not row.ids_only, validate=validate, workers=workers,
             ):  # fmt: skip
                 summary.add(part.summary)
@@ -176,7 +194,9 @@ def command(
     unnamed = target.unnamed if target else 0
     if unnamed:
         echo(f"left out: {counted(unnamed, unit)} without an id (`externalId`, `id`; `labelOf`, `assetId`)", err=True)
-    if summary.labels:
+    if empty and query is not None:
+        tell_blanks(summary.blanks, summary.empty)
+    if summary.labels and query is not None:
         tell_unmet(query.unmet(summary.names, ontology, sampled=summary.sampled), query.source, quiet)
     if not quiet:
         tell_left_out(target.reasons if target else [])
@@ -208,6 +228,11 @@ def _to_dataset(
         title="", single_file=single_file, split=(shares, seed) if shares else None, quiet=quiet, invert=invert,
         labels_only=labels, types=chosen_types(label_types, all_types) if label_types or all_types else PEOPLE,
     )  # fmt: skip
+
+
+def _words(query: Query | None) -> str:
+    """What was asked, as an archive tells it."""
+    return "labels without any answer" if query is None else str(query)
 
 
 def _told(summary: Summary, matches: int, unit: str, seconds: float, verbose: bool) -> str:

@@ -88,6 +88,14 @@ def type_options(default: str = "all but AUTOSAVE") -> Callable[[F], F]:
     return add
 
 
+def latest_option(command: F) -> F:
+    """`--latest`."""
+    return click.option(
+        "--latest", is_flag=True,
+        help="Only the newest label of each asset, its latestLabel. Default types then: no predictions.",
+    )(command)  # fmt: skip
+
+
 def csv_safe_option(command: F) -> F:
     """`--csv-safe`."""
     help = "Put a ' before cells of CSV that a spreadsheet would run as a formula."
@@ -145,14 +153,16 @@ def known_names(
     return Names(load_ontology(path, input_type))
 
 
-def chosen_types(label_types: tuple[str, ...], all_types: bool) -> LabelTypes | None:
-    """The label types of `--type` and `--all-types`; None for all."""
-    from kili_query.model.labels import DEFAULT_LABEL_TYPES
+def chosen_types(label_types: tuple[str, ...], all_types: bool, *, latest: bool = False) -> LabelTypes | None:
+    """The label types of `--type` and `--all-types`; None for all. `latest`: of `--latest`, as Kili's `latestLabel`."""
+    from kili_query.model.labels import DEFAULT_LABEL_TYPES, AllBut
 
     if all_types and label_types:
         raise click.UsageError("--type and --all-types exclude each other")
     if all_types:
         return None
+    if latest and not label_types:
+        return AllBut("AUTOSAVE", "PREDICTION", "INFERENCE")
     return frozenset(label_types) or DEFAULT_LABEL_TYPES
 
 
@@ -241,6 +251,14 @@ def tell_problems(problems: list[DataError], skipped: list[DataError], unreadabl
         echo(f"skipped: {problem}", err=True)
     if len(skipped) > MAX_SHOWN:
         echo(f"… and {len(skipped) - MAX_SHOWN:,} more files skipped", err=True)
+
+
+def tell_blanks(blanks: list[DataError], empty: int) -> None:
+    """Name labels without any answer (so many in all), on standard error."""
+    for blank in blanks:
+        echo(f"empty: {blank}", err=True)
+    if empty > len(blanks):
+        echo(f"… and {empty - len(blanks):,} more empty", err=True)
 
 
 def tell_left_out(reasons: list[DataError]) -> None:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
-import sys
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from kili_query.cli import colored
+from kili_query.cli import BAD_INPUT
+from kili_query.cli.group_table import print_groups
 from kili_query.cli.options import (
     chosen_types,
     counted,
@@ -18,13 +17,16 @@ from kili_query.cli.options import (
     exit_code,
     found_ontology_options,
     known_names,
+    latest_option,
     progress,
+    tell_blanks,
     tell_problems,
     type_options,
     workers_option,
 )
 from kili_query.cli.terminal import echo
 from kili_query.errors import shown
+from kili_query.offline.groups import GROUPINGS, Grouping
 
 if TYPE_CHECKING:
     from kili_query.model.ontology import Ontology
@@ -39,6 +41,10 @@ _CLASSES = ((1, 1), (2, 2), (3, 3), (4, 5), (6, 10), (11, None))
 @click.argument("sources", metavar="SOURCE...", nargs=-1, required=True)
 @found_ontology_options
 @type_options()
+@latest_option
+@click.option("--by", type=click.Choice(GROUPINGS), multiple=True,
+              help="Count by this instead of by job and category; may be repeated.")  # fmt: skip
+@click.option("--empty", is_flag=True, help="Name the labels without any answer.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, with the whole distribution.")
 @click.option("--csv", "as_csv", is_flag=True, help="Print CSV.")
 @csv_safe_option
@@ -51,21 +57,28 @@ def command(
     no_ontology: bool,
     label_types: tuple[str, ...],
     all_types: bool,
+    latest: bool,
+    by: tuple[Grouping, ...],
+    empty: bool,
     as_json: bool,
     as_csv: bool,
     csv_safe: bool,
     workers: int | None,
     quiet: bool,
 ) -> int:
-    """Count objects per job and category: labels that have any, objects, how many per label.
+    """Count objects per job and category: labels that have any, objects, how many per label. With --by, per annotator or
+    whatever else.
 
     A SOURCE is what `filter` reads: an export archive, a folder, a file of labels, or - for standard input. With an
     ontology also the categories that no label uses, and the names in labels that the ontology lacks.
 
     \b
     kili-query stats export.zip
+    kili-query stats export.zip --by author
+    kili-query stats export.zip --by author --by category --csv
     kili-query stats export.zip --ontology interface.json --json
     """
+    from kili_query.offline.groups import Groups, group
     from kili_query.offline.statistics import Statistics, measure
 
     if as_json and as_csv:
@@ -73,24 +86,34 @@ def command(
     if csv_safe and not as_csv:
         raise click.UsageError("--csv-safe goes with --csv")
     ontology = known_names(ontology_file, input_type, no_ontology, quiet=quiet).ontology
-    total = Statistics()
-    with progress(sources, quiet) as advance:
-        for part, size in measure(
-            *sources, ontology=ontology, types=chosen_types(label_types, all_types), workers=workers
+    types = chosen_types(label_types, all_types, latest=latest)
+    total: Statistics | Groups = Groups() if by else Statistics()
+    with progress(sources, quiet) as bar:
+        for part, size in (
+            group(*sources, by=by, ontology=ontology, types=types, latest=latest, workers=workers)
+            if by
+            else measure(*sources, ontology=ontology, types=types, latest=latest, workers=workers)
         ):
-            total.add(part)
-            advance(size)
-    if as_json:
-        echo(json.dumps(_as_json(total, ontology), indent=2))
+            total.add(part)  # type: ignore[arg-type]
+            bar(size)
+    code = exit_code(total.records, total.problems)
+    if code == BAD_INPUT:  # nothing was read: no empty table for it
+        raise total.problems[0]
+    if isinstance(total, Groups):
+        print_groups(total, by, as_json=as_json, as_csv=as_csv, csv_safe=csv_safe)
+    elif as_json:
+        echo(json.dumps(_as_json(total, ontology, empty), indent=2))
     elif as_csv:
         echo(_as_csv(total, ontology, csv_safe), nl=False)
     else:
         _print_table(total, ontology)
     tell_problems(total.problems, [] if quiet else total.skipped, total.unreadable)
-    return exit_code(total.records, total.problems)
+    if empty and not (as_json and not by):
+        tell_blanks(total.blanks, total.empty)
+    return code
 
 
-def _as_json(total: Statistics, ontology: Ontology | None) -> dict[str, Any]:
+def _as_json(total: Statistics, ontology: Ontology | None, name_empty: bool) -> dict[str, Any]:
     rows = [
         {
             "job": key[0],
@@ -108,6 +131,8 @@ def _as_json(total: Statistics, ontology: Ontology | None) -> dict[str, Any]:
         "unreadable": total.unreadable,
         "categories": rows,
     }
+    if name_empty:
+        data["empty_labels"] = [str(blank) for blank in total.blanks]
     if ontology:
         data["unused"] = [{"job": job, "category": category} for job, category in total.unused(ontology)]
         data["unknown"] = [{"job": job, "category": category} for job, category in total.unknown(ontology)]
@@ -125,21 +150,11 @@ def _as_csv(total: Statistics, ontology: Ontology | None, safe: bool) -> str:
 
 
 def _print_table(total: Statistics, ontology: Ontology | None) -> None:
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table
     from rich.text import Text
 
-    width = None if sys.stdout.isatty() or "COLUMNS" in os.environ else 160
-    console = Console(file=sys.stdout, width=width, no_color=not colored(sys.stdout), highlight=False, markup=False)
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column("job", overflow="fold")
-    table.add_column("category", overflow="fold")
-    table.add_column("labels", justify="right", no_wrap=True)
-    table.add_column("", min_width=10, no_wrap=True)
-    table.add_column("objects", justify="right", no_wrap=True)
-    table.add_column("spread", no_wrap=True)
-    table.add_column("most", justify="right", no_wrap=True)
+    from kili_query.cli.tables import Table, console
+
+    table = Table("job", "category", ">labels", "", ">objects", "spread", ">most")
     previous = None
     unknown = set(total.unknown(ontology)) if ontology else set()
     for key in total.keys(ontology):
@@ -147,20 +162,21 @@ def _print_table(total: Statistics, ontology: Ontology | None) -> None:
         share = labels / total.labels if total.labels else 0
         spread = total.spread.get(key, Counter())
         name = f"{key[1]} (not in the ontology)" if key in unknown else key[1]
-        table.add_row(
-            Text("" if key[0] == previous else shown(key[0])), Text(shown(name), style="" if labels else "dim"), f"{labels:,}",
-            Text("█" * round(share * 10), style="cyan"), f"{total.objects(key):,}",
+        table.add(
+            "" if key[0] == previous else shown(key[0]), Text(shown(name), style="" if labels else "dim"), f"{labels:,}",
+            Text(f"{'█' * round(share * 10):<10}", style="cyan"), f"{total.objects(key):,}",
             Text(_bars(spread), style="cyan"), f"{max(spread, default=0):,}",
         )  # fmt: skip
         previous = key[0]
-    console.print(table)
-    console.print("spread: labels with 1, 2, 3, 4 to 5, 6 to 10, more objects; most: objects in one label")
+    table.print()
+    out = console()
+    out.print("spread: labels with 1, 2, 3, 4 to 5, 6 to 10, more objects; most: objects in one label")
     read = f"{counted(total.labels, 'label')} of {counted(total.records, 'record')}"
-    console.print(f"{read}, {total.empty:,} empty, {total.unreadable:,} unreadable")
+    out.print(f"{read}, {total.empty:,} empty, {total.unreadable:,} unreadable")
     if ontology:
         unused = [f"{job}.{category}" for job, category in total.unused(ontology)]
         if unused:
-            console.print(f"never used: {shown(', '.join(unused))}")
+            out.print(f"never used: {shown(', '.join(unused))}")
 
 
 def _bars(spread: Counter[int]) -> str:

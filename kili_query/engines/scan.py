@@ -16,11 +16,12 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import msgspec
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import UNSET
 
 from kili_query.engines.lookout import Lookout
 from kili_query.engines.memory import compile_predicate
 from kili_query.engines.necessary import Occurrences, necessary
+from kili_query.engines.typed import FLAT, FRAMES, NOBODY, Answer, Decoder
 from kili_query.errors import DataError
 from kili_query.lang.ast import Node, Total, leaves
 from kili_query.model.counts import Counts, Key, count_label, counts_of, frame_keys, is_empty
@@ -63,7 +64,8 @@ class Verdict:
     """False if the bytes of the record rule a match out, and it was looked at no further."""
     bare: bool = False
     """True if the record has no asset around its labels: it is a label by itself, or a dump of labels in one object."""
-    empty: int = 0
+    blanks: list[tuple[LabelKey, AssetIds | None]] = field(default_factory=list)
+    """The labels without any answer; of a dump in one object, with the asset that each names."""
     matched: list[LabelKey] = field(default_factory=list)
     problems: list[DataError] = field(default_factory=list)
     counts: list[Counts] = field(default_factory=list)
@@ -72,6 +74,11 @@ class Verdict:
     asset_id: str | None = None
     owners: list[AssetIds] = field(default_factory=list)
     """Of a dump of labels in one object: the asset that each label in `matched` names."""
+
+    @property
+    def empty(self) -> int:
+        """How many labels have no answer."""
+        return len(self.blanks)
 
 
 class Scanner:
@@ -108,7 +115,7 @@ class Scanner:
         self._can_match = can_match if types == DEFAULT_LABEL_TYPES else None
         self._ontology = ontology
         self._types = chosen_types(types)
-        self._decoders = [_FLAT, _FRAMES]  # the one that fitted last comes first
+        self._decoders = [FLAT, FRAMES]  # the one that fitted last comes first
 
     @classmethod
     def of_query(
@@ -177,11 +184,12 @@ class Scanner:
         if _count_responses(buffer, start, end) != 1:
             return False
         response = buffer.find(_RESPONSE, start, end)
-        return _NOT_EMPTY.match(buffer, response, end) is not None and not _may_be_autosave(buffer, start, end)
+        holds = _OBJECT.match(buffer, response, end) and _ANSWER.search(buffer, response, end)
+        return holds is not None and not _may_be_autosave(buffer, start, end)
 
     # -- typed -----------------------------------------------------------------------------------------------------
 
-    def _scan_typed(self, record: Any, decoder: _Decoder) -> Verdict | None:
+    def _scan_typed(self, record: Any, decoder: Decoder) -> Verdict | None:
         groups = [(key, group) for key in LABEL_KEYS if (group := getattr(record, key)) is not UNSET]
         if groups:
             external_id, asset_id = id_text(record.externalId), id_text(record.id, record.assetId)
@@ -207,7 +215,7 @@ class Scanner:
         return verdict if self._judge(record, _BARE, decoder, verdict) else None
 
     def _judge(
-        self, label: Any, key: LabelKey, decoder: _Decoder, verdict: Verdict, owner: AssetIds | None = None
+        self, label: Any, key: LabelKey, decoder: Decoder, verdict: Verdict, owner: AssetIds | None = None
     ) -> bool:
         """Count one label and note the verdict. False: the label is for the general way."""
         if self._types is not None and label.labelType is not None and label.labelType not in self._types:
@@ -216,15 +224,17 @@ class Scanner:
         if response is UNSET or (not response and (label.annotations or label.jsonResponseUrl)):
             return False
         if not response:
-            verdict.empty += 1
+            verdict.blanks.append((key, owner))
             response = {}
+        elif not any(map(_holds, response.values() if decoder is FRAMES else [response])):
+            return False  # texts are not decoded here
         found: dict[Key, set[object]] = {}
         places = {k for k in response if k == "assetLevel" or k[:1].isdigit()}
         if places:
             places = (places & {"assetLevel"}) | frame_keys(response, self._ontology)
             if self._ontology is not None:
                 places -= self._ontology.jobs.keys()
-        if decoder is _FRAMES:
+        if decoder is FRAMES:
             if len(places) != len(response):
                 return False
             for answers in response.values():
@@ -253,7 +263,7 @@ class Scanner:
             if owner is not None:
                 verdict.owners.append(owner)
 
-    def _visit(self, answers: Mapping[str, _Answer | None], place: object, found: dict[Key, set[object]]) -> None:
+    def _visit(self, answers: Mapping[str, Answer | None], place: object, found: dict[Key, set[object]]) -> None:
         """The walk of `model.counts`, on typed answers; an identity is a tuple that begins with its place."""
         for job, answer in answers.items():
             if answer is None or job in PSEUDO_JOBS:
@@ -305,9 +315,18 @@ class Scanner:
             except DataError as error:
                 verdict.problems.append(error)
                 continue
-            verdict.empty += is_empty(label)
+            if is_empty(label):
+                verdict.blanks.append((LabelKey(label.key, label.position), owner))
             self._note(counts, LabelKey(label.key, label.position), verdict, owner)
         return _settled(verdict)
+
+
+def _holds(answers: Mapping[str, Answer | None] | None) -> bool:
+    """True if one of the answers surely holds something."""
+    return any(
+        answer is not None and (answer.categories or answer.annotations) and job not in PSEUDO_JOBS
+        for job, answer in (answers or {}).items()
+    )
 
 
 def _object_at(place: object, job: str, mid: str | int | float | None) -> tuple[object, ...]:
@@ -324,7 +343,7 @@ def _settled(verdict: Verdict) -> Verdict:
 
 def _owner_ids(label: Any) -> AssetIds:
     """`owner_ids` of a typed label."""
-    owner = label.labelOf or _NOBODY
+    owner = label.labelOf or NOBODY
     external_id, asset_id = owner.externalId, owner.id
     if external_id and asset_id and type(external_id) is type(asset_id) is str:  # as good as always
         return external_id, asset_id
@@ -370,7 +389,9 @@ def _count_responses(buffer: bytes, start: int, end: int) -> int:
     return found + buffer.count(_RESPONSE, at - 4, end) if at >= 0 else found
 
 
-_NOT_EMPTY = re.compile(rb'jsonResponse"\s*:\s*\{\s*"')
+_OBJECT = re.compile(rb'jsonResponse"\s*:\s*\{\s*"')
+_ANSWER = re.compile(rb'"categories"\s*:\s*\[\s*[{"]')
+"""What an answer surely holds; a label without it may have no answer, and is decoded."""
 _TYPE_KEY = b'"labelType"'
 _TYPE = re.compile(rb'"labelType"\s*:\s*"([A-Z]+)"')
 _ESCAPES = re.compile(rb'\\(?:"|u00[2-7])')
@@ -392,72 +413,5 @@ def _is_utf8(data: bytes) -> bool:
         return False
     return True
 
-
-# -- what counting needs -----------------------------------------------------------------------------------------------
-
-
-class _Entry(Struct, gc=False):
-    name: str | None = None
-    children: dict[str, _Answer | None] | None = None
-
-
-class _Point(Struct, gc=False):
-    code: str | None = None
-    children: dict[str, _Answer | None] | None = None
-
-
-class _Object(Struct, gc=False):
-    mid: str | int | float | None = None
-    categories: list[_Entry] | None = None
-    children: dict[str, _Answer | None] | None = None
-    points: list[_Point] | None = None
-
-
-class _Answer(Struct, gc=False):
-    categories: list[_Entry] | None = None
-    annotations: list[_Object] | None = None
-    children: dict[str, _Answer | None] | None = None
-
-
-_Id = str | int | None
-
-
-class _Owner(Struct, gc=False):
-    externalId: _Id = None  # noqa: N815
-    id: _Id = None
-
-
-_NOBODY = _Owner()
-
-_Answers = dict[str, _Answer | None]
-
-
-class _Decoder:
-    """A decoder of records whose labels hold responses of one form."""
-
-    def __init__(self, response: Any) -> None:
-        label_fields: list[Any] = [
-            ("jsonResponse", response | None | UnsetType, UNSET),
-            ("labelType", str | None, None),
-            ("id", _Id, None),
-            ("assetId", _Id, None),
-            ("externalId", _Id, None),
-            ("labelOf", _Owner | None, None),
-            ("jsonResponseUrl", str | None, None),
-            ("annotations", list[msgspec.Raw] | None, None),
-        ]
-        label = msgspec.defstruct("_Label", label_fields, gc=False)
-        record_fields: list[Any] = [
-            *label_fields,
-            ("latestLabel", label | None | UnsetType, UNSET),
-            ("latestLabels", list[label | None] | None | UnsetType, UNSET),  # type: ignore[valid-type]
-            ("labels", list[label | None] | None | UnsetType, UNSET),  # type: ignore[valid-type]
-            ("label", msgspec.Raw | UnsetType, UNSET),
-        ]
-        self.record = msgspec.json.Decoder(msgspec.defstruct("_Record", record_fields, gc=False))
-
-
-_FLAT = _Decoder(_Answers)
-_FRAMES = _Decoder(dict[str, _Answers | None])
 
 __all__ = ["MIN_SKIPPED", "LabelKey", "Scanner", "Verdict"]

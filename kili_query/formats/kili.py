@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from kili_query.errors import DataError
 from kili_query.formats.containers.records import Part, Place, Problem, Record, decode_record
 from kili_query.formats.containers.sources import FileStream, LineRange, Source, plan
+from kili_query.formats.latest import latest_only
 from kili_query.model.labels import DEFAULT_LABEL_TYPES, Label, LabelTypes, chosen_types, labels_of
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
 def read_labels(
     *sources: Source,
     types: LabelTypes | None = DEFAULT_LABEL_TYPES,
+    latest: bool = False,
     on_problem: Callable[[DataError], None] | None = None,
     on_skip: Callable[[DataError], None] | None = None,
 ) -> Iterator[Label]:
@@ -34,7 +36,7 @@ def read_labels(
 
     A label that is there and cannot be used has a `problem`. A record that cannot be read ends the reading; with
     `on_problem` it is handed over instead, and reading goes on. So are the files that an export holds beside labels,
-    to `on_skip` if that is given.
+    to `on_skip` if that is given. `latest`: only the newest label of each asset, among those of the types.
 
     Raises
     ------
@@ -45,12 +47,13 @@ def read_labels(
             "sources are given one by one, each the name of a file or folder, as in `read_labels(*names)` and `read_annotations(*names)`"
         )
     types = chosen_types(types)
-    return _read(plan(sources), types, on_problem, on_skip or on_problem)
+    return _read(plan(sources), types, latest, on_problem, on_skip or on_problem)
 
 
 def _read(
     parts: Iterator[Part],
     types: LabelTypes | None,
+    latest: bool,
     on_problem: Callable[[DataError], None] | None,
     on_skip: Callable[[DataError], None] | None,
 ) -> Iterator[Label]:
@@ -58,7 +61,7 @@ def _read(
     for part in parts:
         if isinstance(part, LineRange):
             part.base = lines if part.start else 0
-        for item in part.records():
+        for item in latest_only(part.records(), types) if latest else part.records():
             record = item if isinstance(item, Problem) else decode_record(item)
             if not isinstance(record, Problem):
                 yield from labels_of(record, types=types, where=str(item.where))

@@ -18,8 +18,17 @@ def no_record(value: object) -> str:
     >>> no_record({"WEATHER": {"categories": [{"name": "SUN"}]}})
     'this is the `jsonResponse` of a label, without the label around it: write it as `{"jsonResponse": …}`'
     """
+    if other := foreign_value(value):
+        return other
+    if isinstance(value, Mapping) and isinstance(value.get("data"), (Mapping, list)):
+        return f"{_NO_RECORD}; what stands under `data` may be, if it is taken out of this object"
+    return _NO_RECORD
+
+
+def foreign_value(value: object) -> str | None:
+    """What to say of a JSON value that is something else as a whole: annotations in another format, an ontology, an answer."""
     if not isinstance(value, Mapping):
-        return _NO_RECORD
+        return None
     if {"images", "annotations"} <= value.keys() and isinstance(value["images"], list):
         return "this is a COCO file" + _RAW
     if value.get("type") in ("FeatureCollection", "Feature"):
@@ -28,9 +37,7 @@ def no_record(value: object) -> str:
         return "this is an ontology or a project, and no label; it belongs to the option `--ontology`"
     if _is_response(value):
         return 'this is the `jsonResponse` of a label, without the label around it: write it as `{"jsonResponse": …}`'
-    if isinstance(value.get("data"), (Mapping, list)):
-        return f"{_NO_RECORD}; what stands under `data` may be, if it is taken out of this object"
-    return _NO_RECORD
+    return None
 
 
 def _is_response(value: Mapping[str, object]) -> bool:
@@ -49,6 +56,11 @@ def _is_response(value: Mapping[str, object]) -> bool:
 _YOLO = re.compile(rb"\d++(?:[ \t]++-?(?:\d++(?:\.\d++)?+|\.\d++)(?:[eE][+-]?\d++)?+){4,}+[ \t]*+\r?(?:\n|$)")
 
 
+_YOLO_NAMES = re.compile(rb"(?:\A|\n)(?:names|nc):[ \t]*+(?:[\d\[\r\n]|\Z)")
+"""Lines of the `data.yaml` of YOLO."""
+_MEDIA = {b"\x89PNG\r\n": "a picture (PNG)", b"\xff\xd8\xff": "a picture (JPEG)", b"%PDF-": "a PDF document"}
+
+
 def foreign_text(head: bytes) -> str | None:
     """What to say of a text that is not JSON but a file of annotations all the same, by its first bytes.
 
@@ -58,8 +70,11 @@ def foreign_text(head: bytes) -> str | None:
     text = head.lstrip()
     if text.startswith((b"<?xml", b"<annotation")):
         return f"looks like XML, {'a Pascal VOC file' if b'<annotation' in head else 'and no JSON'}{_RAW}"
-    if _YOLO.match(text):
+    if _YOLO.match(text) or _YOLO_NAMES.search(text):
         return "looks like a YOLO file" + _RAW
+    picture = next((kind for begin, kind in _MEDIA.items() if head.startswith(begin)), None)
+    if picture:
+        return f"is {picture}, and holds no labels{_RAW}"
     return None
 
 

@@ -201,9 +201,30 @@ def find_objects_of(label: ReadLabel, ontology: Ontology | None = None) -> dict[
 
 
 def is_empty(label: ReadLabel) -> bool:
-    """True if the label holds no answer at all; a failed download of Kili's SDK looks so too (json-formats 2)."""
+    """True if the label holds no answer at all: no category, no object, no text, in whatever frame or job.
+
+    A failed download of Kili's SDK looks so too (json-formats 2).
+    """
     response = label.response
-    return not response or (isinstance(response, str) and response.strip() in ("", "null", "{}"))
+    if isinstance(response, (str, bytes, bytearray)):
+        try:
+            response = decode_response(response)
+        except DataError:
+            return False
+    todo: list[object] = [response]
+    while todo:
+        value = todo.pop()
+        if isinstance(value, Mapping):
+            todo += (below for key, below in value.items() if key not in _NO_ANSWERS)
+        elif isinstance(value, list):
+            todo += value
+        elif value is not None and value != "":
+            return False
+    return True
+
+
+_NO_ANSWERS = PSEUDO_JOBS | {"isKeyFrame"}
+"""Keys in a label whose values are no answers."""
 
 
 class Step(NamedTuple):

@@ -46,7 +46,7 @@ DEFAULT_LABEL_TYPES = AllBut("AUTOSAVE")
 """What takes part in a query when the caller does not choose: unfinished work is left out."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Label:
     """One label of an export, with the asset it belongs to.
 
@@ -70,10 +70,12 @@ class Label:
     @property
     def name(self) -> str:
         """The label in words, such as `car_1.jpg, labels[2]`."""
-        asset = self.external_id or self.asset_id or "label"
-        if self.key in ("", "label"):
-            return asset
-        return f"{asset}, {self.key}" + ("" if self.key == "latestLabel" else f"[{self.position}]")
+        return label_name(self.external_id, self.asset_id, self.key, self.position)
+
+    def __repr__(self) -> str:
+        """Short, whatever it holds: a list of labels is looked at."""
+        about = [self.label_type or "", self.problem or ""]
+        return f"<Label {self.name}{''.join(f' {word}' for word in about if word)}>"
 
     @property
     def annotations(self) -> list[Annotation]:
@@ -86,6 +88,14 @@ class Label:
         from kili_query.model.annotations import annotations_of_label
 
         return list(annotations_of_label(self))
+
+
+def label_name(external_id: str | None, asset_id: str | None, key: str, position: int) -> str:
+    """A label in words: its asset, and where it stands there."""
+    asset = external_id or asset_id or "label"
+    if key in ("", "label"):
+        return asset
+    return f"{asset}, {key}" + ("" if key == "latestLabel" else f"[{position}]")
 
 
 AssetIds = tuple[str | None, str | None]
@@ -140,6 +150,21 @@ def chosen_types(types: LabelTypes | None) -> LabelTypes | None:
     if isinstance(types, (str, bytes)):
         raise TypeError(f"label types are a collection such as {{{types!r}}}, and this is one text")
     return types
+
+
+def author_of(label: object) -> str | None:
+    """Who made a label, as its JSON object tells: by e-mail, else by name, else by id; None if it does not tell.
+
+    >>> author_of({"author": {"id": "u1", "email": "ann@example.com"}}), author_of({"author": {"id": "u1"}})
+    ('ann@example.com', 'u1')
+    """
+    author = label.get("author") if isinstance(label, Mapping) else None
+    if isinstance(author, str):
+        return author or None
+    if not isinstance(author, Mapping):
+        return None
+    name = " ".join(part for key in ("firstname", "lastname") if isinstance(part := author.get(key), str) and part)
+    return id_text(author.get("email")) or name or id_text(author.get("id")) or None
 
 
 def takes_part(label_type: str | None, types: LabelTypes | None) -> bool:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from kili_query.errors import DataError
 from kili_query.model.decoding import decode_json, kind_of
+from kili_query.model.kili import LABEL_KEYS
 from kili_query.model.spelling import normalized
 
 PLAIN_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_*-]*")
@@ -68,7 +69,7 @@ class Job:
         return self.is_classification and self.input in _SINGLE_CHOICE
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Ontology:
     """The jobs of a project, nested ones included, in the order of the `jsonInterface`.
 
@@ -98,7 +99,10 @@ class Ontology:
         ------
         DataError: anything of a wrong shape, with the JSON path of the place.
         """
-        value = only_project(_decoded(json_interface))
+        decoded = _decoded(json_interface)
+        if other := _other_value(decoded):
+            raise _wrong("$", f"{other}, and no ontology; {_WHERE_FROM}")
+        value = only_project(decoded)
         if isinstance(value, Mapping) and "jobs" not in value and value.get("jsonInterface") is not None:
             found = value.get("inputType")
             return cls.from_json_interface(
@@ -125,11 +129,20 @@ class Ontology:
         except (OSError, ValueError) as error:
             reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
             raise DataError(f"the ontology cannot be read: {reason}", code="KQ503", where=str(path)) from None
+        if other := _other_file(text):
+            message = f"{other}, and no ontology; {_WHERE_FROM}"
+            raise DataError(message, code="KQ502", where=str(path))
         try:
             read = cls.from_json_interface(text, input_type)
         except DataError as error:
             raise error.at(str(path)) from None
         return cls(read.jobs, read.input_type, str(path))
+
+    def __repr__(self) -> str:
+        """Short, however many categories there are."""
+        categories, jobs = sum(len(job.categories) for job in self.jobs.values()), len(self.jobs)
+        kind = f", {self.input_type}" if self.input_type else ""
+        return f"<Ontology of {jobs} job{'s' * (jobs != 1)} with {categories} categor{'y' if categories == 1 else 'ies'}{kind}>"
 
     @cached_property
     def parents(self) -> Mapping[str, tuple[tuple[Job, Category, bool], ...]]:
@@ -263,6 +276,34 @@ def only_project(value: object) -> object:
         f"this is a list of {len(value)} projects: {shown}; "
         "write the one that is meant to a file of its own, such as with `jq '.[0]'`",
     )
+
+
+_WHERE_FROM = "`kili-query ontology pull PROJECT_ID -o kili-ontology.json` writes that of a project"
+_HEADS = {
+    b"PK\3\4": "this is a zip archive, such as an export of labels",
+    b"PK\5\6": "this is a zip archive",
+    b"\x1f\x8b": "this is compressed with gzip",
+    b"<": "this is XML, such as a Pascal VOC file",
+}
+
+
+def _other_file(head: bytes) -> str | None:
+    """What a file is whose first bytes are of no JSON."""
+    return next((what for begin, what in _HEADS.items() if head.startswith(begin)), None)
+
+
+def _other_value(value: object) -> str | None:
+    """What a JSON value is that people take for an ontology: labels, or annotations in another format."""
+    first = value[0] if isinstance(value, list) and value else value
+    if not isinstance(first, Mapping) or first.keys() & {"jobs", "jsonInterface"}:
+        return None
+    if first.keys() & {*LABEL_KEYS, "jsonResponse"}:
+        return "these are labels"
+    if {"images", "annotations"} <= first.keys():
+        return "this is a COCO file"
+    if first.get("type") in ("FeatureCollection", "Feature"):
+        return "this is a GeoJSON file"
+    return None
 
 
 def is_plain_name(key: str) -> bool:

@@ -12,6 +12,7 @@ from kili_query.engines.lookout import Lookout
 from kili_query.engines.scan import LabelKey, Scanner, Verdict
 from kili_query.errors import DataError
 from kili_query.formats.kili import Place, Problem, Record, Source
+from kili_query.formats.latest import latest_only
 from kili_query.model.counts import Key
 from kili_query.model.decoding import decode_json
 from kili_query.model.kili import LABEL_KEYS
@@ -92,11 +93,12 @@ class Selected(NamedTuple):
 
 
 def select(
-    query: Query,
+    query: Query | None,
     *sources: Source,
     unit: Unit = "assets",
     ontology: Ontology | None = None,
     types: LabelTypes | None = DEFAULT_LABEL_TYPES,
+    latest: bool = False,
     invert: bool = False,
     trim: bool = False,
     data: bool = True,
@@ -110,11 +112,12 @@ def select(
 
     Parameters
     ----------
-    query: the question. It is not checked against the ontology here.
+    query: the question. It is not checked against the ontology here. None: labels without any answer match.
     unit: `"assets"`, or `"labels"` for the single labels that match.
     ontology: tells frames of a video from jobs whose keys are digits.
     types: the label types that take part; None: all. By default all but AUTOSAVE.
-    invert: give what does not match. An asset with a label that cannot be read is given only if another one matches.
+    latest: only the newest label of each asset takes part, and stands in it as `latestLabel`.
+    invert: give what does not match, of a query. An asset with a label that cannot be read is given only if another one matches.
     trim: keep in each asset only the labels that match.
     data: give the JSON text of each hit; without it less is handed from process to process.
     validate: decode also large records that cannot match, so that each malformed one is noticed.
@@ -125,9 +128,11 @@ def select(
     DataError: a source cannot be read (KQ503), or `invert` is asked for assets and the input holds single labels.
     """
     of_labels = unit == "labels" or trim
-    asked = ~query if invert and of_labels else query
-    lookout = Lookout(query.operands)
-    work = _Select(asked, unit, ontology, types, invert and not of_labels, trim, data, validate, lookout)
+    if query is None and invert:
+        raise ValueError("`invert` goes with a query")
+    asked = ~query if query is not None and invert and of_labels else query
+    lookout = Lookout(query.operands if query is not None else [])
+    work = _Select(asked, unit, ontology, types, latest, invert and not of_labels, trim, data, validate, lookout)
     for done in run(work, sources, workers):
         (hits, summary), base = done.result, done.base
         if base:
@@ -139,10 +144,11 @@ def select(
 class _Select:
     """The work on one part. The scanner is made where the work is done: it cannot be pickled."""
 
-    query: Query
+    query: Query | None
     unit: Unit
     ontology: Ontology | None
     types: LabelTypes | None
+    latest: bool
     invert: bool
     trim: bool
     data: bool
@@ -154,9 +160,15 @@ class _Select:
         # what is given because it does not match must have been read as a whole
         validate, lookout = self.validate or self.invert, self.lookout
         lookout.begin()
-        scanner = Scanner.of_query(self.query.tree, self.ontology, self.types, validate=validate, lookout=lookout)
+        if self.query is None:
+            scanner = Scanner(lambda _: False, {}, None, self.ontology, self.types)
+        else:
+            scanner = Scanner.of_query(self.query.tree, self.ontology, self.types, validate=validate, lookout=lookout)
         hits, summary = list[Hit](), Summary()
-        for record, verdict in summary.read(records, scanner):
+        for record, verdict in summary.read(latest_only(records, self.types) if self.latest else records, scanner):
+            if self.query is None:
+                verdict.matched = [key for key, _ in verdict.blanks]
+                verdict.owners = [owner for _, owner in verdict.blanks if owner is not None] if verdict.bare else []
             summary.undecoded += not verdict.decoded
             matched = verdict.matched
             if self.invert and verdict.bare:

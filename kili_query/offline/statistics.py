@@ -11,6 +11,7 @@ from typing import Self
 from kili_query.engines.scan import Scanner
 from kili_query.errors import DataError
 from kili_query.formats.kili import Problem, Record, Source
+from kili_query.formats.latest import latest_only
 from kili_query.model.counts import Key
 from kili_query.model.labels import DEFAULT_LABEL_TYPES, LabelTypes
 from kili_query.model.ontology import Ontology
@@ -62,15 +63,18 @@ def measure(
     *sources: Source,
     ontology: Ontology | None = None,
     types: LabelTypes | None = DEFAULT_LABEL_TYPES,
+    latest: bool = False,
     workers: int | None = None,
 ) -> Iterator[tuple[Statistics, int]]:
     """The statistics of each part of the sources, with its size in bytes; `add` adds them up.
+
+    `latest`: only the newest label of each asset takes part.
 
     Raises
     ------
     DataError: a source cannot be read (KQ503).
     """
-    for done in run(_Measure(ontology, types), sources, workers):
+    for done in run(_Measure(ontology, types, latest), sources, workers):
         yield done.result.placed(done.base), done.size
 
 
@@ -92,10 +96,12 @@ def sampled_names(sources: Sequence[Source]) -> dict[str, list[str]]:
 class _Measure:
     ontology: Ontology | None
     types: LabelTypes | None
+    latest: bool
 
     def __call__(self, records: Iterator[Record | Problem]) -> Statistics:
         found = Statistics()
-        for _, verdict in found.read(records, Scanner(ontology=self.ontology, types=self.types)):
+        chosen = latest_only(records, self.types) if self.latest else records
+        for _, verdict in found.read(chosen, Scanner(ontology=self.ontology, types=self.types)):
             for counts in verdict.counts:
                 for key, count in counts.items():
                     found.spread.setdefault(key, Counter())[count] += 1

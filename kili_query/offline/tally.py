@@ -10,6 +10,9 @@ from kili_query.engines.scan import Scanner, Verdict
 from kili_query.errors import DataError
 from kili_query.formats.containers.records import asset_hint
 from kili_query.formats.kili import Problem, Record, decode_record
+from kili_query.model.counts import Counts, count_label, is_empty
+from kili_query.model.labels import AssetIds, Label, LabelTypes, asset_ids, is_bare, label_name, labels_of
+from kili_query.model.ontology import Ontology
 
 MAX_KEPT = 1_000
 """How many problems are kept: of a file full of them the first say enough."""
@@ -30,9 +33,12 @@ class Tally:
     """Why, for the first of them."""
     skipped: list[DataError] = field(default_factory=list)
     """Files that an export holds beside labels."""
+    blanks: list[DataError] = field(default_factory=list)
+    """The first of the labels without any answer, by name and place."""
     _unread: list[Problem] = field(default_factory=list, repr=False, compare=False)
     _left_out: list[Problem] = field(default_factory=list, repr=False, compare=False)
-    """`problems` and `skipped`, as long as it is not known on which line the part begins."""
+    _blank: list[Problem] = field(default_factory=list, repr=False, compare=False)
+    """`problems`, `skipped` and `blanks`, as long as it is not known on which line the part begins."""
 
     def read(self, records: Iterator[Record | Problem], scanner: Scanner) -> Iterator[tuple[Record, Verdict]]:
         """The verdict on each record that can be read; all are counted, and what cannot be read is set aside."""
@@ -57,7 +63,34 @@ class Tally:
             self.records += 1
             self.labels += verdict.labels
             self.empty += verdict.empty
+            for key, owner in verdict.blanks[: MAX_KEPT - len(self._blank)]:
+                ids = owner or (verdict.external_id, verdict.asset_id)
+                self._blank.append(Problem(label_name(*ids, *key), record.where))
             yield record, verdict
+
+    def read_labels(
+        self, records: Iterator[Record | Problem], types: LabelTypes | None, ontology: Ontology | None
+    ) -> Iterator[tuple[AssetIds, list[tuple[Label, Counts]]]]:
+        """The labels of each record with their counts, and the ids of the asset; what cannot be read is set aside."""
+        for record in records:
+            decoded = record if isinstance(record, Problem) else decode_record(record)
+            if isinstance(record, Problem) or isinstance(decoded, Problem):
+                self.set_aside(decoded)  # type: ignore[arg-type]
+                continue
+            self.records += 1
+            found: list[tuple[Label, Counts]] = []
+            for label in labels_of(decoded, types=types):
+                self.labels += 1
+                try:
+                    found.append((label, count_label(label, ontology)))
+                except DataError as error:
+                    self.set_aside(Problem(str(error), record.where))
+                    continue
+                if is_empty(label):
+                    self.empty += 1
+                    if len(self._blank) < MAX_KEPT:
+                        self._blank.append(Problem(label.name, record.where))
+            yield ((None, None) if is_bare(decoded) else asset_ids(decoded)), found
 
     def set_aside(self, problem: Problem) -> None:
         """Note what cannot be read, or is left out."""
@@ -70,7 +103,8 @@ class Tally:
         """The same, for a part that begins after so many lines: problems tell where they are."""
         self.problems += (problem.error(base) for problem in self._unread)
         self.skipped += (problem.error(base) for problem in self._left_out)
-        self._unread, self._left_out = [], []
+        self.blanks += (problem.error(base) for problem in self._blank)
+        self._unread, self._left_out, self._blank = [], [], []
         return self
 
     def add(self, other: Self) -> None:
@@ -81,3 +115,4 @@ class Tally:
         self.unreadable += other.unreadable
         self.problems += other.problems[: MAX_KEPT - len(self.problems)]
         self.skipped += other.skipped[: MAX_KEPT - len(self.skipped)]
+        self.blanks += other.blanks[: MAX_KEPT - len(self.blanks)]

@@ -28,7 +28,7 @@ import kili_query.cli
 from kili_query import read_labels
 
 ENTRY = [sys.executable, "-c", "import sys; sys.argv[0] = 'kili-query'; from kili_query.cli import main; main()"]
-COMMANDS = ("check", "format", "compile", "explain", "lint", "filter", "stats", "ontology", "serve", "lsp")
+COMMANDS = ("check", "format", "compile", "explain", "lint", "filter", "stats", "diff", "ontology", "serve", "lsp")
 DATA = Path(__file__).parents[1] / "data"
 COCO, COCO_INTERFACE = DATA / "coco.zip", DATA / "coco.interface.json"
 QUERY = "J.A.count > 1"
@@ -273,7 +273,7 @@ def test_filter_counts_and_ids(run: Run, source: Path) -> None:
     ended = run("filter", source, QUERY, "--ids")
     assert (ended.code, ended.out) == (0, "b\nd\n")
     assert ended.err.startswith("read 5 labels of 4 records")
-    assert "2 assets matched, 0 empty, 0 unreadable" in ended.err
+    assert "2 assets matched, 1 empty, 0 unreadable" in ended.err
 
 
 def test_filter_takes_several_sources_and_standard_input(run: Run, source: Path, tmp_path: Path) -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pty
 import re
 import subprocess
+import zipfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -78,7 +81,7 @@ def test_results_on_a_terminal_stand_on_lines_of_their_own(source: Path) -> None
     os.close(ours)
     assert process.returncode == 0
     assert sent.count("━".encode()) > 100, "there was a bar"
-    summary = "read 5 labels of 4 records: 2 assets matched, 0 empty, 0 unreadable"
+    summary = "read 5 labels of 4 records: 2 assets matched, 1 empty, 0 unreadable"
     shown = _screen(sent)
     assert shown[:6] == ["b", "d", summary, "2", summary, shown[5]]
     assert shown[5].split() == ["job", "category", "labels", "objects", "spread", "most"]
@@ -112,7 +115,7 @@ def test_what_is_missing_among_source_and_query_is_told(run: Run, source: Path) 
 
 # -- words -------------------------------------------------------------------------------------------------------------
 
-COMMANDS_WITH_TYPES = ("filter", "stats", "explain", "convert", "check-labels")
+COMMANDS_WITH_TYPES = ("filter", "stats", "explain", "diff", "convert", "check-labels")
 COMMANDS_WITH_INPUT_TYPES = (*COMMANDS_WITH_TYPES, "check", "compile", "lint", "lsp", "serve")
 
 
@@ -267,3 +270,274 @@ def _umask() -> int:
     current = os.umask(0)
     os.umask(current)
     return current
+
+
+# -- what is given in the wrong place ----------------------------------------------------------------------------------
+
+COCO_FILE: dict[str, Any] = {"images": [], "annotations": [], "categories": []}
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("x.zip", COCO.read_bytes(), "this is a zip archive, such as an export of labels, and no ontology"),
+        ("x.json.gz", b"\x1f\x8b\x08\0", "this is compressed with gzip, and no ontology"),
+        ("labels.json", [asset("a", 1)], "these are labels, and no ontology"),
+        ("coco.json", COCO_FILE, "this is a COCO file, and no ontology"),
+        ("geo.json", {"type": "FeatureCollection", "features": []}, "this is a GeoJSON file, and no ontology"),
+        ("voc.xml", "<annotation/>", "this is XML, such as a Pascal VOC file, and no ontology"),
+    ],
+)
+def test_what_is_no_ontology_is_called_by_its_name(
+    run: Run, tmp_path: Path, name: str, content: Any, said: str
+) -> None:
+    path = write(tmp_path / name, content)
+    for command in (["check", QUERY], ["stats", COCO], ["filter", COCO, QUERY]):
+        ended = run(*command, "--ontology", path)
+        assert said in ended.err
+        assert "`kili-query ontology pull PROJECT_ID -o kili-ontology.json`" in ended.err
+        assert (ended.code, ended.out) == (2, "")
+    ended = run("serve", "--load", COCO, "--interface", path, "--port", 0)
+    assert (ended.code, said in ended.err) == (2, True)
+
+
+@pytest.mark.parametrize(
+    "command", [["stats"], ["filter", QUERY], ["explain", QUERY], ["check-labels", "--ontology", COCO_INTERFACE]]
+)
+def test_what_are_no_labels_of_kili_is_called_by_its_name(run: Run, tmp_path: Path, command: list[Any]) -> None:
+    coco = write(tmp_path / "coco.json", COCO_FILE)
+    for path, said in {
+        coco: "this is a COCO file",
+        zipped(tmp_path / "coco.zip", {"annotations/instances.json": COCO_FILE}): "this is a COCO file",
+        write(tmp_path / "a.txt", "0 0.5 0.5 0.1 0.2\n"): "looks like a YOLO file",
+        write(tmp_path / "data.yaml", "names:\n- car\n"): "looks like a YOLO file",
+        zipped(tmp_path / "yolo.zip", {"labels/a.txt": b"", "data.yaml": b""}): "in the format YOLO",
+        write(tmp_path / "g.json", {"type": "FeatureCollection", "features": []}): "this is a GeoJSON file",
+        zipped(tmp_path / "geo.zip", {"labels/a.geojson": {}}): "in the format GeoJSON",
+        write(tmp_path / "a.xml", "<annotation/>"): "a Pascal VOC file",
+        zipped(tmp_path / "voc.zip", {"labels/a.xml": b"<annotation/>"}): "in the format Pascal VOC",
+    }.items():
+        ended = run(*command, path)
+        assert (ended.code, ended.out) == (2, ""), path
+        assert said in ended.err
+        assert "labels are read from an export of the project in Kili's own format (`raw`)" in ended.err
+
+
+# -- the newest label, and those without any answer ----------------------------------------------------------------------
+
+
+def label(count: int, day: int | None = None, kind: str = "DEFAULT", **more: Any) -> dict[str, Any]:
+    dated = {} if day is None else {"createdAt": f"2024-02-{day:02}T10:00:00.000Z"}
+    return {"labelType": kind, "jsonResponse": response(count), **dated, **more}
+
+
+ANN: dict[str, Any] = {"author": {"id": "u1", "email": "ann@example.com"}}
+BOB: dict[str, Any] = {"author": {"email": "bob@example.com"}}
+
+
+@pytest.fixture
+def history(tmp_path: Path) -> Path:
+    """Assets with several labels. By the newest of each, a has 1, b 3, c 2, d 4 objects; e has no label that takes part."""
+    return write(tmp_path / "history.ndjson", lines(
+        {"externalId": "a", "labels": [label(5, 1, **ANN), label(1, 3, "REVIEW", **BOB), label(2, 2, **ANN)]},
+        {"externalId": "b", "labels": [label(9, **ANN), label(3, **ANN)]},
+        {"externalId": "c", "labels": [label(0, 1, **BOB)], "latestLabel": label(2, 4, **BOB)},
+        {"externalId": "d", "labels": [label(4, 1, **ANN), label(7, 9, "PREDICTION"), label(8, 9, "AUTOSAVE", **ANN)]},
+        {"externalId": "e", "labels": [label(7, 1, "PREDICTION")]},
+    ))  # fmt: skip
+
+
+def test_latest_is_the_newest_label_of_each_asset(run: Run, history: Path, tmp_path: Path) -> None:
+    ended = run("filter", history, "J.A.count >= 0", "--latest")
+    rows = [json.loads(line) for line in ended.out.splitlines()]
+    assert [(row["externalId"], len(row["latestLabel"]["jsonResponse"]["J"]["annotations"]), "labels" in row) for row in rows] == [
+        ("a", 1, False), ("b", 3, False), ("c", 2, False), ("d", 4, False),
+    ]  # fmt: skip
+    assert "read 4 labels of 5 records: 4 assets matched" in ended.err
+    assert run("filter", history, "J.A.count > 2", "--latest", "--ids").out == "b\nd\n"
+    assert run("filter", history, "J.A.count > 2", "--ids").out == "a\nb\nd\ne\n"
+    assert run("filter", history, "J.A.count > 6", "--latest", "--type", "PREDICTION", "--ids").out == "d\ne\n"
+    [row] = json.loads(run("stats", history, "--latest", "--json").out)["categories"]
+    assert (row["labels"], row["objects"]) == (4, 10)
+    explained = run("explain", history, "J.A.count > 2", "--latest").out
+    assert re.findall(r"^(\w), latestLabel\n(.)", explained, re.MULTILINE) == [
+        ("a", "✗"),
+        ("b", "✓"),
+        ("c", "✗"),
+        ("d", "✓"),
+    ]
+    assert run("explain", history, QUERY, "--latest", "--asset", "c").out.startswith("c, latestLabel\n✓")
+    out = tmp_path / "latest.zip"
+    assert run("filter", history, "J.A.count >= 0", "--latest", "-o", out).code == 0
+    assert run("filter", out, "J.A.count == 1", "--ids").out == "a\n"
+
+
+def test_latest_of_a_dump_goes_by_the_assets_that_its_labels_name(run: Run, tmp_path: Path) -> None:
+    def of(name: str, count: int, day: int) -> dict[str, Any]:
+        return {**label(count, day), "labelOf": {"externalId": name, "id": f"id-{name}"}}
+
+    rows = [of("a", 1, 2), of("b", 2, 1), of("a", 3, 1), of("b", 4, 3)]
+    whole = write(tmp_path / "whole.json", {"labels": rows})
+    assert run("filter", whole, "J.A.count >= 0", "--latest", "--ids").out == "a\nb\n"
+    assert run("filter", whole, "J.A.count IN (1, 4)", "--latest", "--ids").out == "a\nb\n"
+    ended = run("filter", write(tmp_path / "single.ndjson", lines(*rows)), QUERY, "--latest")
+    assert ended.code == 2
+    assert "here each stands by itself" in ended.err
+
+
+def test_what_cannot_be_read_is_told_with_latest_too(run: Run, tmp_path: Path) -> None:
+    bad = [b"{bad", {"externalId": "x", "labels": [{"createdAt": "soon"}, 5, None]}, {"labels": 7}, b'{"a": 1}']
+    path = write(tmp_path / "bad.ndjson", lines(asset("a", 2), *bad, {"externalId": "n", "labels": None}))
+    for command in (["filter", QUERY, "--ids"], ["stats"], ["explain", QUERY], ["diff", path]):
+        ended = run(*command, path, "--latest")
+        assert ended.code == 3, command
+        assert "unreadable[KQ501]" in ended.err
+
+
+def test_labels_with_nothing_are_named(run: Run, tmp_path: Path) -> None:
+    nothing: dict[str, Any] = {
+        "none": {}, "null": None, "text": "", "json": "{}", "jobs": {"J": {"annotations": []}, "K": {"categories": []}, "T": {"text": ""}},
+        "frames": {"0": {}, "1": {"J": {"annotations": [], "isKeyFrame": True}}}, "turned": {"ROTATION_JOB": {"rotation": 90}},
+    }  # fmt: skip
+    something = {
+        "object": response(1),
+        "words": {"T": {"text": "x"}},
+        "frame": {"0": {}, "1": response(1)},
+        "number": {"T": {"text": 0}},
+    }
+    both = {**nothing, **something}
+    rows = [
+        {"externalId": name, "labels": [{"jsonResponse": value}], "about": "x" * 5000} for name, value in both.items()
+    ]
+    path = write(tmp_path / "x.ndjson", lines(*rows))
+    assert run("filter", path, "--empty", "--ids").out.split() == list(nothing)
+    assert json.loads(run("filter", path, "--empty", "--labels").out.splitlines()[0])["labelOf"]["externalId"] == "none"
+    ended = run("stats", path, "--empty")
+    assert re.findall(r"^empty: .*: line \d+: (\w+), labels\[0\]$", ended.err, re.MULTILINE) == list(nothing)
+    assert f"{len(nothing)} empty" in ended.out
+    assert len(json.loads(run("stats", path, "--empty", "--json").out)["empty_labels"]) == len(nothing)
+    assert re.findall(r"(\w+), labels\[0\]$", run("filter", path, QUERY, "--empty").err, re.MULTILINE) == list(nothing)
+    assert f"{len(nothing)} empty" in run("filter", path, QUERY).err, "records that cannot match are looked at, too"
+    assert "empty:" not in run("filter", path, QUERY).err
+    out = tmp_path / "empty.zip"
+    assert run("filter", path, "--empty", "-o", out).code == 0
+    assert "Filtered by kili_query: labels without any answer" in zipfile.ZipFile(out).read("README.kili.txt").decode()
+    assert run("filter", out, "--empty", "--count").out == f"{len(nothing)}\n"
+    assert run("filter", path, "--empty", "--invert").code == 2
+    dump = write(tmp_path / "dump.json", {"labels": [{"labelOf": {"externalId": "d"}, "jsonResponse": {}}, label(1)]})
+    assert run("filter", dump, "--empty", "--ids").out == "d\n"
+    assert "empty: " in run("stats", dump, "--empty").err
+
+
+# -- who, when, how many -------------------------------------------------------------------------------------------------
+
+
+def test_stats_by_anything(run: Run, history: Path) -> None:
+    def rows(*by: str, more: tuple[str, ...] = ()) -> list[list[str]]:
+        options = [word for name in by for word in ("--by", name)]
+        return [line.split(",") for line in run("stats", history, *options, "--csv", *more).out.splitlines()]
+
+    assert rows("author") == [
+        ["author", "labels", "empty", "objects"], ["ann@example.com", "5", "0", "23"], ["", "2", "0", "14"], ["bob@example.com", "3", "1", "3"],
+    ]  # fmt: skip
+    assert rows("type")[1:] == [["DEFAULT", "7", "1", "25"], ["PREDICTION", "2", "0", "14"], ["REVIEW", "1", "0", "1"]]
+    assert rows("day")[1:3] == [["2024-02-01", "4", "1", "16"], ["2024-02-02", "1", "0", "2"]]
+    assert rows("asset")[1] == ["b", "2", "0", "12"]
+    assert rows("author", "type")[1] == ["ann@example.com", "DEFAULT", "5", "0", "23"]
+    assert rows("job", "category", "author")[1] == ["J", "A", "ann@example.com", "5", "0", "23"]
+    assert rows("author", more=("--latest",))[1:] == [
+        ["ann@example.com", "2", "0", "7"],
+        ["bob@example.com", "2", "0", "3"],
+    ]
+    shown = run("stats", history, "--by", "author")
+    assert re.search(r"^ \(not known\) +2 +0 +14 +7\.0", shown.out, re.MULTILINE)
+    data = json.loads(run("stats", history, "--by", "type", "--json").out)
+    assert data["groups"][2] == {"type": "REVIEW", "labels": 1, "empty": 0, "objects": 1}
+    assert (data["records"], data["labels"], data["empty"]) == (5, 10, 1)
+    assert run("stats", history, "--by", "auther").code == 2
+
+
+def test_groups_add_up_to_the_statistics(run: Run, history: Path) -> None:
+    for path, options in ((COCO, []), (history, []), (history, ["--latest"]), (history, ["--all-types"])):
+        whole = json.loads(run("stats", path, "--json", *options).out)
+        for by in ("author", "type", "day", "asset", "job", "category"):
+            groups = json.loads(run("stats", path, "--json", "--by", by, *options).out)["groups"]
+            assert sum(group["objects"] for group in groups) == sum(row["objects"] for row in whole["categories"]), by
+            if by not in ("job", "category"):
+                assert sum(group["labels"] for group in groups) == whole["labels"]
+    by_category = json.loads(run("stats", COCO, "--json", "--by", "job", "--by", "category").out)["groups"]
+    assert {(g["job"], g["category"], g["labels"], g["objects"]) for g in by_category} == {
+        (r["job"], r["category"], r["labels"], r["objects"])
+        for r in json.loads(run("stats", COCO, "--json").out)["categories"]
+    }
+
+
+# -- two exports -------------------------------------------------------------------------------------------------------
+
+
+def test_diff_tells_what_differs(run: Run, tmp_path: Path) -> None:
+    def boxed(count: int, x: float) -> dict[str, Any]:
+        answer = response(count)
+        answer["J"]["annotations"][0]["boundingPoly"] = [{"normalizedVertices": [{"x": x, "y": 0.5}]}]
+        return {"labels": [{"jsonResponse": answer}]}
+
+    before = write(tmp_path / "before.ndjson", lines(
+        asset("same", 1), asset("gone", 3), asset("more", 1), {"externalId": "moved", **boxed(1, 0.1)}, asset("fewer", 4),
+    ))  # fmt: skip
+    after = zipped(tmp_path / "after.zip", {f"labels/{n}.json": value for n, value in enumerate((
+        asset("more", 2), {"externalId": "moved", **boxed(1, 0.2)}, asset("new", 2), asset("same", 1), asset("fewer", 2),
+    ))})  # fmt: skip
+    ended = run("diff", before, after, "J.A.count >= 2", "--json")
+    data = json.loads(ended.out)
+    assert (ended.code, ended.err) == (0, "")
+    assert (data["gained"], data["lost"], data["altered"], data["same"]) == (["new"], ["gone"], ["moved"], 1)
+    assert data["changed"] == [
+        {"asset": "more", "counts": [{"job": "J", "category": "A", "before": 1, "after": 2}]},
+        {"asset": "fewer", "counts": [{"job": "J", "category": "A", "before": 4, "after": 2}]},
+    ]
+    assert data["categories"] == [{"job": "J", "category": "A", "before": 10, "after": 8}]
+    assert data["matches"] == {"before": 2, "after": 3, "begun": ["more", "new"], "ended": ["gone"]}
+    shown = run("diff", "J.A.count >= 2", before, after).out
+    assert "gained: 1\n  new\nlost: 1\n  gone\nchanged: 2\n  more  J.A 1 → 2\n  fewer  J.A 4 → 2\n" in shown
+    assert re.search(r"^ J +A +10 +8 +-2 *$", shown, re.MULTILINE)
+    assert shown.endswith("J.A.count >= 2: 2 → 3 assets\nbegun: 2\n  more\n  new\nended: 1\n  gone\n")
+    assert "changed: 2\n  more  J.A 1 → 2\n  … and 1 more\n" in run("diff", before, after, "--limit", 1).out
+    assert "matches" not in json.loads(run("diff", before, after, "--json").out)
+    nothing = json.loads(run("diff", before, before, "--json").out)
+    assert (nothing["same"], nothing["gained"], nothing["lost"], nothing["changed"], nothing["altered"]) == (
+        5,
+        [],
+        [],
+        [],
+        [],
+    )
+
+
+def test_diff_takes_dumps_and_tells_what_it_cannot_compare(run: Run, history: Path, tmp_path: Path) -> None:
+    rows = [{**label(n), "labelOf": {"externalId": name}} for n, name in enumerate("abab", 1)]
+    dump = write(tmp_path / "dump.ndjson", lines(*rows))
+    grouped = write(tmp_path / "grouped.json", [
+        {"externalId": name, "labels": [label(n) for n in counts]} for name, counts in {"b": (4, 2), "a": (1, 3)}.items()
+    ])  # fmt: skip
+    data = json.loads(run("diff", dump, grouped, "--json").out)
+    assert (data["same"], data["categories"]) == (2, [{"job": "J", "category": "A", "before": 10, "after": 10}])
+    nameless = write(tmp_path / "nameless.json", [label(1)])
+    ended = run("diff", nameless, dump)
+    assert (ended.code, "1 label of" in ended.err) == (0, True)
+    assert json.loads(run("diff", history, history, "--latest", "--json").out)["categories"][0]["before"] == 10
+    for args in (
+        [dump],
+        [dump, grouped, dump, QUERY],
+        ["J.A.count > 1", dump],
+        [dump, "nowhere.zip"],
+        [dump, "J.A.count > 1"],
+    ):
+        assert run("diff", *args).code == 2, args
+    assert run("diff", dump, grouped, "J.A.count >").code == 1
+
+
+def test_labels_and_ontologies_have_a_short_repr() -> None:
+    from kili_query import Ontology, read_labels
+
+    assert repr(next(read_labels(COCO))) == "<Label coco_1.jpg, latestLabel DEFAULT>"
+    assert repr(Ontology.load(COCO_INTERFACE, "IMAGE")) == "<Ontology of 3 jobs with 160 categories, IMAGE>"

@@ -411,7 +411,7 @@ def test_a_file_of_something_else_is_called_by_its_name(tmp_path: Path, name: st
         path = archive(tmp_path / "x.zip", {f"JOB/{name}": path.read_bytes()})
     for command in (["stats"], ["filter", "--ids"]):
         code, _, told = run(command[0], path, *([QUERY, *command[1:]] if command[1:] else []))
-        assert code == 3
+        assert code == (3 if form == "list" or name in ("answer.json", "other.json") else 2), "nothing was read"
         assert said in told
 
 
@@ -443,6 +443,9 @@ def test_an_export_in_another_format_is_told(tmp_path: Path, members: dict[str, 
         ("<?xml version='1.0'?>\n<annotation></annotation>", "a Pascal VOC file"),
         ("\ufeff<annotation>\n", "a Pascal VOC file"),
         ("<?xml version='1.0'?><html/>", "and no JSON"),
+        ("train: images/train\nnames:\n  0: car\n", "looks like a YOLO file"),
+        ("nc: 2\nnames: [a, b]\n", "looks like a YOLO file"),
+        ("%PDF-1.7", "is a PDF document, and holds no labels"),
     ],
 )
 def test_a_text_in_another_format_is_told(tmp_path: Path, text: str, said: str) -> None:

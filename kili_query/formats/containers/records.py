@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from kili_query.errors import DataError
-from kili_query.formats.others import no_record
+from kili_query.formats.others import foreign_value, no_record
 from kili_query.model.decoding import Fault, read_json
 from kili_query.model.labels import is_record
 
@@ -107,7 +107,8 @@ def decode_record(record: Record) -> dict[str, object] | Problem:
         return Problem(invalid_json(fault, record.where) + asset_hint(data), record.where)
     if isinstance(value, dict) and is_record(value):
         return value
-    return Problem(no_record(value) + asset_hint(data), record.where, record.optional)
+    code = "KQ503" if foreign_value(value) and record.where.item is None else "KQ501"  # the source as a whole is none
+    return Problem(no_record(value) + asset_hint(data), record.where, record.optional, code)
 
 
 _EXTERNAL_ID = re.compile(rb'"externalId"\s*:\s*("[^"\\]*(?:\\.[^"\\]*)*")')
