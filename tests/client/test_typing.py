@@ -6,8 +6,6 @@ import asyncio
 from collections.abc import AsyncGenerator, Generator
 from typing import Any, assert_type
 
-import pandas as pd
-
 from kili_query import AsyncKili
 from tests.client.conftest import World
 
@@ -38,6 +36,8 @@ def test_a_list_is_a_list_and_a_generator_a_generator(world: World) -> None:
 
 
 def test_a_table_is_a_table(world: World) -> None:
+    import pandas as pd
+
     kili = world.kili(disable_tqdm=True)
     table = assert_type(kili.assets(world.project, fields=["id"], format="pandas"), pd.DataFrame)
     assert isinstance(table, pd.DataFrame)

@@ -21,6 +21,7 @@ from base64 import b64encode
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
+from functools import cache
 from typing import Any
 from urllib.parse import quote
 
@@ -321,14 +322,19 @@ def _endless(exchange: f.Exchange) -> bool:
         exchange.send(b"10000\r\n" + b" " * 0x10000 + b"\r\n")
 
 
+@cache
 def _bomb(times: int = 1) -> f.Fault:
     packed = b'{"data": "' + b"A" * 50_000_000 + b'"}'
     for _ in range(times):
-        packed = gzip.compress(packed)
+        packed = gzip.compress(packed, 1)
     return f.says(200, packed, content_encoding=", ".join(["gzip"] * times))
 
 
-LARGE = {"an answer without end": _endless, "a bomb": _bomb(), "a large answer": f.says(200, b'"' + b"A" * MOST + b'"')}
+LARGE: dict[str, Callable[[], f.Fault]] = {
+    "an answer without end": lambda: _endless,
+    "a bomb": _bomb,
+    "a large answer": lambda: f.says(200, b'"' + b"A" * MOST + b'"'),
+}
 
 
 @pytest.fixture
@@ -345,7 +351,7 @@ def test_an_answer_of_too_many_bytes_is_given_up(proxy: f.Proxy, kind: str, name
     answers = HONEST | {"labels": [LABEL | {"jsonResponseUrl": f"{proxy.url}/content"}]}
     for field, value in answers.items():
         proxy.on(f"data: {field}(", then=f.says(200, {"data": {"data": value}}))
-    proxy.on("data: labels(" if place == "answer" else "/content", then=LARGE[name])
+    proxy.on("data: labels(" if place == "answer" else "/content", then=LARGE[name]())
     client = f.Client(kind, "key-1234", proxy.endpoint, max_answer_bytes=MOST)
     tracemalloc.start()
     try:

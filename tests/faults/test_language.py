@@ -8,7 +8,6 @@ text that parses, or of which more is read; a safe one, with the safe ones that 
 
 from __future__ import annotations
 
-import ast
 import importlib
 import inspect
 import pkgutil
@@ -154,14 +153,10 @@ def _uses() -> dict[str, Use]:
     """Each compiled pattern of the modules that look at texts of others."""
     found: dict[str, Use] = {}
     for module in _modules():
-        tree = ast.parse(inspect.getsource(module))
-        asked: dict[str, set[str]] = {}
-        for node in ast.walk(tree):
-            if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
-                asked.setdefault(node.value.id, set()).add(node.attr)
+        asked = set(re.findall(rf"\b(\w+)\.(?:{'|'.join(EVERYWHERE)})\b", inspect.getsource(module)))
         for name, value in vars(module).items():
             for number, pattern in enumerate(_patterns(value)):
-                everywhere = bool(asked.get(name, set()) & set(EVERYWHERE))
+                everywhere = name in asked
                 key = f"{module.__name__.removeprefix('kili_query.')}.{name}[{number}]"
                 if pattern not in [use.pattern for use in found.values()] or everywhere:
                     found[key] = Use(key, pattern, everywhere)

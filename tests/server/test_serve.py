@@ -15,7 +15,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.cli.test_cli import ENTRY, Ended, environment, kili_query_process
+from tests.cli.test_cli import ENTRY, Ended, Run, environment
+from tests.cli.test_cli import run as run
 
 DATA = Path(__file__).parents[1] / "data"
 LOADING = ("--load", DATA / "coco.zip", "--interface", DATA / "coco.interface.json", "--input-type", "IMAGE")
@@ -107,25 +108,25 @@ def test_unreadable_labels_are_named(tmp_path: Path) -> None:
         (("--data", os.devnull + "/x"), "data folder"),
     ],
 )
-def test_bad_input_is_told(args: tuple[object, ...], words: str) -> None:
-    end = kili_query_process("serve", *(() if "--port" in args else ("--port", 0)), *args)
+def test_bad_input_is_told(run: Run, args: tuple[object, ...], words: str) -> None:
+    end = run("serve", *(() if "--port" in args else ("--port", 0)), *args)
     assert end.code == 2
     assert words in end.err
 
 
-def test_a_port_in_use_is_told() -> None:
+def test_a_port_in_use_is_told(run: Run) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
-        end = kili_query_process("serve", "--port", taken.getsockname()[1])
+        end = run("serve", "--port", taken.getsockname()[1])
     assert end.code == 2
     assert "in use" in end.err
     assert "port 0" in end.err
 
 
-def test_a_folder_in_use_is_told(tmp_path: Path) -> None:
+def test_a_folder_in_use_is_told(tmp_path: Path, run: Run) -> None:
     with serving("--data", tmp_path):
-        end = kili_query_process("serve", "--port", 0, "--data", tmp_path)
+        end = run("serve", "--port", 0, "--data", tmp_path)
     assert end.code == 2
     assert "in use by another local Kili" in end.err
 
@@ -141,9 +142,9 @@ def test_a_missing_extra_is_named() -> None:
     assert 'pip install "kili_query[server]"' in end.stderr
 
 
-def test_the_sample_comes_along() -> None:
+def test_the_sample_comes_along(run: Run) -> None:
     with serving("--sample") as (_, shown):
         assert "coco (3 labels)" in shown
-    done = kili_query_process("serve", "--sample", "--load", "x.zip", "--interface", "x.json")
+    done = run("serve", "--sample", "--load", "x.zip", "--interface", "x.json")
     assert done.code == 2
     assert "--sample is an export of its own" in done.err

@@ -10,7 +10,7 @@ from kili_query.errors import Diagnostic, Fix, Span
 from kili_query.lang.lexis import QUOTED, name_to_text, unquote
 from kili_query.lang.wording import listed, nearest, shown
 
-_LONE = re.compile(rf'(?<![\w*"-])(?P<name>{QUOTED}|[A-Za-z][\w*-]*+)(?P<count>\s*+\.\s*+count\b)?')
+_LONE = re.compile(rf'(?<![\w*"\\-])(?P<name>{QUOTED}|[A-Za-z][\w*-]*+)(?P<count>\s*+\.\s*+count\b)?')
 _LACKING = ("KQ109", "KQ110")
 
 JobNames = Mapping[str, Collection[str]]
