@@ -49,8 +49,9 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """A process for each core; none beside this one for a file or a test that was named, so that it can be debugged."""
-    return 0 if all(".py" in argument for argument in config.args) else min(os.cpu_count() or 1, 8)
+    """A process for each core, and one for while they wait for others; none beside this one for a file or a test that
+    was named, so that it can be debugged."""
+    return 0 if all(".py" in argument for argument in config.args) else min((os.cpu_count() or 1) + 1, 8)
 
 
 gc.disable()  # nothing of what is collected is garbage, and there are millions of objects to look at
@@ -63,9 +64,17 @@ def pytest_collection_finish() -> None:
     gc.enable()
 
 
+LARGE = tuple(
+    f"tests/{name}.py"
+    for name in ("test_docs", "test_properties", "cli/test_cli", "client/test_interrupt", "editor/test_mypy_plugin",
+                 "test_oracle_kili", "client/test_beside_kili")
+)  # fmt: skip
+"""Files that take longest by the clock: none of them may be what the others wait for at the end."""
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What takes long begins, with its file: a process takes whole files, so that what they share is made once."""
-    items.sort(key=lambda item: item.get_closest_marker("long") is None)
+    items.sort(key=lambda item: (item.get_closest_marker("long") is None, not item.nodeid.startswith(LARGE)))
 
 
 @pytest.fixture(scope="session", autouse=True)

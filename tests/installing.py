@@ -1,6 +1,7 @@
 """What tests install once into the user's cache, from registries: the only tests that may use the network.
 
 Whoever needs something first makes it, and the others wait. Without the network they are skipped.
+`python3 tests/installing.py` makes all versions of `kili` beforehand, with no other package than Python's own.
 """
 
 from __future__ import annotations
@@ -13,8 +14,7 @@ import venv
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-
-import pytest
+from typing import NoReturn
 
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "kili_query-tests"
 KILI = "26.2.4"
@@ -51,10 +51,24 @@ def claimed(home: Path) -> Iterator[bool]:
             ready.touch()
 
 
+class NotInstalled(Exception):
+    """What cannot be had here, and why."""
+
+
 def python_with_kili(version: str = KILI) -> Path:
-    """The Python that has `kili` with its exports, pictures and pandas, in the cache; that of `KILI` below `$KILI_QUERY_ORACLE`, if it is set."""
+    """The Python that has `kili`, pictures and pandas, in the cache; that of `KILI` below `$KILI_QUERY_ORACLE`, if it is set.
+
+    The test is skipped where it cannot be installed.
+    """
+    try:
+        return _python_with_kili(version)
+    except NotInstalled as error:
+        _skip(str(error))
+
+
+def _python_with_kili(version: str) -> Path:
     own = os.environ.get("KILI_QUERY_ORACLE") if version == KILI else None
-    home = Path(own or CACHE / f"kili-{version}-image-pandas-coco")
+    home = Path(own or CACHE / f"kili-{version}-image-pandas")
     python = home / "bin" / "python"
     with claimed(home) as ready:
         if not ready:
@@ -62,14 +76,28 @@ def python_with_kili(version: str = KILI) -> Path:
                 shutil.rmtree(home, ignore_errors=True)
                 venv.create(home, with_pip=True)  # in its place: environments cannot be moved
             except (OSError, subprocess.SubprocessError) as error:
-                pytest.skip(f"kili {version} cannot be installed: {error}")
+                raise NotInstalled(f"kili {version} cannot be installed: {error}") from None
             pip = [str(python), "-I", "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile"]
             done = subprocess.run(
-                [*pip, f"kili[image,pandas,coco,yolo]=={version}", *AGED.get(version, ())],
+                [*pip, f"kili[image,pandas]=={version}", *AGED.get(version, ())],
                 capture_output=True,
                 text=True,
                 check=False,
             )
             if done.returncode:
-                pytest.skip(f"kili {version} cannot be installed: {done.stderr.strip().splitlines()[-1:]}")
+                raise NotInstalled(f"kili {version} cannot be installed: {done.stderr.strip().splitlines()[-1:]}")
     return python
+
+
+def _skip(reason: str) -> NoReturn:
+    import pytest
+
+    pytest.skip(reason)
+
+
+if __name__ == "__main__":
+    for version in (KILI, OLDER_KILI, OLDEST_KILI):
+        try:
+            _python_with_kili(version)
+        except NotInstalled as error:
+            print(error)
