@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from kili_query import Ontology, Query, QuerySyntaxError, UnsupportedQueryError, check, count_categories, parse
-from kili_query.errors import CODES, Span
+from kili_query.errors import CODES, Diagnostic, Span
 from kili_query.lang.operators import Operator
 from kili_query.model.ontology import is_plain_name
 from tests.conftest import SPEC
@@ -65,8 +65,16 @@ def test_rejected_text_is_diagnosed_at_its_place(row: dict[str, Any]) -> None:
     with pytest.raises(QuerySyntaxError) as caught:
         parse(text)
     (found,) = caught.value.diagnostics
-    fixed = found.fix.apply(text) if found.fix else None
-    assert (found.code, found.span, fixed) == (row["code"], Span(*row["span"]), row.get("fixed"))
+    assert _as_row(found, text) == _expected(row)
+
+
+def _as_row(found: Diagnostic, text: str) -> tuple[object, ...]:
+    """What a row says of a diagnostic: code, span, the text after the fix, message, hint."""
+    return found.code, found.span, found.fix.apply(text) if found.fix else None, found.message, found.hint
+
+
+def _expected(row: dict[str, Any]) -> tuple[object, ...]:
+    return row["code"], Span(*row["span"]), row.get("fixed"), row["message"], row.get("hint")
 
 
 _PARSER_WORDS = re.compile(r"(?<!U\+)\b_?[A-Z]{3,}_?\b")
@@ -191,8 +199,7 @@ def test_a_number_has_as_many_digits_as_the_text_allows() -> None:
 def test_check_reports_all_that_is_found_in_source_order(row: dict[str, Any]) -> None:
     text = row["text"]
     ontology = _ontology(row.get("input_type", "IMAGE") or None) if row.get("ontology", True) else None
-    found = [(d.code, d.span, d.fix.apply(text) if d.fix else None) for d in check(text, ontology)]
-    assert found == [(d["code"], Span(*d["span"]), d.get("fixed")) for d in row["found"]]
+    assert [_as_row(found, text) for found in check(text, ontology)] == list(map(_expected, row["found"]))
 
 
 def test_every_code_of_names_and_sense_has_a_row() -> None:
