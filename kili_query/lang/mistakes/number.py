@@ -15,6 +15,7 @@ from kili_query.lang.mistakes.place import (
     look_alike,
     unexpected,
 )
+from kili_query.lang.mistakes.rows import Row, explain, words
 from kili_query.lang.operators import BY_SYMBOL, Operator
 from kili_query.lang.wording import shown
 
@@ -26,14 +27,45 @@ _THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}\.\d{3}")
 """A whole number in some countries, and none in others."""
 _CONNECTIVE = re.compile(r"and|or", re.IGNORECASE)
 _UPPER = re.compile(r"\.\.\s*+(\d*+)")
-_SPACED_SIGN = re.compile(r"([+-])\s++(\d++)")
-_QUOTED = re.compile(rf"[{QUOTES}]({DIGITS})[{QUOTES}]")
-_IN_BRACKETS = re.compile(rf"[(\[{{]\s*+({DIGITS}(?:\s*+[,;]\s*+{DIGITS})*+)\s*+[)\]}}]")
-_OPERAND = re.compile(r"[A-Za-z\"*][^<>=()]*\.\s*+count\b")
 _OPERATOR_ENDS = re.compile(r"[<>=!]=\Z|[<>]\Z")
 _DIGITS = re.compile(DIGITS)
-_WORDS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
-_NOTHING = ("none", "null", "nil", "no", "nothing", "false", "empty")
+_IN_BRACKETS = rf"[(\[{{]\s*+{DIGITS}(?:\s*+[,;]\s*+{DIGITS})*+\s*+[)\]}}]"
+_IN_WORDS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
+_EQUALITY = (Operator.EQ, Operator.NE)
+_STANDS_HERE = "a number stands here, as in `{operator} 1`"
+
+
+def _as_list(found: re.Match[str], operator: Operator) -> str:
+    return f"{'NOT ' * (operator is Operator.NE)}IN ({', '.join(_DIGITS.findall(found[0]))})"
+
+
+def _as_digits(found: re.Match[str], _: Operator) -> str:
+    return str(_IN_WORDS.index(found[0].lower()))
+
+
+_ROWS = (
+    Row.of(r"\.\.", "a range is written with `IN`: `IN 2..5`"),
+    Row.of(r"([+-])\s++(\d++)", "the sign stands directly before the number", r"\1\2"),
+    Row.of(rf"[{QUOTES}]({DIGITS})[{QUOTES}]", "numbers have no quotes", r"\1"),
+    Row.of(rf"[(\[{{]\s*+({DIGITS})\s*+[)\]}}]", "the number stands without brackets", r"\1"),
+    Row.of(_IN_BRACKETS, "write `{meant}`", _as_list, operators=_EQUALITY, with_operator=True),
+    Row.of(_IN_BRACKETS, _STANDS_HERE),
+    Row.of(words(*_IN_WORDS), "numbers are written in digits", _as_digits),
+    Row.of(
+        words("none", "null", "nil", "no", "nothing", "false", "empty"),
+        "what is not in a label counts 0",
+        "0",
+        operators=_EQUALITY,
+    ),
+    Row.of(words("true", "yes", "any", "some"), "to ask whether there is any, write `> 0`"),
+    Row.of(r"[A-Za-z\"*][^<>=()]*\.\s*+count\b", "a count is compared with a number, not with another count"),
+    Row.of(
+        r"(?![²³¹¼-¾⁰-₉⅐-↉①-⓿])[^\W\d_]|[{$%:@?]|<(?![<>=!&|~≤≥≠])",
+        "the text takes no variables; in Python, `count(JOB, CATEGORY) {operator} number` does",
+    ),
+    Row.of("", _STANDS_HERE),
+)
+"""What is written in place of a whole number."""
 
 
 def instead_of_number(at: At, operator: Operator, start: int) -> Diagnostic:
@@ -42,34 +74,7 @@ def instead_of_number(at: At, operator: Operator, start: int) -> Diagnostic:
     found = foreign_character(at) or (_decimal(decimal, operator, start) if decimal else look_alike(at))
     if found:
         return found
-    word = at.word.lower()
-    equality = operator in (Operator.EQ, Operator.NE)
-    hint: str | None = f"a number stands here, as in `{operator.symbol} 1`"
-    fix: Fix | None = None
-    if at.text.startswith("..", at.position):
-        hint = "a range is written with `IN`: `IN 2..5`"
-    elif spaced := _SPACED_SIGN.match(at.text, at.position):
-        hint, fix = "the sign stands directly before the number", Fix(Span(*spaced.span()), spaced[1] + spaced[2])
-    elif quoted := _QUOTED.match(at.text, at.position):
-        hint, fix = "numbers have no quotes", Fix(Span(*quoted.span()), quoted[1])
-    elif bracketed := _IN_BRACKETS.match(at.text, at.position):
-        numbers = _DIGITS.findall(bracketed[1])
-        if len(numbers) == 1:
-            hint, fix = "the number stands without brackets", Fix(Span(*bracketed.span()), numbers[0])
-        elif equality:
-            text = f"{'NOT ' * (operator is Operator.NE)}IN ({', '.join(numbers)})"
-            hint, fix = f"write `{shown(text)}`", Fix(Span(start, bracketed.end()), text)
-    elif word in _WORDS:
-        hint, fix = "numbers are written in digits", Fix(at.span, str(_WORDS.index(word)))
-    elif word in _NOTHING and equality:
-        hint, fix = "what is not in a label counts 0", Fix(at.span, "0")
-    elif word in ("true", "yes", "any", "some"):
-        hint = "to ask whether there is any, write `> 0`"
-    elif _OPERAND.match(at.text, at.position):
-        hint = "a count is compared with a number, not with another count"
-    elif word[:1].isalpha() or word in ("{", "$", "%", ":", "?", "<", "@"):
-        hint = f"the text takes no variables; in Python, `count(JOB, CATEGORY) {operator.symbol} number` does"
-    return unexpected(at, A_NUMBER, hint, fix)
+    return explain(_ROWS, at, A_NUMBER, operator, start)
 
 
 def number_before(at: At) -> Diagnostic | None:

@@ -7,6 +7,7 @@ import re
 from kili_query.errors import Diagnostic, Fix, Span
 from kili_query.lang.mistakes.number import instead_of_number
 from kili_query.lang.mistakes.place import AN_OPERATOR, At, foreign_character, look_alike, plain, unexpected
+from kili_query.lang.mistakes.rows import Row, explain, words
 from kili_query.lang.operators import BY_SYMBOL, Operator
 from kili_query.lang.wording import shown
 
@@ -30,7 +31,6 @@ _BETWEEN = re.compile(
     r"\.?(?:is\s++)?(not\s++|!\s*+)?(?:between|from)\s*+\(?\s*+(\d++)\s*+(?:and|to|,|-|\.\.)\s*+(\d++)(?:\s*+\))?",
     re.IGNORECASE,
 )
-_ODD = re.compile(r"(?:\.\s*+count\b)++|[.\\]++(?![\w.])")
 _IS_IN = re.compile(r"(?:is\s++(not\s++)?in|\.isin)\b", re.IGNORECASE)
 _NOT = re.compile(r"not\s*+([<>=!]{0,2})\s*+(?=[+-]?\d)", re.IGNORECASE)
 _NOT_IN = re.compile(r"(?:not\s++|!\s*+)in\b", re.IGNORECASE)
@@ -140,31 +140,27 @@ def _turned(text: str, start: int) -> tuple[str, int] | None:
 
 
 def _else(at: At) -> Diagnostic:
-    word = at.word
-    fix: Fix | None = None
-    if word.upper() in ("AND", "OR") or word == ")" or at.at_end:
-        opened = at.open[-2:-1]
-        if word == ")" and opened and opened[0].kind == "LPAR" and not at.moved(at.position + 1).at_end:
-            span = Span(opened[0].start, at.position + 1)  # (J.C.count) > 1
-            fix = Fix(span, at.open[-1].text)
-            return Diagnostic("KQ101", "a count stands without parentheses", span, "remove them", fix)
-        hint = "each count is compared; to ask whether there is any, write `> 0`"
-    elif word in ("+", "-", "*", "/", "%"):
-        hint = "counts are compared with numbers; nothing can be calculated"
-    elif word[0].isdigit() or word[0] in "+-":
-        hint = f"to ask for exactly this number, write `== {word}`"
-    elif at.text.startswith("()", at.position):
-        span = Span(at.position, at.position + 2)
-        return Diagnostic("KQ101", "`count` takes no parentheses", span, "remove them", Fix(span, ""))
-    elif word == "(":
-        hint = "nothing follows `count` but an operator"
-    elif word in (".", "\\"):
-        hint, odd = "nothing follows `count` but an operator", _ODD.match(at.text, at.position)
-        fix = Fix(Span(*odd.span()), "") if odd else None
-    else:
-        hint = f"the operators are {_operators()}"
-    return foreign_character(at) or unexpected(at, AN_OPERATOR, hint, fix)
+    opened = at.open[-2:-1]
+    if at.word == ")" and opened and opened[0].kind == "LPAR" and not at.moved(at.position + 1).at_end:
+        span = Span(opened[0].start, at.position + 1)  # (J.C.count) > 1
+        fix = Fix(span, at.open[-1].text)
+        return Diagnostic("KQ101", "a count stands without parentheses", span, "remove them", fix)
+    return foreign_character(at) or explain(_ROWS, at, AN_OPERATOR)
 
 
 def _operators() -> str:
     return ", ".join(f"`{operator.symbol}`" for operator in Operator) + " and `IN`"
+
+
+_NOTHING_FOLLOWS = "nothing follows `count` but an operator"
+_ROWS = (
+    Row.of(words("AND", "OR") + r"|\)|\Z", "each count is compared; to ask whether there is any, write `> 0`"),
+    Row.of(r"[+-](?!\d)|[*/%]", "counts are compared with numbers; nothing can be calculated"),
+    Row.of(r"[+-]?\d[\w.]*+", "to ask for exactly this number, write `== {written}`"),
+    Row.of(r"\(\)", "remove them", "", message="`count` takes no parentheses"),
+    Row.of(r"\(", _NOTHING_FOLLOWS),
+    Row.of(r"(?:\.\s*+count\b)++|[.\\]++(?![\w.])", _NOTHING_FOLLOWS, ""),
+    Row.of(r"[.\\]", _NOTHING_FOLLOWS),
+    Row.of("", f"the operators are {_operators()}"),
+)
+"""What is written behind a count, where no operator is meant."""
