@@ -36,12 +36,6 @@ def check_arguments(method: Callable[..., Any], values: Mapping[str, Any]) -> di
     return checked
 
 
-def refuse_parsed_labels(argument: str, output_format: str | None) -> None:
-    """Refuse the form of labels that is not there yet."""
-    if output_format == "parsed_label":
-        raise ArgumentError(argument, "gives no parsed labels yet; `dict` gives them with `jsonResponse` as an object")
-
-
 @cache
 def _adapters(method: Callable[..., Any]) -> dict[str, tuple[Any, TypeAdapter[Any]]]:
     method = inspect.unwrap(method)

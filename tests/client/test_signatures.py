@@ -26,9 +26,11 @@ from tests.conftest import ROOT, SHARED
 SIGNATURES = SHARED.parent / "spec" / "signatures.json"
 DRY_RUN = ("update_properties_in_assets", "change_asset_external_ids", "delete_many_from_dataset", "add_to_review",
            "send_back_to_queue")  # fmt: skip
-OURS = {"assets": {"matching_labels_only"}, "append_many_to_dataset": {"availability_timeout"}} | {
-    method: {"dry_run"} for method in DRY_RUN
-}
+OURS = {
+    "assets": {"matching_labels_only", "misfits"},
+    "labels": {"misfits"},
+    "append_many_to_dataset": {"availability_timeout"},
+} | {method: {"dry_run"} for method in DRY_RUN}
 """Parameters that only we have."""
 
 DEFAULTS = {("labels", "fields"): ["author.email", "author.id", "id", "jsonResponse", "labelType", "secondsToLabel",

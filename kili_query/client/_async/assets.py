@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from kili_query.client._async.media import AsyncMedia
 from kili_query.client._async.session import LIST_PAGES_AHEAD, PAGES_AHEAD, Listing
 from kili_query.client.absent import an_area_elsewhere
-from kili_query.client.arguments import check_arguments, refuse_parsed_labels
+from kili_query.client.arguments import check_arguments
 from kili_query.client.dataframes import to_dataframe
 from kili_query.client.filters import Decide, Filter, decision
 from kili_query.client.media.folder import MediaFolder, default_folder
@@ -38,6 +38,7 @@ from kili_query.client.types import (
 )
 from kili_query.client.wire.calls import Call
 from kili_query.client.wire.decoding import labels_in, metadata, responses
+from kili_query.client.wire.parsing import with_parsed_labels
 from kili_query.client.wire.pruning import keep_labels, without_unasked
 from kili_query.client.wire.where import Where, asset_where, labels_of_assets_where, without_aliases
 from kili_query.client.wire.workflow import needs_workflow, resolve_steps
@@ -127,6 +128,7 @@ class AsyncAssets(AsyncMedia):
         step_id_and_status_in: StepsWithStatus | None = None,
         step_id_and_status_not_in: StepsWithStatus | None = None,
         matching_labels_only: bool = False,
+        misfits: Literal["raise", "keep", "skip"] = "raise",
     ) -> list[Row] | AsyncGenerator[Row] | pd.DataFrame:
         """The assets of a project, each as a dict of the asked fields, the oldest first.
 
@@ -152,7 +154,9 @@ class AsyncAssets(AsyncMedia):
         disable_tqdm: True hides the progress bar; None shows it only on terminals and in notebooks.
         download_media: download the files behind `content` and `jsonContent`, and give their paths in place of addresses.
         local_media_dir: the folder for them; by default `~/.cache/kili/projects/<project_id>/assets`.
-        label_output_format="parsed_label": not there yet.
+        label_output_format: "dict"; "parsed_label" gives `ParsedLabel` objects under `labels` and `latestLabel`.
+        misfits: of parsed labels: those that do not fit the ontology are errors; "keep" keeps such answers as they are, "skip" leaves
+            such labels out, with a warning.
         as_generator: give the assets one by one, as an iterator that fetches pages when they are needed.
         consensus_mark_gt, honeypot_mark_lt, ..., external_id_contains: old names, with a DeprecationWarning.
 
@@ -163,6 +167,7 @@ class AsyncAssets(AsyncMedia):
         NotFoundError: there is no such project.
         MissingPropertyError, DownloadNotAllowedError, UnsupportedMediaError: media cannot be downloaded.
         DownloadError: some media could not be downloaded; raised when all others are there.
+        ParsedLabelError: a label cannot become a parsed label; the message names it.
         DataError: a label cannot be read, or a file cannot be written.
         ApiError: the server gave no answer, or a refusal.
 
@@ -422,7 +427,10 @@ class AsyncAssets(AsyncMedia):
             await self._fetch(behind, call)
             if matching is not None:
                 keep_labels(rows, matching)
-            return rows if set(asked) == set(fields) else without_unasked(rows, wire.given_fields(fields))
+            rows = rows if set(asked) == set(fields) else without_unasked(rows, wire.given_fields(fields))
+            if arguments.get("label_output_format") == "parsed_label":
+                rows = await self._parsed(rows, with_parsed_labels, arguments["misfits"], arguments["project_id"], call)
+            return rows
 
         return Listing(
             noun="assets",
@@ -447,7 +455,6 @@ def _refuse_what_is_missing(arguments: Mapping[str, Any]) -> None:
         )
     if arguments["download_media"]:
         require_fields(wire.given_fields(arguments["fields"]))
-    refuse_parsed_labels("label_output_format", arguments["label_output_format"])
     if arguments["matching_labels_only"]:
         if arguments["label_category_search"] in (None, ""):
             raise ArgumentError(

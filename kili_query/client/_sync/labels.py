@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from kili_query.client._sync.session import Listing, Session
 from kili_query.client.absent import an_area_elsewhere
-from kili_query.client.arguments import check_arguments, refuse_parsed_labels
+from kili_query.client.arguments import check_arguments
 from kili_query.client.filters import Filter, decision
 from kili_query.client.operations import labels as wire
 from kili_query.client.operations.labels import DEFAULT_FIELDS, PREDICTION_FIELDS
@@ -29,6 +29,7 @@ from kili_query.client.types import (
 )
 from kili_query.client.wire.calls import Call
 from kili_query.client.wire.decoding import responses
+from kili_query.client.wire.parsing import parsed_labels, require_responses
 from kili_query.client.wire.pruning import without_unasked
 from kili_query.client.wire.where import label_where
 from kili_query.client.wire.workflow import needs_workflow, resolve_steps
@@ -69,6 +70,7 @@ class Labels(Session):
         asset_group_name_not_in: Texts | None = None,
         output_format: Literal["dict", "parsed_label"] = "dict",
         asset_step_id_in: Texts | None = None,
+        misfits: Literal["raise", "keep", "skip"] = "raise",
     ) -> list[Row] | Generator[Row]:
         """The labels of a project, each as a dict of the asked fields, the oldest first.
 
@@ -89,7 +91,9 @@ class Labels(Session):
         fields: names of fields, parts of objects with a dot.
         first, skip: how many labels at most; how many to leave out at the start.
         disable_tqdm: True hides the progress bar; None shows it only on terminals and in notebooks.
-        output_format: "dict"; "parsed_label" is not there yet.
+        output_format: "dict"; "parsed_label" gives `ParsedLabel` objects.
+        misfits: of parsed labels: those that do not fit the ontology are errors; "keep" keeps such answers as they are, "skip" leaves
+            such labels out, with a warning.
         as_generator: give the labels one by one, as an iterator that fetches pages when they are needed.
 
         Raises
@@ -97,6 +101,7 @@ class Labels(Session):
         ArgumentError: an argument cannot be used; raised before anything is sent.
         QuerySyntaxError, QueryCheckError, UnsupportedQueryError: the category query is wrong for this project.
         NotFoundError: there is no such project.
+        ParsedLabelError: a label cannot become a parsed label; the message names it.
         ApiError: the server gave no answer, or a refusal.
 
         Examples
@@ -231,8 +236,9 @@ class Labels(Session):
 
     def _label_rows(self, arguments: dict[str, Any], call: Call) -> list[Row] | Generator[Row]:
         """The labels that the arguments of a method ask for, as a list or one by one."""
-        refuse_parsed_labels("output_format", arguments.get("output_format"))
         fields = PREDICTION_FIELDS if arguments["fields"] is None else arguments["fields"]
+        if arguments.get("output_format") == "parsed_label":
+            require_responses("output_format", fields)
         wire.listing(fields, None)  # a wrong field is told before anything is sent
         if arguments["as_generator"]:
             return self._generated_labels(arguments, fields, call)
@@ -270,10 +276,12 @@ class Labels(Session):
         def decode(rows: list[Row], call: Call) -> list[Row]:
             if "jsonResponse" in asked:
                 self._fetch(responses(rows, input_type), call)
-            if keep is None:
-                return rows
-            kept = [row for row in rows if keep(row.get("jsonResponse"))]
-            return kept if set(asked) == set(fields) else without_unasked(kept, fields)
+            if keep is not None:
+                rows = [row for row in rows if keep(row.get("jsonResponse"))]
+                rows = rows if set(asked) == set(fields) else without_unasked(rows, fields)
+            if arguments.get("output_format") == "parsed_label":
+                rows = self._parsed(rows, parsed_labels, arguments["misfits"], arguments["project_id"], call)
+            return rows
 
         return Listing(
             noun="labels",

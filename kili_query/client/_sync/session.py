@@ -20,10 +20,13 @@ from kili_query.client.types import Row
 from kili_query.client.wire.calls import Call
 from kili_query.client.wire.decoding import Behind
 from kili_query.client.wire.documents import Operation
+from kili_query.client.wire.parsing import Parse, parser_of
 from kili_query.client.wire.suggestions import FIELDS_OF_TYPE, Unknown, name_unknown_field, unknown_field
 from kili_query.client.wire.where import Where
 from kili_query.errors import ApiError, ArgumentError, Diagnostic, GraphQLError, NotFoundError
 from kili_query.model.ontology import Ontology
+from kili_query.formats.parsed.label import MisfitLabels
+from kili_query.formats.parsed.refusals import ParsedLabelError
 from kili_query.query import Query
 
 T = TypeVar("T")
@@ -115,6 +118,22 @@ class Session:
                 )
             self._projects[project_id] = read_facts(rows[0], project_id)
         return self._projects[project_id]
+
+    def _parsed(self, rows: list[Row], parse: Parse, misfits: MisfitLabels, project_id: str, call: Call) -> list[Row]:
+        """Rows with their labels parsed. Where one does not fit a project that is known, its ontology may have been changed since.
+
+        Raises
+        ------
+        ParsedLabelError: a label does not fit, and misfits are errors.
+        """
+        known = project_id in self._projects
+        try:
+            return parse(rows, parser_of(self._project(project_id, call)))
+        except ParsedLabelError:
+            parser = parser_of(self._project(project_id, call, anew=known), misfits)
+        parsed = parse(rows, parser)
+        parser.tell()
+        return parsed
 
     def _filter(self, search: str | Query | None, project_id: str, call: Call, *, here: bool = False) -> Filter:
         """The one door for category queries: parsed and checked once, compiled for the server.

@@ -22,6 +22,7 @@ from kili_query.client.types import (
     StepsWithStatus,
     Texts,
 )
+from kili_query.formats.parsed.label import ParsedLabel
 from kili_query.model.kili import (
     IssueStatus,
     IssueType,
@@ -57,8 +58,9 @@ class Labels(labels.Labels):
         asset_step_status_in: StepStatuses | None = None,
         asset_group_name_in: Texts | None = None,
         asset_group_name_not_in: Texts | None = None,
-        output_format: Literal["dict", "parsed_label"] = "dict",
+        output_format: Literal["dict"] = "dict",
         asset_step_id_in: Texts | None = None,
+        misfits: Literal["raise", "keep", "skip"] = "raise",
     ) -> list[Row]: ...
     @overload
     def labels(
@@ -89,8 +91,9 @@ class Labels(labels.Labels):
         asset_step_status_in: StepStatuses | None = None,
         asset_group_name_in: Texts | None = None,
         asset_group_name_not_in: Texts | None = None,
-        output_format: Literal["dict", "parsed_label"] = "dict",
+        output_format: Literal["dict"] = "dict",
         asset_step_id_in: Texts | None = None,
+        misfits: Literal["raise", "keep", "skip"] = "raise",
     ) -> Generator[Row]: ...
     @overload
     def labels(
@@ -121,9 +124,109 @@ class Labels(labels.Labels):
         asset_step_status_in: StepStatuses | None = None,
         asset_group_name_in: Texts | None = None,
         asset_group_name_not_in: Texts | None = None,
-        output_format: Literal["dict", "parsed_label"] = "dict",
+        output_format: Literal["dict"] = "dict",
         asset_step_id_in: Texts | None = None,
+        misfits: Literal["raise", "keep", "skip"] = "raise",
     ) -> list[Row] | Generator[Row]: ...
+    @overload
+    def labels(
+        self,
+        project_id: Id,
+        asset_id: str | None = None,
+        asset_status_in: AssetStatuses | None = None,
+        asset_external_id_in: Texts | None = None,
+        *,
+        author_in: Texts | None = None,
+        created_at: Day | None = None,
+        created_at_gte: Day | None = None,
+        created_at_lte: Day | None = None,
+        fields: Fields = ...,
+        first: Natural | None = None,
+        honeypot_mark_gte: Mark | None = None,
+        honeypot_mark_lte: Mark | None = None,
+        id_contains: Texts | None = None,
+        label_id: str | None = None,
+        skip: Natural = 0,
+        type_in: LabelTypes | None = None,
+        user_id: str | None = None,
+        disable_tqdm: bool | None = False,
+        category_search: CategorySearch | None = None,
+        as_generator: Literal[False] = False,
+        asset_external_id_strictly_in: Texts | None = None,
+        asset_step_name_in: Texts | None = None,
+        asset_step_status_in: StepStatuses | None = None,
+        asset_group_name_in: Texts | None = None,
+        asset_group_name_not_in: Texts | None = None,
+        output_format: Literal["parsed_label"],
+        asset_step_id_in: Texts | None = None,
+        misfits: Literal["raise", "keep", "skip"] = "raise",
+    ) -> list[ParsedLabel]: ...
+    @overload
+    def labels(
+        self,
+        project_id: Id,
+        asset_id: str | None = None,
+        asset_status_in: AssetStatuses | None = None,
+        asset_external_id_in: Texts | None = None,
+        *,
+        author_in: Texts | None = None,
+        created_at: Day | None = None,
+        created_at_gte: Day | None = None,
+        created_at_lte: Day | None = None,
+        fields: Fields = ...,
+        first: Natural | None = None,
+        honeypot_mark_gte: Mark | None = None,
+        honeypot_mark_lte: Mark | None = None,
+        id_contains: Texts | None = None,
+        label_id: str | None = None,
+        skip: Natural = 0,
+        type_in: LabelTypes | None = None,
+        user_id: str | None = None,
+        disable_tqdm: bool | None = False,
+        category_search: CategorySearch | None = None,
+        as_generator: Literal[True],
+        asset_external_id_strictly_in: Texts | None = None,
+        asset_step_name_in: Texts | None = None,
+        asset_step_status_in: StepStatuses | None = None,
+        asset_group_name_in: Texts | None = None,
+        asset_group_name_not_in: Texts | None = None,
+        output_format: Literal["parsed_label"],
+        asset_step_id_in: Texts | None = None,
+        misfits: Literal["raise", "keep", "skip"] = "raise",
+    ) -> Generator[ParsedLabel]: ...
+    @overload
+    def labels(
+        self,
+        project_id: Id,
+        asset_id: str | None = None,
+        asset_status_in: AssetStatuses | None = None,
+        asset_external_id_in: Texts | None = None,
+        *,
+        author_in: Texts | None = None,
+        created_at: Day | None = None,
+        created_at_gte: Day | None = None,
+        created_at_lte: Day | None = None,
+        fields: Fields = ...,
+        first: Natural | None = None,
+        honeypot_mark_gte: Mark | None = None,
+        honeypot_mark_lte: Mark | None = None,
+        id_contains: Texts | None = None,
+        label_id: str | None = None,
+        skip: Natural = 0,
+        type_in: LabelTypes | None = None,
+        user_id: str | None = None,
+        disable_tqdm: bool | None = False,
+        category_search: CategorySearch | None = None,
+        as_generator: bool,
+        asset_external_id_strictly_in: Texts | None = None,
+        asset_step_name_in: Texts | None = None,
+        asset_step_status_in: StepStatuses | None = None,
+        asset_group_name_in: Texts | None = None,
+        asset_group_name_not_in: Texts | None = None,
+        output_format: Literal["parsed_label"],
+        asset_step_id_in: Texts | None = None,
+        misfits: Literal["raise", "keep", "skip"] = "raise",
+    ) -> list[ParsedLabel] | Generator[ParsedLabel]: ...
     @overload  # type: ignore[override]
     def predictions(
         self,
@@ -362,6 +465,7 @@ class Assets(assets.Assets):
         step_id_and_status_in: StepsWithStatus | None = None,
         step_id_and_status_not_in: StepsWithStatus | None = None,
         matching_labels_only: bool = False,
+        misfits: Literal["raise", "keep", "skip"] = "raise",
     ) -> list[Row]: ...
     @overload
     def assets(
@@ -437,6 +541,7 @@ class Assets(assets.Assets):
         step_id_and_status_in: StepsWithStatus | None = None,
         step_id_and_status_not_in: StepsWithStatus | None = None,
         matching_labels_only: bool = False,
+        misfits: Literal["raise", "keep", "skip"] = "raise",
     ) -> Generator[Row]: ...
     @overload
     def assets(
@@ -512,6 +617,7 @@ class Assets(assets.Assets):
         step_id_and_status_in: StepsWithStatus | None = None,
         step_id_and_status_not_in: StepsWithStatus | None = None,
         matching_labels_only: bool = False,
+        misfits: Literal["raise", "keep", "skip"] = "raise",
     ) -> pd.DataFrame: ...
     @overload
     def assets(
@@ -587,6 +693,7 @@ class Assets(assets.Assets):
         step_id_and_status_in: StepsWithStatus | None = None,
         step_id_and_status_not_in: StepsWithStatus | None = None,
         matching_labels_only: bool = False,
+        misfits: Literal["raise", "keep", "skip"] = "raise",
     ) -> list[Row] | Generator[Row]: ...
 
 class Projects(projects.Projects):

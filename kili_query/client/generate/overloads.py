@@ -14,6 +14,7 @@ import pandas as pd
 
 from kili_query.client._async import assets, labels, projects
 from kili_query.client.types import {types}
+from kili_query.formats.parsed.label import ParsedLabel
 from kili_query.model.kili import {words}
 """
 
@@ -28,6 +29,11 @@ LISTINGS: Cases = {
     ROWS: {"as_generator": "Literal[False] = False"},
     GENERATOR: {"as_generator": "Literal[True]"},
     f"{ROWS} | {GENERATOR}": {"as_generator": "bool"},
+}
+_DICTS = 'Literal["dict"] = "dict"'
+PARSED: Cases = {case: {"output_format": _DICTS, **fixed} for case, fixed in LISTINGS.items()} | {
+    case.replace("Row", "ParsedLabel"): {"output_format": 'Literal["parsed_label"]', **fixed}
+    for case, fixed in LISTINGS.items()
 }
 TABLES: Cases = {
     ROWS: {"format": "Literal['raw'] | None = None", "as_generator": "Literal[False] = False"},
@@ -56,10 +62,16 @@ def _class(noun: type) -> Iterator[str]:
     yield f"class {noun.__name__}({noun.__module__.rpartition('.')[2]}.{noun.__name__}):"
     for method in (getattr(noun, name) for name in vars(noun)):
         if inspect.isfunction(method) and "as_generator" in (taken := inspect.signature(method).parameters):
-            for case, (gives, fixed) in enumerate((TABLES if "format" in taken else LISTINGS).items()):
+            for case, (gives, fixed) in enumerate(_cases(taken).items()):
                 # no case alone takes all that the method does
                 yield "    @overload" + ("  # type: ignore[override]" if case == 0 else "")
                 yield f"    async def {method.__name__}({_parameters(method, fixed)}) -> {gives}: ..."
+
+
+def _cases(taken: Mapping[str, object]) -> Cases:
+    if "format" in taken:
+        return TABLES
+    return PARSED if "output_format" in taken else LISTINGS
 
 
 def _parameters(method: Callable[..., Any], fixed: Mapping[str, str]) -> str:

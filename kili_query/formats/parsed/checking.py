@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from kili_query.formats.parsed.places import is_vertex, json_object, number, text, wrong_type
+from kili_query.formats.parsed.places import are_vertices, json_object, number, text, wrong_type
 from kili_query.formats.parsed.refusals import InvalidMutationError, ParsedLabelError
 from kili_query.formats.parsed.rules import JobRules, Rules
 from kili_query.model.counts import frame_keys
@@ -169,7 +169,7 @@ def check_vertices(value: object, tool: object) -> None:
     """
     rings = value if isinstance(value, list) and value and isinstance(value[0], list) else [value]
     for ring in rings:
-        if not isinstance(ring, list) or not all(map(is_vertex, ring)):
+        if not isinstance(ring, list) or not are_vertices(ring):
             raise wrong_type(
                 "normalized_vertices", value, 'a list of points such as `{"x": 0.1, "y": 0.2}`, or of such lists'
             )

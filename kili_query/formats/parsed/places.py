@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Iterable, Mapping, MutableMapping
 from typing import Any
 
 from kili_query.errors import DataError
@@ -29,9 +29,10 @@ def copied(value: Any) -> Any:
 
 
 def _copied(value: Any) -> Any:
-    if isinstance(value, dict):
+    if type(value) is dict or isinstance(value, dict):
         new = dict(value)
-        for key, item in new.items():
+        for key in new:
+            item = new[key]
             if type(item) not in _PLAIN:
                 new[key] = _copied(item)
         return new
@@ -153,7 +154,7 @@ def vertex(name: str, value: object) -> Vertex:
 
 def vertices(name: str, value: object) -> list[Vertex]:
     """A list of points."""
-    if not isinstance(value, list) or not all(map(is_vertex, value)):
+    if not isinstance(value, list) or not are_vertices(value):
         raise wrong_type(name, value, 'a list of points such as `{"x": 0.1, "y": 0.2}`')
     return value
 
@@ -168,6 +169,16 @@ def mids(name: str, value: object) -> list[dict[str, str]]:
 def is_vertex(value: object) -> bool:
     """True for a point: an object with x and y, both numbers."""
     return isinstance(value, dict) and _is_number(value.get("x")) and _is_number(value.get("y"))
+
+
+def are_vertices(values: Iterable[object]) -> bool:
+    """True if all are points. Nearly all of a label are, so the short way comes first."""
+    for value in values:
+        if type(value) is dict and type(value.get("x")) is float and type(value.get("y")) is float:
+            continue
+        if not is_vertex(value):
+            return False
+    return True
 
 
 def _is_number(value: object) -> bool:

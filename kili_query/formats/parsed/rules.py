@@ -177,7 +177,7 @@ class Rules:
         return JobNotExistingError(f"job `{name}` does not exist{where}{hint}")
 
 
-def rules_of(json_interface: Mapping[str, Any] | Ontology, input_type: str | None) -> Rules:
+def rules_of(json_interface: Mapping[str, Any] | Ontology, input_type: str | None = None) -> Rules:
     """The rules of an interface; those of the last ones are kept, so that each label can be parsed by itself.
 
     Raises
