@@ -34,6 +34,7 @@ from kili_query import (
 from kili_query.formats.parsed.polygons import BoundingPolyList
 from kili_query.formats.parsed.views import ParsedAnnotation, ParsedCategory, ParsedJob
 from kili_query.model.annotations import annotations_of
+from kili_query.model.counts import CategoryCounts
 from kili_query.model.labels import labels_of
 from tests.conftest import FUZZ
 from tests.formats.parsed import main, results
@@ -406,7 +407,7 @@ def test_type_checkers_know_the_views() -> None:
     assert_type(job.text if hasattr(job, "text") else None, str | None)
     assert_type(label.jobs["ONE"].category, ParsedCategory | None)
     assert_type(label.jobs["ONE"].categories[0].name, str)
-    assert_type(label.counts, dict[tuple[str, str], int])
+    assert_type(label.counts, CategoryCounts)
     assert_type(parse_labels([{"jsonResponse": {}}], INTERFACE, "IMAGE"), list[ParsedLabel])
     for each in label.jobs["DRAWN"].annotations:
         assert_type(each.category.name, Any | str)

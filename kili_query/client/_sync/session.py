@@ -24,9 +24,9 @@ from kili_query.client.wire.parsing import Parse, parser_of
 from kili_query.client.wire.suggestions import FIELDS_OF_TYPE, Unknown, name_unknown_field, unknown_field
 from kili_query.client.wire.where import Where
 from kili_query.errors import ApiError, ArgumentError, Diagnostic, GraphQLError, NotFoundError
-from kili_query.model.ontology import Ontology
 from kili_query.formats.parsed.label import MisfitLabels
 from kili_query.formats.parsed.refusals import ParsedLabelError
+from kili_query.model.ontology import Ontology
 from kili_query.query import Query
 
 T = TypeVar("T")

@@ -12,7 +12,7 @@ from kili_query.formats.parsed.places import Json, copied, wrong_type
 from kili_query.formats.parsed.refusals import ParsedLabelError
 from kili_query.formats.parsed.rules import Rules, rules_of
 from kili_query.formats.parsed.views import ParsedJobs
-from kili_query.model.counts import Answered, Key, count_categories, decode_response
+from kili_query.model.counts import Answered, CategoryCounts, count_categories, decode_response
 from kili_query.model.ontology import Ontology
 
 Misfits = Literal["raise", "keep"]
@@ -94,7 +94,7 @@ class ParsedLabel(dict[str, Any], Answered):
         return self.jobs.to_dict()
 
     @property
-    def counts(self) -> dict[Key, int]:
+    def counts(self) -> CategoryCounts:
         """How many objects of each category it holds now: (job key, category key) -> count, zeros left out."""
         return count_categories(self)
 
