@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import copy
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator, Generator, Iterator
 from typing import Any, assert_type
 
 import pytest
@@ -93,7 +93,7 @@ def test_the_asynchronous_client_gives_them_too(world: World) -> None:
 
 
 @pytest.fixture
-def sky(world: World) -> tuple[Kili, str]:
+def sky(world: World) -> Iterator[tuple[Kili, str]]:
     """A project with a label each of two jobs, one of which goes while a client looks on."""
     server: LocalKili = world.server
     kili = Kili(server.api_key, server.endpoint, transport=server.transport, disable_tqdm=True)
@@ -103,7 +103,8 @@ def sky(world: World) -> tuple[Kili, str]:
     )
     sun = {"WEATHER": {"categories": [{"name": "SUN"}]}}
     kili.append_labels(made["asset_ids"], [sun, {**sun, "OBJECTS": {"annotations": []}}], project_id=project)
-    return kili, project
+    yield kili, project
+    kili.delete_project(project)
 
 
 def test_labels_that_do_not_fit_any_more_are_told_kept_or_left_out(sky: tuple[Kili, str], world: World) -> None:
