@@ -110,6 +110,7 @@ CODES: dict[str, Code] = {
     "KQ207": Code("job without categories", _ERROR),
     "KQ208": Code("job that labels normally leave empty", _WARNING),
     "KQ209": Code("name in another Unicode form", _ERROR),
+    "KQ210": Code("`*` within a name", _WARNING),
     # sense
     "KQ301": Code("always true", _WARNING),
     "KQ302": Code("never true", _WARNING),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from fnmatch import fnmatchcase
 
 from kili_query.errors import Diagnostic, Fix, QuerySyntaxError, Span
 from kili_query.lang.ast import And, Count, InRange, Leaf, Node, Operand, Or, Total, leaves, walk
@@ -65,7 +66,9 @@ def _check_names(operand: Operand, ontology: Ontology) -> Iterator[Diagnostic]:
             yield _unknown_everywhere(operand.category, operand, ontology)
         return
     job = ontology.jobs.get(operand.job)
-    if job is None:
+    if job is None and _has_star(operand.job):
+        yield _starred("job", operand.job, operand.job_span, _searchable(ontology))
+    elif job is None:
         yield _unknown_job(operand.job, operand, ontology)
     elif not job.searchable:
         task = f" (task {job.task})" if job.task else ""
@@ -75,6 +78,8 @@ def _check_names(operand: Operand, ontology: Ontology) -> Iterator[Diagnostic]:
             hint = f"category `{operand.category}` belongs to {listed(holders)}"
         fix = Fix(operand.job_span, name_to_text(holders[0]), safe=False) if len(holders) == 1 else None
         yield Diagnostic("KQ207", f"job `{job.key}`{task} has no categories to count", operand.job_span, hint, fix)
+    elif isinstance(operand, Count) and operand.category not in job.categories and _has_star(operand.category):
+        yield _starred(f"category of job `{job.key}`", operand.category, operand.category_span, job.categories)
     elif isinstance(operand, Count) and operand.category not in job.categories:
         yield _unknown_category(operand, job, ontology)
     elif job.is_model:
@@ -83,6 +88,18 @@ def _check_names(operand: Operand, ontology: Ontology) -> Iterator[Diagnostic]:
     elif job.is_child and job.key not in ontology.parents:
         message = f"nested job `{job.key}` is attached to no category, so labels cannot answer it"
         yield Diagnostic("KQ208", message, operand.job_span)
+
+
+def _has_star(name: str) -> bool:
+    """True for a name such as `CAR*`, as Kili's own language has it without quotes."""
+    return "*" in name and name_to_text(name) == name
+
+
+def _starred(what: str, name: str, span: Span, keys: Iterable[str]) -> Diagnostic:
+    """A name with `*` that is no key: here it stands for itself, and what Kili's server makes of it nobody has said."""
+    message = f"no {what} is called `{shown(name, _SHOWN)}`; whether Kili's server takes `*` within a name for others is not known"
+    alike = [key for key in keys if fnmatchcase(key, name.replace("[", "[[]"))]
+    return Diagnostic("KQ210", message, span, f"it could mean {listed(alike, last='or')}" if alike else None)
 
 
 def _holders(category: str | None, ontology: Ontology) -> list[str]:

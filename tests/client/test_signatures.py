@@ -30,7 +30,7 @@ OURS = {
     "assets": {"matching_labels_only", "misfits"},
     "labels": {"misfits"},
     "append_many_to_dataset": {"availability_timeout"},
-} | {method: {"dry_run"} for method in DRY_RUN}
+} | {method: {"dry_run"} | ({"label_category_search"} if "external_ids" not in method else set()) for method in DRY_RUN}
 """Parameters that only we have."""
 
 DEFAULTS = {("labels", "fields"): ["author.email", "author.id", "id", "jsonResponse", "labelType", "secondsToLabel",

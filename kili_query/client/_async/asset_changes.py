@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, NamedTuple
 
-from kili_query.client._async.changes import AsyncChanges, require_named
+from kili_query.client._async.changes import require_named
+from kili_query.client._async.searched import AsyncSearched
 from kili_query.client.arguments import check_arguments
 from kili_query.client.importing.given import named
 from kili_query.client.operations import asset_changes as wire
 from kili_query.client.operations.asset_changes import Outcome, PageResolution
 from kili_query.client.sending.batches import Progress, Remaining, split
 from kili_query.client.telling import warn
-from kili_query.client.types import Mark, Row, Texts
+from kili_query.client.types import CategorySearch, Mark, Row, Texts
 from kili_query.client.wire.calls import Call
 from kili_query.client.wire.documents import Operation
 from kili_query.errors import ApiError, ArgumentError, MissingArgumentError, ServerError
@@ -36,7 +37,7 @@ class _Changed(NamedTuple):
     data: Row
 
 
-class AsyncAssetChanges(AsyncChanges):
+class AsyncAssetChanges(AsyncSearched):
     """The methods that change assets."""
 
     async def update_properties_in_assets(
@@ -57,6 +58,7 @@ class AsyncAssetChanges(AsyncChanges):
         resolution_array: list[dict[str, Any] | None] | tuple[dict[str, Any] | None, ...] | None = None,
         page_resolutions_array: Pages | None = None,
         *,
+        label_category_search: CategorySearch | None = None,
         dry_run: bool = False,
     ) -> list[dict[str, str]]:
         """Change properties of assets. Gives `{"id": ...}` for each asset that was changed.
@@ -66,6 +68,8 @@ class AsyncAssetChanges(AsyncChanges):
         Parameters
         ----------
         asset_ids, external_ids: the assets, by their ids, or by external ids of `project_id`.
+        label_category_search: a category query in place of ids: the assets of `project_id` with a label that satisfies it.
+            An array has one entry then, which is for all of them.
         priorities: the higher the sooner labelled.
         json_metadatas: metadata, as objects or as their JSON text.
         consensus_marks, honeypot_marks: from 0 to 1.
@@ -93,9 +97,12 @@ class AsyncAssetChanges(AsyncChanges):
         >>> len(changed)
         1
         """
-        arguments = check_arguments(AsyncAssetChanges.update_properties_in_assets, locals())
-        call = Call.of("update_properties_in_assets")
-        if _is_empty("update_properties_in_assets", arguments, "asset_ids", "external_ids"):
+        checked, call = (
+            check_arguments(AsyncAssetChanges.update_properties_in_assets, locals()),
+            Call.of("update_properties_in_assets"),
+        )
+        arguments = await self._with_ids(checked, call, *wire.PROPERTIES, "status_array")
+        if arguments is None or _is_empty("update_properties_in_assets", arguments, "asset_ids", "external_ids"):
             return []
         if arguments["asset_ids"] is not None and arguments["external_ids"] is not None:
             raise MissingArgumentError(
@@ -172,6 +179,7 @@ class AsyncAssetChanges(AsyncChanges):
         external_ids: Texts | None = None,
         project_id: str | None = None,
         *,
+        label_category_search: CategorySearch | None = None,
         dry_run: bool = False,
     ) -> dict[str, Any] | None:
         """Delete assets with their labels. Gives `{"id": project_id}`, or None if none was deleted.
@@ -181,6 +189,7 @@ class AsyncAssetChanges(AsyncChanges):
         Parameters
         ----------
         asset_ids, external_ids: the assets, by their ids, or by external ids of `project_id`.
+        label_category_search: a category query in place of ids: the assets of `project_id` with a label that satisfies it.
         dry_run: delete nothing, and give also the ids of what would be: `{"id": project_id, "asset_ids": [...]}`.
 
         Raises
@@ -193,9 +202,12 @@ class AsyncAssetChanges(AsyncChanges):
         >>> await kili.delete_many_from_dataset(external_ids=["coco_3.jpg"], project_id=project) == {"id": project}
         True
         """
-        arguments = check_arguments(AsyncAssetChanges.delete_many_from_dataset, locals())
-        call = Call.of("delete_many_from_dataset")
-        if _is_empty("delete_many_from_dataset", arguments, "asset_ids", "external_ids"):
+        checked, call = (
+            check_arguments(AsyncAssetChanges.delete_many_from_dataset, locals()),
+            Call.of("delete_many_from_dataset"),
+        )
+        arguments = await self._with_ids(checked, call)
+        if arguments is None or _is_empty("delete_many_from_dataset", arguments, "asset_ids", "external_ids"):
             return None
         ids = await self._ids(arguments, call)
         project = project_id or await self._project_of(ids, call)
@@ -219,6 +231,7 @@ class AsyncAssetChanges(AsyncChanges):
         external_ids: Texts | None = None,
         project_id: str | None = None,
         *,
+        label_category_search: CategorySearch | None = None,
         dry_run: bool = False,
     ) -> dict[str, Any] | None:
         """Have labelled assets reviewed. Gives `{"id": project_id, "asset_ids": [...]}`, or None if none was moved.
@@ -228,6 +241,7 @@ class AsyncAssetChanges(AsyncChanges):
         Parameters
         ----------
         asset_ids, external_ids: the assets, by their ids, or by external ids of `project_id`.
+        label_category_search: a category query in place of ids: the assets of `project_id` with a label that satisfies it.
         dry_run: move nothing, and give the assets that have a label and do not wait for review.
 
         Raises
@@ -239,6 +253,10 @@ class AsyncAssetChanges(AsyncChanges):
         >>> moved = await kili.add_to_review(external_ids=["coco_1.jpg"], project_id=project)
         >>> moved["id"] == project, len(moved["asset_ids"])
         (True, 1)
+        >>> crowd = "OBJECT_DETECTION_JOB.person.count >= 2"
+        >>> found = await kili.add_to_review(project_id=project, label_category_search=crowd, dry_run=True)
+        >>> len(found["asset_ids"])
+        1
         """
         arguments = check_arguments(AsyncAssetChanges.add_to_review, locals())
         movable = ("LABELED", "REVIEWED")
@@ -250,6 +268,7 @@ class AsyncAssetChanges(AsyncChanges):
         external_ids: Texts | None = None,
         project_id: str | None = None,
         *,
+        label_category_search: CategorySearch | None = None,
         dry_run: bool = False,
     ) -> dict[str, Any] | None:
         """Have assets labelled once more. Gives `{"id": project_id, "asset_ids": [...]}`, or None if none was moved.
@@ -313,8 +332,10 @@ class AsyncAssetChanges(AsyncChanges):
         moved_to: str,
     ) -> dict[str, Any] | None:
         call = Call.of(method)
-        if _is_empty(method, arguments, "asset_ids", "external_ids"):
+        found = await self._with_ids(arguments, call)
+        if found is None or _is_empty(method, found, "asset_ids", "external_ids"):
             return None
+        arguments = found
         ids = await self._ids(arguments, call)
         project = arguments["project_id"] or await self._project_of(ids, call)
 

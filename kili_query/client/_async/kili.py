@@ -23,10 +23,10 @@ from kili_query.errors import ArgumentError
 class AsyncKili(
     AsyncLabels,
     AsyncExports,
+    AsyncAssetChanges,
     AsyncAssets,
     AsyncProjects,
     AsyncLabelChanges,
-    AsyncAssetChanges,
     AsyncImports,
     AsyncEvents,
 ):

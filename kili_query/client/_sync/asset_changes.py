@@ -6,14 +6,15 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from kili_query.client._sync.changes import Changes, require_named
+from kili_query.client._sync.changes import require_named
+from kili_query.client._sync.searched import Searched
 from kili_query.client.arguments import check_arguments
 from kili_query.client.importing.given import named
 from kili_query.client.operations import asset_changes as wire
 from kili_query.client.operations.asset_changes import Outcome, PageResolution
 from kili_query.client.sending.batches import Progress, Remaining, split
 from kili_query.client.telling import warn
-from kili_query.client.types import Mark, Row, Texts
+from kili_query.client.types import CategorySearch, Mark, Row, Texts
 from kili_query.client.wire.calls import Call
 from kili_query.client.wire.documents import Operation
 from kili_query.errors import ApiError, ArgumentError, MissingArgumentError, ServerError
@@ -37,7 +38,7 @@ class _Changed(NamedTuple):
     data: Row
 
 
-class AssetChanges(Changes):
+class AssetChanges(Searched):
     """The methods that change assets."""
 
     def update_properties_in_assets(
@@ -58,6 +59,7 @@ class AssetChanges(Changes):
         resolution_array: list[dict[str, Any] | None] | tuple[dict[str, Any] | None, ...] | None = None,
         page_resolutions_array: Pages | None = None,
         *,
+        label_category_search: CategorySearch | None = None,
         dry_run: bool = False,
     ) -> list[dict[str, str]]:
         """Change properties of assets. Gives `{"id": ...}` for each asset that was changed.
@@ -67,6 +69,8 @@ class AssetChanges(Changes):
         Parameters
         ----------
         asset_ids, external_ids: the assets, by their ids, or by external ids of `project_id`.
+        label_category_search: a category query in place of ids: the assets of `project_id` with a label that satisfies it.
+            An array has one entry then, which is for all of them.
         priorities: the higher the sooner labelled.
         json_metadatas: metadata, as objects or as their JSON text.
         consensus_marks, honeypot_marks: from 0 to 1.
@@ -94,9 +98,12 @@ class AssetChanges(Changes):
         >>> len(changed)
         1
         """
-        arguments = check_arguments(AssetChanges.update_properties_in_assets, locals())
-        call = Call.of("update_properties_in_assets")
-        if _is_empty("update_properties_in_assets", arguments, "asset_ids", "external_ids"):
+        checked, call = (
+            check_arguments(AssetChanges.update_properties_in_assets, locals()),
+            Call.of("update_properties_in_assets"),
+        )
+        arguments = self._with_ids(checked, call, *wire.PROPERTIES, "status_array")
+        if arguments is None or _is_empty("update_properties_in_assets", arguments, "asset_ids", "external_ids"):
             return []
         if arguments["asset_ids"] is not None and arguments["external_ids"] is not None:
             raise MissingArgumentError(
@@ -173,6 +180,7 @@ class AssetChanges(Changes):
         external_ids: Texts | None = None,
         project_id: str | None = None,
         *,
+        label_category_search: CategorySearch | None = None,
         dry_run: bool = False,
     ) -> dict[str, Any] | None:
         """Delete assets with their labels. Gives `{"id": project_id}`, or None if none was deleted.
@@ -182,6 +190,7 @@ class AssetChanges(Changes):
         Parameters
         ----------
         asset_ids, external_ids: the assets, by their ids, or by external ids of `project_id`.
+        label_category_search: a category query in place of ids: the assets of `project_id` with a label that satisfies it.
         dry_run: delete nothing, and give also the ids of what would be: `{"id": project_id, "asset_ids": [...]}`.
 
         Raises
@@ -194,9 +203,12 @@ class AssetChanges(Changes):
         >>> kili.delete_many_from_dataset(external_ids=["coco_3.jpg"], project_id=project) == {"id": project}
         True
         """
-        arguments = check_arguments(AssetChanges.delete_many_from_dataset, locals())
-        call = Call.of("delete_many_from_dataset")
-        if _is_empty("delete_many_from_dataset", arguments, "asset_ids", "external_ids"):
+        checked, call = (
+            check_arguments(AssetChanges.delete_many_from_dataset, locals()),
+            Call.of("delete_many_from_dataset"),
+        )
+        arguments = self._with_ids(checked, call)
+        if arguments is None or _is_empty("delete_many_from_dataset", arguments, "asset_ids", "external_ids"):
             return None
         ids = self._ids(arguments, call)
         project = project_id or self._project_of(ids, call)
@@ -220,6 +232,7 @@ class AssetChanges(Changes):
         external_ids: Texts | None = None,
         project_id: str | None = None,
         *,
+        label_category_search: CategorySearch | None = None,
         dry_run: bool = False,
     ) -> dict[str, Any] | None:
         """Have labelled assets reviewed. Gives `{"id": project_id, "asset_ids": [...]}`, or None if none was moved.
@@ -229,6 +242,7 @@ class AssetChanges(Changes):
         Parameters
         ----------
         asset_ids, external_ids: the assets, by their ids, or by external ids of `project_id`.
+        label_category_search: a category query in place of ids: the assets of `project_id` with a label that satisfies it.
         dry_run: move nothing, and give the assets that have a label and do not wait for review.
 
         Raises
@@ -240,6 +254,10 @@ class AssetChanges(Changes):
         >>> moved = kili.add_to_review(external_ids=["coco_1.jpg"], project_id=project)
         >>> moved["id"] == project, len(moved["asset_ids"])
         (True, 1)
+        >>> crowd = "OBJECT_DETECTION_JOB.person.count >= 2"
+        >>> found = kili.add_to_review(project_id=project, label_category_search=crowd, dry_run=True)
+        >>> len(found["asset_ids"])
+        1
         """
         arguments = check_arguments(AssetChanges.add_to_review, locals())
         movable = ("LABELED", "REVIEWED")
@@ -251,6 +269,7 @@ class AssetChanges(Changes):
         external_ids: Texts | None = None,
         project_id: str | None = None,
         *,
+        label_category_search: CategorySearch | None = None,
         dry_run: bool = False,
     ) -> dict[str, Any] | None:
         """Have assets labelled once more. Gives `{"id": project_id, "asset_ids": [...]}`, or None if none was moved.
@@ -314,8 +333,10 @@ class AssetChanges(Changes):
         moved_to: str,
     ) -> dict[str, Any] | None:
         call = Call.of(method)
-        if _is_empty(method, arguments, "asset_ids", "external_ids"):
+        found = self._with_ids(arguments, call)
+        if found is None or _is_empty(method, found, "asset_ids", "external_ids"):
             return None
+        arguments = found
         ids = self._ids(arguments, call)
         project = arguments["project_id"] or self._project_of(ids, call)
 

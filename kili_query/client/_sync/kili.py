@@ -24,10 +24,10 @@ from kili_query.errors import ArgumentError
 class Kili(
     Labels,
     Exports,
+    AssetChanges,
     Assets,
     Projects,
     LabelChanges,
-    AssetChanges,
     Imports,
     Events,
 ):

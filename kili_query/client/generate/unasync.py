@@ -32,6 +32,7 @@ WORDS = {
     "AsyncMedia": "Media",
     "AsyncLabelChanges": "LabelChanges",
     "AsyncAssetChanges": "AssetChanges",
+    "AsyncSearched": "Searched",
     "AsyncEvents": "Events",
     "AsyncExports": "Exports",
     "AsyncIterator": "Iterator",
