@@ -30,7 +30,7 @@ sys.path.insert(0, str(ROOT))
 from tests.editor.neovim import Neovim  # noqa: E402
 
 PICTURE = ROOT / "docs" / "images" / "neovim.svg"
-COLUMNS, LINES = 118, 17
+COLUMNS, LINES = 126, 17
 QUIET = 1.0
 """Seconds after the last key until the picture is taken."""
 
@@ -57,17 +57,18 @@ vim.api.nvim_set_hl(0, "@lsp.type.keyword", {{ fg = "#67b0e8", bold = true }})
 """
 
 SCRIPT = """\
-from kili.client import Kili
+from kili_query import Kili
 
 kili = Kili()
-
+project = "clx12345"
 crowded = kili.assets(
-    category_search="OBJECT_DETECTION_JOB.carr.count > 2",
+    project, label_category_search="OBJECT_DETECTION_JOB.carr.count > 2",
 )
 lonely = kili.assets(
-    category_search="SEGMENTATION_JOB.person.count > 0 AND SEGMENTATION_JOB.",
+    project, label_category_search="SEGMENTATION_JOB.person.count > 0 AND SEGMENTATION_JOB.",
 )
 """
+"""What is shown. But for the mistake and for what is left to complete, it runs: a test runs it."""
 
 
 def _capture(folder: Path) -> Text:

@@ -9,7 +9,7 @@ from typing import Literal, Self, get_args
 
 from kili_query.formats.kili import Problem, Record, Source
 from kili_query.formats.latest import latest_only
-from kili_query.model.counts import Counts, is_empty
+from kili_query.model.counts import Counts, is_empty, total
 from kili_query.model.labels import DEFAULT_LABEL_TYPES, Label, LabelTypes, author_of
 from kili_query.model.ontology import Ontology
 from kili_query.offline.run import run
@@ -110,12 +110,12 @@ class _Work:
             "asset": label.external_id or label.asset_id or None,
         }
         if not {"job", "category"} & set(self.by):
-            return {tuple(of_label[name] for name in self.by): sum(counts.values())}
+            return {tuple(of_label[name] for name in self.by): total(counts)}
         found: dict[Group, int] = {}
         for job, category in counts:
             of_key = {**of_label, "job": job, "category": category}
-            group = tuple(of_key[name] for name in self.by)
-            found[group] = found.get(group, 0) + counts[job, category]
+            asked = job if "job" in self.by else None, category if "category" in self.by else None
+            found[tuple(of_key[name] for name in self.by)] = total(counts, *asked)
         return found
 
 

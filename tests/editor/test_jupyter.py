@@ -202,6 +202,30 @@ def test_labels_in_memory_are_a_source(shell: Any) -> None:
         shell.user_ns["frame"] = table  # the result is a source in turn
 
 
+def test_options_that_are_kept_belong_to_their_source(shell: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    shell.user_ns["labels"] = [
+        {"externalId": "x", "labels": [{"jsonResponse": {"J": {"categories": [{"name": "A"}]}}}]}
+    ]
+    shell.run_cell(f"%kili_query --source {EXPORT} --ontology {INTERFACE} --limit 1")
+    shell.run_cell("%kili_query --into kept")
+    assert shell.run_cell(f"%kili_query {PEOPLE}").result is None
+    assert len(shell.user_ns["kept"]) == 1
+    other = shell.run_cell("%kili_query --source labels J.A.count > 0").result
+    assert list(other["asset"]) == ["x"], "no ontology of the export, and not into its variable"
+    assert list(shell.user_ns["kept"]["asset"]) == ["coco_1.jpg"]
+    assert "KQ201" in shown(shell, capsys, "J.A.count > 0"), "the export is still there"
+    shell.run_cell("%kili_query --source labels")
+    assert list(shell.run_cell("%kili_query J.A.count > 0").result["asset"]) == ["x"]
+    assert len(shell.run_cell(f"%kili_query --source {EXPORT} {PEOPLE}").result) == 1, "--limit is about no source"
+
+
+def shown(shell: Any, capsys: pytest.CaptureFixture[str], query: str) -> str:
+    capsys.readouterr()
+    shell.run_cell(f"%kili_query {query}")
+    told = capsys.readouterr()
+    return told.out + told.err
+
+
 def test_what_is_no_label_is_told_and_the_rest_answered(shell: Any, capsys: pytest.CaptureFixture[str]) -> None:
     broken = Label("{", external_id="broken.jpg")
     shell.user_ns["labels"] = [1, {"x": 2}, broken, *read_labels(EXPORT)]

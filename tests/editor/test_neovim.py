@@ -15,11 +15,11 @@ from tests.editor.neovim import Neovim, program
 ONTOLOGY = ROOT / "tests" / "data" / "coco.interface.json"
 
 SCRIPT = """\
-from kili.client import Kili
+from kili_query import Kili
 
 assets = Kili().assets(
     project_id="coco",
-    category_search="OBJECT_DETECTION_JOB.carr.count > 2",
+    label_category_search="OBJECT_DETECTION_JOB.carr.count > 2",
 )
 """
 

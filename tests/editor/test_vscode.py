@@ -202,4 +202,4 @@ def test_vscode_itself_colours_underlines_explains_fixes_and_completes(vsix: Pat
         assert len({colours[word] for word in ("OBJECT_DETECTION_JOB", "carr", "count", "2", ">")}) == 5
     assert told["jobs"][:2] == ["OBJECT_DETECTION_JOB", "SEGMENTATION_JOB"]
     assert told["categories"] == ["truck"]
-    assert 'kili.labels(category_search="OBJECT_DETECTION_JOB.truck.count")' in told["completed"]
+    assert 'kili.labels(project, category_search="OBJECT_DETECTION_JOB.truck.count")' in told["completed"]

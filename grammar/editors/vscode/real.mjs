@@ -15,14 +15,15 @@ import { fileURLToPath } from "node:url";
 const FILES = {
   "pyproject.toml": '[tool.kili-query]\nexport = "coco.zip"\n',
   "query.kq": "# many cars\nOBJECT_DETECTION_JOB.carr.count > 2\n",
-  "script.py": `from kili.client import Kili
+  "script.py": `from kili_query import Kili
 
 kili = Kili()
-
+project = "clx12345"
 crowded = kili.assets(
-    category_search="OBJECT_DETECTION_JOB.carr.count > 2",
+    project,
+    label_category_search="OBJECT_DETECTION_JOB.carr.count > 2",
 )
-empty = kili.assets(category_search="OBJECT_DETECTION_JOB.person.count == 0")
+empty = kili.assets(project, label_category_search="OBJECT_DETECTION_JOB.person.count == 0")
 `,
 };
 
@@ -85,7 +86,7 @@ const browser = await chromium.launch({
 
 /** A page of VS Code that shows a file with a mistake in it. */
 async function opened(name) {
-  const page = await browser.newPage({ viewport: { width: 860, height: 400 }, deviceScaleFactor: 1.5 });
+  const page = await browser.newPage({ viewport: { width: 940, height: 500 }, deviceScaleFactor: 1.5 });
   const at = `localhost:${port}`;
   const payload = JSON.stringify([["openFile", `vscode-remote://${at}${path.join(folder, name)}`]]);
   await page.goto(`http://${at}/?folder=${encodeURIComponent(folder)}&payload=${encodeURIComponent(payload)}`);
@@ -138,7 +139,7 @@ async function portrait() {
   const page = await opened("script.py");
   await page.keyboard.press("Control+b"); // no side bar
   await page.keyboard.press("Control+End");
-  await suggested(page, 'kili.labels(category_search="SEGMENTATION_JOB.person.count > 0 AND SEGMENTATION_JOB.');
+  await suggested(page, 'kili.labels(project, category_search="SEGMENTATION_JOB.');
   await page.locator(".codelens-decoration").first().waitFor();
   await page.screenshot({ path: picture });
 }
@@ -149,7 +150,7 @@ async function report() {
   const page = await opened("script.py");
   told.python = await seen(page);
   await page.keyboard.press("Control+End");
-  told.jobs = await suggested(page, 'kili.labels(category_search="');
+  told.jobs = await suggested(page, 'kili.labels(project, category_search="');
   told.categories = await suggested(page, "OBJECT_DETECTION_JOB.tru");
   await page.keyboard.press("Tab");
   told.completed = await text(page);

@@ -66,7 +66,7 @@ class QueryMagic:
 
     def __init__(self, shell: Any) -> None:
         self._shell = shell
-        self._defaults: list[str] = []
+        self._kept = _Kept()
         self._ontologies = Ontologies()
         self._used: str | None = None
 
@@ -86,21 +86,20 @@ class QueryMagic:
         --limit     how many of the matching labels the table holds (20); --all for each of them
         --into      a variable for the table; without it, it is the value of the cell, and `_`
 
-        With options and no query, `%kili_query` keeps the options for the cells that follow. A cell with a source of
-        its own does not take over a project.
+        With options and no query, `%kili_query` keeps the options for the cells that follow. Those that were given with or
+        after a source belong to it, but for --limit and --all: a cell with another source does not take them over.
         Without a source, the query is only checked.
         """
         head, rest = _divided(line)
-        options, own = (_OPTIONS.parse_args(words) for words in ([*self._defaults, *head], head))
-        if own.source is not None:
-            options.project = own.project
+        own = _OPTIONS.parse_args(head)
+        options = _OPTIONS.parse_args([*self._kept.words(own.source), *head])
         if cell is not None and rest:
             raise Stopped(f"the query stands below the first line of the cell, and `{rest}` is no option")
         text = cell if cell is not None else rest
         if cell is None and not text:
             if not head:
                 raise Stopped("there is neither a query nor an option; `%kili_query?` says what there is")
-            self._defaults += head
+            self._kept.keep(head, own.source)
             return None
         try:
             return self._answer(text.rstrip("\n"), options)
@@ -218,6 +217,32 @@ class QueryMagic:
         if name.isidentifier() and not path.exists():
             raise Stopped(f"there is neither a variable nor a file `{name}`")
         return path
+
+
+class _Kept:
+    """Options that hold for the cells that follow: those of a source for that source only."""
+
+    def __init__(self) -> None:
+        self._always: list[str] = []
+        self._source: str | None = None
+        self._of_source: list[str] = []
+
+    def keep(self, words: list[str], source: str | None) -> None:
+        """Keep options; `source`: the one that they name. How many rows are shown is about no source."""
+        rows = [n for n, word in enumerate(words) if word == "--all" or word.partition("=")[0] == "--limit"]
+        rows += [n + 1 for n in rows if words[n] == "--limit"]
+        self._always += [words[n] for n in sorted(rows)]
+        words = [word for n, word in enumerate(words) if n not in rows]
+        if source is not None and source != self._source:
+            self._source, self._of_source = source, list(words)
+        elif self._source is None:
+            self._always += words
+        else:
+            self._of_source += words
+
+    def words(self, source: str | None) -> list[str]:
+        """The options for a cell; `source`: the one that it names itself."""
+        return [*self._always, *(self._of_source if source in (None, self._source) else ())]
 
 
 class _Parser(argparse.ArgumentParser):
