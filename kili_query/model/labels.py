@@ -78,6 +78,25 @@ class Label:
         return f"<Label {self.name}{''.join(f' {word}' for word in about if word)}>"
 
     @property
+    def id(self) -> str | None:
+        """Its own id, where it has one: labels of exports have none, those of `kili.labels()` do."""
+        return None if self.by_level else id_text(self._fields.get("id")) or None
+
+    @property
+    def author(self) -> str | None:
+        """Who made it: the e-mail address, else the name, else the id."""
+        return author_of(self.record)
+
+    @property
+    def created_at(self) -> str | None:
+        """When it was made, as the label says it: `2024-02-29T10:00:00.000Z`."""
+        return None if self.by_level else _text(self._fields.get("createdAt"))
+
+    @property
+    def _fields(self) -> Mapping[str, object]:
+        return self.record if isinstance(self.record, Mapping) else {}
+
+    @property
     def annotations(self) -> list[Annotation]:
         """Its annotations as flat records (`Annotation` says what they hold); keys of digits are taken for frames.
 
@@ -158,7 +177,7 @@ def author_of(label: object) -> str | None:
     >>> author_of({"author": {"id": "u1", "email": "ann@example.com"}}), author_of({"author": {"id": "u1"}})
     ('ann@example.com', 'u1')
     """
-    author = label.get("author") if isinstance(label, Mapping) else None
+    author = label.get("author", label.get("labeler")) if isinstance(label, Mapping) else None
     if isinstance(author, str):
         return author or None
     if not isinstance(author, Mapping):

@@ -187,3 +187,17 @@ def test_a_choice_of_types_is_taken_as_it_is(types: Any) -> None:
 )
 def test_each_key_of_labels_makes_a_record(key: str) -> None:
     assert is_record({key: None})
+
+
+def test_labels_know_who_made_them_and_when() -> None:
+    author = {"id": "u1", "email": "ann@example.com"}
+    [label] = labels_of({"id": "a", "labels": [_label(id="l1", author=author, createdAt="2024-02-29T10:00:00Z", labelType="REVIEW")]})  # fmt: skip
+    assert (label.id, label.author, label.label_type, label.created_at) == (
+        "l1", "ann@example.com", "REVIEW", "2024-02-29T10:00:00Z",
+    )  # fmt: skip
+    [bare] = labels_of({"id": "a", "labels": [_label()]})
+    assert (bare.id, bare.author, bare.label_type, bare.created_at) == (None, None, None, None)
+    [talk] = labels_of({"id": "asset", "externalId": "a", "label": {}, "labeler": "ann@example.com"})
+    assert (talk.id, talk.author, talk.created_at) == (None, "ann@example.com", None)
+    [odd] = labels_of({"id": "a", "labels": ["no label"]})
+    assert (odd.id, odd.author, odd.created_at) == (None, None, None)
