@@ -151,7 +151,8 @@ def _fits_quirk(case: Case, error: Mapping[str, str], got: Outcome, interface: A
             if quirk.instead[:1] in "[n":
                 shown = "[]" if got.value == "repr:[]" else json.dumps(got.value)
                 return not got.classes and shown == quirk.instead
-            return quirk.instead in got.classes and all(name in got.message for name in found.groups())
+            named = [*found.groups(), *re.findall(r"\.(\w+) = ", case.get("do", ""))]
+            return quirk.instead in got.classes and all(name in got.message for name in named)
     return False
 
 
@@ -210,13 +211,15 @@ def _fits_error(error: Mapping[str, str], got: Outcome) -> bool:
     """Errors agree in their class, or one below it, and in the names and numbers that the message says."""
     if error["type"] not in got.classes:
         return False
-    return all(name in got.message for name in said(error["message"], error["type"]))
+    if error["type"] == "TypeCheckError":  # the argument, which can be part of the name of an attribute
+        return all(name in got.message for name in re.findall(r'argument "(\w+)"', error["message"]))
+    return all(re.search(rf"(?<!\w){re.escape(name)}(?!\w|\.\d)", got.message) for name in said(error["message"]))
 
 
-def said(message: str, kind: str) -> list[str]:
+def said(message: str) -> list[str]:
     """The names and numbers in a message of the SDK; of an object that it shows, its name alone."""
-    if kind == "TypeCheckError":
-        return re.findall(r'argument "(\w+)"', message)
+    message = re.sub(r"'\w+' object", "", message)  # a class of the SDK
+    message = re.sub(r"\[\{'.*", "", message, flags=re.DOTALL)  # all that is chosen
     message = re.sub(r"'\{'name': '([^']*)'.*", r"'\1'", message, flags=re.DOTALL)
     return re.findall(r"'([^']+)'", message) + re.findall(r"(?<![\w'.])-?\d+(?:\.\d+)?(?![\w'])", message)
 

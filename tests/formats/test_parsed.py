@@ -304,7 +304,7 @@ def test_hasattr_and_getattr_tell_what_is_there() -> None:
     ("label.jobs['DAY'].text = '2023-02-29'", InvalidMutationError, "job `DAY` takes a day such as 2024-02-29, and this is `2023-02-29`"),
     ("label.jobs['TEXT'].text = 4", TypeCheckError, "`text` is `4` (int); it takes a text"),
     ("label.jobs['SEVERAL'].add_annotation({'type': 'polygon'})", InvalidMutationError, "job `SEVERAL` takes no annotation of type `polygon`; its tools are `rectangle`"),
-    ("box.bounding_poly[0].normalized_vertices = []", InvalidMutationError, "a ring of 0 vertices is no rectangle, which has 4"),
+    ("box.bounding_poly[0].normalized_vertices = []", InvalidMutationError, "a ring of 0 vertices is no rectangle, which has four"),
     ("box.bounding_poly[0].normalized_vertices = [{'x': 1}]", TypeCheckError, "`normalized_vertices` is `[{'x': 1}]` (list); it takes a list of points such as `{\"x\": 0.1, \"y\": 0.2}`, or of such lists"),
     ("box.bounding_poly[1]", IndexError, "there is no polygon [1]: the list has 1"),
     ("box.score = 101", InvalidMutationError, "`score` is 101, and must be from 0 to 100"),

@@ -174,9 +174,9 @@ def check_vertices(value: object, tool: object) -> None:
                 "normalized_vertices", value, 'a list of points such as `{"x": 0.1, "y": 0.2}`, or of such lists'
             )
         if tool == "rectangle" and len(ring) != 4:
-            raise InvalidMutationError(f"a ring of {_vertices(len(ring))} is no rectangle, which has 4")
+            raise InvalidMutationError(f"a ring of {_vertices(len(ring))} is no rectangle, which has four")
         if tool == "polygon" and len(ring) < 3:
-            raise InvalidMutationError(f"a ring of {_vertices(len(ring))} is no polygon, which has at least 3")
+            raise InvalidMutationError(f"a ring of {_vertices(len(ring))} is no polygon, which has at least three")
 
 
 def _vertices(number: int) -> str:

@@ -100,7 +100,7 @@ def _entry(name: str, confidence: float | None) -> Json:
 
 def _only_category(categories: CategoryList, job: JobRules) -> ParsedCategory:
     if len(categories) != 1:
-        raise DataError(f"job `{job.name}` has {len(categories)} categories chosen, not one: {categories}")
+        raise DataError(f"job `{job.name}` has {len(categories)} categories chosen, and not 1: {categories}")
     return categories[0]
 
 
@@ -326,7 +326,7 @@ class ParsedJob(JobValues):
     @property
     def frames(self) -> Frames:
         """In a video: the answers, frame by frame."""
-        raise not_compatible("frames", self._job, ": the label is not that of a video")
+        raise not_compatible("frames", self._job, ": jobs of a label of a video have it")
 
     def __getitem__(self, frame: int) -> ParsedJob:
         return self.frames[frame]
@@ -367,7 +367,7 @@ class Frames(ParsedJob):
     def __getitem__(self, frame: int) -> ParsedJob:
         if not 0 <= whole("frame", frame) < len(self._keys):
             raise FrameIndexError(
-                f"there is no frame {frame} of job `{self._job.name}`: the label has {len(self._keys)}, counted from 0"
+                f"there is no frame {frame} of job `{self._job.name}`: the label has {len(self._keys)}, counted from zero"
             )
         return self._frame(self._keys[frame])
 
