@@ -8,7 +8,7 @@ from contextlib import aclosing
 from functools import partial
 from typing import Any
 
-from kili_query.client._async.concurrency import as_done, aside, in_order
+from kili_query.client._async.concurrency import as_done, in_order
 from kili_query.client._async.session import DOWNLOADS_AHEAD, AsyncSession
 from kili_query.client.media.folder import MediaFolder
 from kili_query.client.media.part import Part
@@ -106,8 +106,9 @@ class AsyncMedia(AsyncSession):
         there = media.names.known(file.name)
         if there is not None:
             return partial(file.asset.put, file, there)
-        part = Part(media.names.part(file.name), partial(media.names.finish, file.name), media.names.folder)
+        part = Part(media.names.part(file.name), partial(media.names.finish, file.name), media.names.enter)
         part.expected, part.arrived = media.meter.expect, media.meter.arrive
+        part.kept = partial(media.names.note, file.name)
         try:
             path = await self._transport.save(file.url, part, call)
         except ApiError as error:
@@ -119,5 +120,4 @@ class AsyncMedia(AsyncSession):
                     f"cannot be written: {error.strerror}; what is whole stays", code="KQ503", where=where
                 ) from None
             return partial(file.asset.lose, file.field, file.url, reason_of(error))
-        await aside(partial(media.names.note, file.name, path))
         return partial(file.asset.put, file, path)

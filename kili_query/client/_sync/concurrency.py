@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterable, Mapping
 from concurrent.futures import Future
 from queue import SimpleQueue
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 T = TypeVar("T")
 
@@ -110,54 +110,73 @@ def as_done(calls: Generator[Callable[[], T] | None], most: int) -> Generator[T 
     which it is given None if none is under way. When the consumer stops, or a call fails, no more are begun, and those
     under way end as soon as they look whether somebody waits.
     """
-    under_way: dict[Future[T], Callable[[], T]] = {}
-    done: SimpleQueue[Future[T]] = SimpleQueue()
     outer = _given_up()
     given_up = outer or threading.Event()
+    workers: _Workers[T] = _Workers(most, given_up)
     process = os.getpid()
     more = True
-
-    def begin(call: Callable[[], T]) -> None:
-        future = _started(call, given_up)
-        under_way[future] = call
-        future.add_done_callback(done.put)
-
     try:
-        while more or under_way:
+        while more or workers.under_way:
             if process != os.getpid():
                 # the threads have stayed in the parent: a forked child that goes on does their work anew
-                process, given_up, done = os.getpid(), threading.Event(), SimpleQueue()
-                begun = list(under_way.values())
-                under_way.clear()
-                for call in begun:
-                    begin(call)
-            while more and len(under_way) < most:
-                wanted = next(calls, _END)
+                process, given_up = os.getpid(), threading.Event()
+                begun, workers = workers.under_way, _Workers(most, given_up)
+                for call in begun.values():
+                    workers.begin(call)
+            while more and len(workers.under_way) < most:
+                wanted = next(calls, workers)
                 if given_up.is_set():
                     raise GivenUp
-                if isinstance(wanted, _End):
+                if isinstance(wanted, _Workers):
                     more = False
                 elif wanted is not None:
-                    begin(wanted)
+                    workers.begin(wanted)
                     continue
                 break
-            if not under_way:
-                yield None
-                continue
-            future = done.get()
-            del under_way[future]
-            yield future.result()
+            yield workers.result() if workers.under_way else None
     finally:
         if outer is None and process == os.getpid():
             given_up.set()
+        workers.end()
         calls.close()
 
 
-class _End:
-    """What stands for the end of calls, among which None has a meaning."""
+class _Workers(Generic[T]):
+    """Threads that carry out one call after another, and end when nobody waits any more."""
 
+    def __init__(self, most: int, given_up: threading.Event) -> None:
+        self.under_way: dict[Future[T], Callable[[], T]] = {}
+        self._most = most
+        self._given_up = given_up
+        self._threads = 0
+        self._begun: SimpleQueue[Future[T] | None] = SimpleQueue()
+        self._ended: SimpleQueue[Future[T]] = SimpleQueue()
 
-_END = _End()
+    def begin(self, call: Callable[[], T]) -> None:
+        """Have a call carried out."""
+        future: Future[T] = Future()
+        self.under_way[future] = call
+        if self._threads < min(self._most, len(self.under_way)):
+            self._threads += 1
+            threading.Thread(target=self._work, daemon=True, name="kili_query request").start()
+        self._begun.put(future)
+
+    def result(self) -> T:
+        """The result of the next call that ends."""
+        future = self._ended.get()
+        del self.under_way[future]
+        return future.result()
+
+    def end(self) -> None:
+        """Let the threads end."""
+        for _ in range(self._threads):
+            self._begun.put(None)
+
+    def _work(self) -> None:
+        while (future := self._begun.get()) is not None:
+            call = self.under_way[future]
+            _run(call, future, self._given_up)
+            self._ended.put(future)
 
 
 def aside(work: Callable[[], T]) -> T:

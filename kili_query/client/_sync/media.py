@@ -9,7 +9,7 @@ from contextlib import closing
 from functools import partial
 from typing import Any
 
-from kili_query.client._sync.concurrency import as_done, aside, in_order
+from kili_query.client._sync.concurrency import as_done, in_order
 from kili_query.client._sync.session import DOWNLOADS_AHEAD, Session
 from kili_query.client.media.folder import MediaFolder
 from kili_query.client.media.part import Part
@@ -105,8 +105,9 @@ class Media(Session):
         there = media.names.known(file.name)
         if there is not None:
             return partial(file.asset.put, file, there)
-        part = Part(media.names.part(file.name), partial(media.names.finish, file.name), media.names.folder)
+        part = Part(media.names.part(file.name), partial(media.names.finish, file.name), media.names.enter)
         part.expected, part.arrived = media.meter.expect, media.meter.arrive
+        part.kept = partial(media.names.note, file.name)
         try:
             path = self._transport.save(file.url, part, call)
         except ApiError as error:
@@ -118,5 +119,4 @@ class Media(Session):
                     f"cannot be written: {error.strerror}; what is whole stays", code="KQ503", where=where
                 ) from None
             return partial(file.asset.lose, file.field, file.url, reason_of(error))
-        aside(partial(media.names.note, file.name, path))
         return partial(file.asset.put, file, path)

@@ -70,8 +70,8 @@ UPLOAD_SPEED = 100_000
 DOWNLOAD_SPEED = 20_000
 """Bytes per second below which a file is asked for again, once `LONGEST_ANSWER` is over."""
 
-_OWN_HEADERS = ("kili-", "apollographql-", "content-type")
-"""Headers that are for Kili alone; signatures of some storages cover the last."""
+_OWN_HEADERS = (b"kili-", b"apollographql-", b"content-type")
+"""Headers that are for Kili's API alone; signatures of some storages cover the last."""
 
 
 class Transport:
@@ -219,10 +219,10 @@ class Transport:
         return Failure(ServerError(f"{place} is one redirect too many", operation=request.name), Kind.FINAL)
 
     def _request(self, request: Request, call: Call, headers: Mapping[str, str] = NOTHING) -> Any:
-        sent = {**call.headers(), "Accept-Encoding": ACCEPTED, **headers, **request.headers}
         part = request.into
+        sent = {**call.headers(), "Accept-Encoding": ACCEPTED, **headers, **request.headers}
         if part is not None:
-            sent |= part.prepare()
+            sent = {**part.prepare()}
         body_size = len(request.body or b"")
         content: Any = request.body
         if isinstance(request.body, str):
@@ -230,7 +230,9 @@ class Transport:
             content = file_parts(request.body)
             sent["Content-Length"] = str(body_size)
         is_own = request.url == self._settings.endpoint or self._settings.is_own(request.url)
-        with_key = self._add_key if is_own else None if part is None else _for_others
+        with_key = self._add_key if is_own else None
+        if part is not None:
+            with_key = self._add_key_alone if is_own else _without_ours
         timeout = TIMEOUT + body_size / UPLOAD_SPEED
         until = monotonic() + LONGEST_ANSWER + body_size / UPLOAD_SPEED
         client = self._begun()
@@ -285,6 +287,9 @@ class Transport:
         request.headers["Authorization"] = f"X-API-Key: {self._key()}"
         return request
 
+    def _add_key_alone(self, request: httpx.Request) -> httpx.Request:
+        return self._add_key(_without_ours(request))
+
     def _lock(self) -> threading.Lock:
         """The lock of this process; that of a parent may have been held while it forked."""
         return self._locks.setdefault(os.getpid(), threading.Lock())
@@ -329,18 +334,17 @@ _parsed = lru_cache(maxsize=16)(httpx.URL)
 """Endpoints are the same for each call; downloads are not remembered, whose addresses hold secrets."""
 
 
-def _for_others(request: httpx.Request) -> httpx.Request:
-    """A request to the storage of somebody else, without what is for Kili."""
-    for name in [name for name in request.headers if name.startswith(_OWN_HEADERS)]:
-        del request.headers[name]
+def _without_ours(request: httpx.Request) -> httpx.Request:
+    """A request for a file, without what calls of Kili's API tell: no storage has a use for it."""
+    kept = [(name, value) for name, value in request.headers.raw if not name.lower().startswith(_OWN_HEADERS)]
+    request.headers = httpx.Headers(kept)
     return request
 
 
 def _head(response: httpx.Response, whole: bool) -> Mapping[str, str]:
     """The headers of an answer, as they are true of its body."""
-    if not whole:
-        return response.headers
-    return {**response.headers, "content-encoding": "", "content-length": ""}
+    headers = {name.decode().lower(): value.decode("latin-1") for name, value in response.headers.raw}
+    return headers | {"content-encoding": "", "content-length": ""} if whole else headers
 
 
 def _certificates(verify: bool | str) -> ssl.SSLContext | bool:

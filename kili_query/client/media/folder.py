@@ -59,6 +59,7 @@ class MediaFolder:
 
     def __exit__(self, *error: object) -> None:
         self.meter.close()
+        self.names.close()
 
     def look_at(self, rows: Sequence[Row]) -> None:
         """Leave `jsonContent` out of the rows of a page, if nobody asked for it and all are empty.

@@ -6,11 +6,12 @@ import json
 import mimetypes
 import os
 import re
+import stat
 import threading
 from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path, PurePosixPath
-from typing import NamedTuple
+from typing import IO, NamedTuple
 
 import msgspec
 
@@ -105,6 +106,15 @@ def _short(step: str, external_id: str, most: int = LONGEST, *, always: bool = F
     return f"{begin}-{_digest(external_id)}{suffix}"
 
 
+def is_there(path: Path) -> bool:
+    """True for a file that holds something: after a crash of the machine, one that was written last may be empty."""
+    try:
+        found = path.stat()
+    except OSError:
+        return False
+    return stat.S_ISREG(found.st_mode) and found.st_size > 0
+
+
 def _digest(*parts: object) -> str:
     return sha256("\0".join(map(str, parts)).encode(errors="surrogatepass")).hexdigest()[:8]
 
@@ -152,7 +162,9 @@ class Names:
         self._files: dict[str, Owner] = {}
         self._folders: set[str] = set()
         self._known: dict[Owner, str] = {}
+        self._entered = {folder}
         self._record = folder / RECORD if recorded else None
+        self._recording: IO[bytes] | None = None
         folder.mkdir(parents=True, exist_ok=True)
         self._folds = _folds_case(folder)
         self._files[self._key(RECORD)] = Owner("", "", 0, "")
@@ -180,7 +192,7 @@ class Names:
         """The file of a name, if it is there already; None too if only an answer can tell."""
         text = name.text if name.final else self._known.get(name.owner)
         path = self.folder / text if text is not None else None
-        return path if path is not None and path.is_file() else None
+        return path if path is not None and is_there(path) else None
 
     def finish(self, name: Name, content_type: str) -> Path:
         """Where a file goes whose type is known now."""
@@ -194,17 +206,38 @@ class Names:
         mark = "" if name.owner.field == "content" or name.final else f".{name.owner.field}"
         return self.folder / f"{name.text}{mark}{PART}"
 
+    def enter(self, folder: Path) -> None:
+        """Make a folder below this one, unless a link leads elsewhere.
+
+        Raises
+        ------
+        OSError: it does, or the folder cannot be made.
+        """
+        if folder in self._entered:
+            return
+        if not folder.resolve().is_relative_to(self.folder.resolve()):
+            raise PermissionError(0, "a link leads out of the folder", str(folder))
+        folder.mkdir(parents=True, exist_ok=True)
+        self._entered.add(folder)
+
     def note(self, name: Name, path: Path) -> None:
         """Record whose file it is that has been made."""
-        if self._record is None:
-            return
         file = path.relative_to(self.folder).as_posix()
-        if self._known.get(name.owner) == file:
+        if self._record is None or self._known.get(name.owner) == file:
             return
-        self._known[name.owner] = file
         line = json.dumps({"file": file, **name.owner._asdict()}) + "\n"
-        with suppress(OSError), open(self._record, "ab") as record:  # what is not recorded is looked for by its name
-            record.write(line.encode())
+        with self._lock, suppress(OSError):  # what is not recorded is looked for by its name
+            self._known[name.owner] = file
+            if self._recording is None:
+                self._recording = open(self._record, "ab", buffering=0)  # noqa: SIM115
+            self._recording.write(line.encode())
+
+    def close(self) -> None:
+        """Close the record."""
+        with self._lock:
+            if self._recording is not None:
+                self._recording.close()
+                self._recording = None
 
     def _take(self, name: str, owner: Owner) -> str:
         """The name, or another one if a file of another asset has it."""

@@ -14,7 +14,7 @@ from typing import IO
 
 import msgspec
 
-from kili_query.client.media.names import NOTE, PART
+from kili_query.client.media.names import NOTE, PART, is_there
 from kili_query.client.sending.bodies import Body
 
 PIECE = 1 << 18
@@ -38,12 +38,12 @@ class Part(Body):
     ----------
     path: where it lies until it is whole.
     place: gives the place of the whole file, by the content type.
-    inside: the folder that both must lie in, links followed.
+    enter: makes a folder for one of both, and refuses one that leads elsewhere.
     """
 
-    def __init__(self, path: Path, place: Callable[[str], Path], inside: Path) -> None:
+    def __init__(self, path: Path, place: Callable[[str], Path], enter: Callable[[Path], None]) -> None:
         super().__init__("", 0)
-        self._path, self._place, self._inside = path, place, inside
+        self._path, self._place, self._enter = path, place, enter
         self._note = path.with_name(path.name.removesuffix(PART) + NOTE)
         self._file: IO[bytes] | None = None
         self._at = path
@@ -51,11 +51,13 @@ class Part(Body):
         self._validator: str | None = None
         self._resumable = self._noted = False
         self._whole_size: int | None = None
+        self.kept: Callable[[Path], None] = lambda path: None
+        """Told of the place of the whole file, once it is there."""
         self._told = self._written = 0
         self._lock = threading.Lock()  # a task that is cancelled leaves its work on the disk under way
         self._closed = False
         self._mark = 0
-        self._taken = False
+        self._taken = self._there = False
         self.size = 0
         """Bytes that are there, written or not."""
         self.target: Path | None = None
@@ -92,6 +94,7 @@ class Part(Body):
         if status == 416 and self.size and headers.get("content-range") == f"bytes */{self.size}":
             self._whole_size = self.size
             self._taken, self.target = True, self._place(headers.get("content-type", ""))
+            self._there = is_there(self.target)
             return False
         if status not in (200, 206, 416):
             return False
@@ -111,7 +114,8 @@ class Part(Body):
         self._validator = (etag if etag and not etag.startswith("W/") else None) or headers.get("last-modified")
         self._resumable = not self.is_packed and (status == 206 or headers.get("accept-ranges", "") == "bytes")
         self._taken, self.target = True, self._place(headers.get("content-type", ""))
-        return not self.target.is_file()
+        self._there = is_there(self.target)
+        return not self._there
 
     @property
     def got_on(self) -> bool:
@@ -121,8 +125,7 @@ class Part(Body):
     @property
     def is_whole(self) -> bool:
         """Whether the last answer has brought what it announced, or what it gives is there already."""
-        there = self.target is not None and self.target.is_file()
-        return self._taken and (there or self._whole_size in (None, self.size))
+        return self._taken and (self._there or self._whole_size in (None, self.size))
 
     @property
     def full(self) -> bool:
@@ -156,12 +159,14 @@ class Part(Body):
         """
         assert self.target is not None
         with self._lock:
-            if not (self._closed or self.target.is_file()):
+            if not (self._closed or self._there):
                 file = self._write()
-                os.fsync(file.fileno())
+                if self.size > PIECE:  # a small one is empty after a crash of the machine, or whole
+                    os.fsync(file.fileno())
                 file.close()
-                _check_inside(self.target.parent, self._inside)
+                self._enter(self.target.parent)
                 _put(self._at, self.target)
+                self.kept(self.target)
             self._discard()
         return self.target
 
@@ -224,7 +229,7 @@ class Part(Body):
         self._told = size
 
     def _open(self) -> IO[bytes]:
-        _check_inside(self._path.parent, self._inside)
+        self._enter(self._path.parent)
         file = _locked(self._path)
         self._own = file is not None
         if file is None:  # another process is about the same file
@@ -238,7 +243,7 @@ class Part(Body):
         """Take up what an earlier call has left."""
         with suppress(msgspec.MsgspecError, UnicodeError, OSError):
             note = msgspec.json.decode(self._note.read_bytes(), type=_Note)
-            _check_inside(self._path.parent, self._inside)
+            self._enter(self._path.parent)
             file = _locked(self._path)
             if file is None:
                 return
@@ -253,18 +258,6 @@ def _begins(content_range: str) -> int:
     """The first byte that an answer gives of the file; -1 if it does not say so."""
     found = re.match(r"bytes (\d{1,18})-", content_range, re.ASCII)
     return int(found[1]) if found else -1
-
-
-def _check_inside(folder: Path, inside: Path) -> None:
-    """Make a folder, unless it leads out by a link.
-
-    Raises
-    ------
-    OSError: it does, or it cannot be made.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    if folder != inside and not folder.resolve().is_relative_to(inside.resolve()):
-        raise PermissionError(0, "a link leads out of the folder", str(folder))
 
 
 def _locked(path: Path) -> IO[bytes] | None:
@@ -293,7 +286,8 @@ def _put(path: Path, target: Path) -> None:
     try:
         os.link(path, target)
     except FileExistsError:
-        return
+        if not is_there(target) and target.is_file():
+            os.replace(path, target)
     except OSError:  # a file system without links
         if not target.exists():
             os.rename(path, target)
