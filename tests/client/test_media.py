@@ -3,16 +3,30 @@
 from __future__ import annotations
 
 import copy
+import errno
 import json
 import os
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import tracemalloc
+import warnings
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
+from urllib.parse import urlsplit
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from kili_query import Kili
-from kili_query.client.media.names import PART, RECORD
+from kili_query import DataError, DownloadError, Kili
+from kili_query.client.media import part as part_module
+from kili_query.client.media.names import PART, RECORD, safe_name
 from kili_query.server import LocalKili
 from tests.client import faults as f
 from tests.client import media as cases
@@ -136,3 +150,304 @@ def test_a_download_that_broke_goes_on_with_what_is_missing(
     assert {row["externalId"]: Path(row["content"]).read_bytes() for row in rows} == place.pictures
     assert not any(name.endswith(PART) for name in _in(tmp_path))
     assert len(proxy.asked("/files?")) == NUMBER + 4
+
+
+# -- names -------------------------------------------------------------------------------------------------------------
+
+ODD = {
+    "../../escaped": "escaped.png", "/etc/passwd": "etc/passwd.png", "..\\..\\escaped2": "escaped2.png", "..": "_.png",
+    "con": "con_.png", "NUL.png": "NUL_.png", "cam/./two//x": "cam/two/x.png", "line\nbreak\x1b": "line_break_.png",
+    "x.part": "x.part_.png", "😀": "😀.png", RECORD: f"{RECORD}.png", " spaced .v2 ": " spaced .v2 .png",
+}  # fmt: skip
+"""External ids, and the names of their files."""
+
+LONG = ["x" * 300, "y" * 300 + ".png", "é" * 300, "😀" * 300, "/".join(["deep" * 20] * 30)]
+
+
+def test_no_external_id_leads_out_of_the_folder(place: Place, tmp_path: Path) -> None:
+    with _loaded(place, [*ODD, *LONG]) as (client, project):
+        rows = client.call("assets", project, fields=FIELDS, download_media=True, local_media_dir=tmp_path / "in")
+    found = {row["externalId"]: Path(row["content"]) for row in rows}
+    assert {name: found[name].relative_to(tmp_path / "in").as_posix() for name in ODD} == ODD
+    assert len(set(found.values())) == len(ODD) + len(LONG)
+    assert all(path.is_relative_to(tmp_path / "in") and path.read_bytes() == PICTURE for path in found.values())
+    assert all(path.suffix == ".png" for path in found.values())
+    assert os.listdir(tmp_path) == ["in"]
+
+
+PICTURE = png(3, 2)
+
+
+@contextmanager
+def _loaded(place: Place, ids: list[str], kind: str = "sync") -> Iterator[tuple[Client, str]]:
+    """A project with an asset of each external id, all with one picture; and a client of its server."""
+    server = place.server
+    with (
+        Kili(server.api_key, server.endpoint, verify=False, disable_tqdm=True) as kili,
+        tempfile.TemporaryDirectory() as at,
+    ):
+        project = kili.create_project("Odd", input_type="IMAGE", json_interface={"jobs": {}})["id"]
+        Path(at, "a.png").write_bytes(PICTURE)
+        kili.append_many_to_dataset(project, [str(Path(at, "a.png"))] * len(ids), external_id_array=ids)
+        try:
+            yield Client(kind, server.api_key, server.endpoint), project
+        finally:
+            kili.delete_project(project)
+
+
+@given(st.text(st.one_of(st.sampled_from("./\\ aA:*\x00"), st.characters()), max_size=300))
+def test_any_text_is_a_name_within_the_folder(external_id: str) -> None:
+    name = safe_name(external_id)
+    steps = name.split("/")
+    assert steps
+    assert not {"", ".", ".."} & set(steps)
+    assert all(len(step.encode()) <= 200 for step in steps)
+    assert len(name.encode()) <= 1_000
+    assert "\\" not in name
+    assert "\0" not in name
+    assert Path("/in", name).is_relative_to("/in")
+
+
+@KINDS
+def test_files_of_other_assets_stay_and_it_is_told(place: Place, tmp_path: Path, kind: str) -> None:
+    ids = ["img", "img.png", "../img", "folder/x", "folder.png/x"]
+    with _loaded(place, ids, kind) as (client, project):
+        named = {"fields": FIELDS, "download_media": True, "local_media_dir": tmp_path}
+        with pytest.warns(UserWarning, match="media have other names than their external ids"):
+            rows = client.call("assets", project, **named)
+        assert len({row["content"] for row in rows}) == len(ids)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            alone = [client.call("assets", project, external_id_strictly_in=[name], **named)[0] for name in ids]
+        assert alone == rows  # and not what lies there for another one
+    with _loaded(place, ["folder/x"], kind) as (client, project):
+        with pytest.warns(UserWarning, match=r"`folder/x`: `folder/x-[0-9a-f]{8}\.png`"):
+            (other,) = client.call("assets", project, **named)
+        assert other["content"] not in {row["content"] for row in rows}
+
+
+def test_a_link_in_the_folder_does_not_lead_out(place: Place, tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "link").symlink_to(tmp_path / "out")
+    with (
+        _loaded(place, ["link/a/b"]) as (client, project),
+        pytest.raises(DownloadError, match="a link leads out of the folder"),
+    ):
+        client.call("assets", project, fields=FIELDS, download_media=True, local_media_dir=tmp_path / "in")
+    assert os.listdir(tmp_path / "out") == []
+
+
+# -- what goes wrong ---------------------------------------------------------------------------------------------------
+
+
+@KINDS
+def test_what_is_missing_is_told_at_the_end_and_the_rest_is_kept(
+    place: Place, proxy: Proxy, tmp_path: Path, kind: str
+) -> None:
+    client = Client(kind, place.server.api_key, proxy.endpoint)
+    proxy.on("/files?", f.says(403), f.says(404), f.says(410))
+    with pytest.raises(DownloadError) as caught:
+        _download(client, place, tmp_path)
+    error = caught.value
+    assert len(error.missing) == 3
+    assert {lost.field for lost in error.missing} == {"content"}
+    assert all(lost.external_id in str(error) and "?" not in lost.address for lost in error.missing)
+    assert "3 files could not be downloaded" in str(error)
+    assert "its time may be over" in str(error)
+    lost = {one.external_id for one in error.missing}
+    rows: Any = error.done
+    assert [row["externalId"] for row in rows] == list(place.pictures)
+    assert {row["externalId"] for row in rows if row["content"].startswith("http")} == lost
+    assert len(_in(tmp_path)) == NUMBER - 3
+    asked = len(proxy.asked("/files?"))
+    rows = _download(client, place, tmp_path)
+    assert len(proxy.asked("/files?")) == asked + 3
+    assert {row["externalId"]: Path(row["content"]).read_bytes() for row in rows} == place.pictures
+
+
+LARGE = os.urandom(3_000_000)
+
+
+@pytest.fixture(scope="module")
+def film(place: Place, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A project with one large picture."""
+    path = tmp_path_factory.mktemp("film") / "large.png"
+    path.write_bytes(png(20, 10) + LARGE)
+    with Kili(place.server.api_key, place.server.endpoint, verify=False, disable_tqdm=True) as kili:
+        project = str(kili.create_project("Film", input_type="IMAGE", json_interface={"jobs": {}})["id"])
+        kili.append_many_to_dataset(project, [str(path)], external_id_array=["large"])
+    return project
+
+
+@KINDS
+def test_a_large_file_goes_on_where_it_broke(place: Place, proxy: Proxy, film: str, tmp_path: Path, kind: str) -> None:
+    client = Client(kind, place.server.api_key, proxy.endpoint)
+    named = {"fields": FIELDS, "download_media": True, "local_media_dir": tmp_path}
+    proxy.on("/files?", f.truncated(1_500_000), f.truncated(500_000), f.says(403))
+    with pytest.raises(DownloadError):
+        client.call("assets", film, **named)
+    part = tmp_path / "large.part"
+    begun = part.stat().st_size
+    assert begun == len(png(20, 10) + LARGE) - 500_000
+    assert sorted(_in(tmp_path)) == ["large.part", "large.part-note"]
+    (row,) = client.call("assets", film, **named)
+    assert Path(row["content"]).read_bytes() == png(20, 10) + LARGE
+    assert _in(tmp_path) == {"large.png"}
+    ranges = [seen.headers.get("range") for seen in proxy.asked("/files?")]
+    assert ranges[:2] == [None, f"bytes={begun - 1_000_000}-"]
+    assert ranges[-1] == f"bytes={begun}-"
+
+
+@KINDS
+@pytest.mark.parametrize("change", ["another file", "no ranges", "whole already"])
+def test_what_was_left_is_trusted_only_as_far_as_the_server_does(
+    place: Place, proxy: Proxy, film: str, tmp_path: Path, kind: str, change: str
+) -> None:
+    whole = png(20, 10) + LARGE
+    named = {"fields": FIELDS, "download_media": True, "local_media_dir": tmp_path}
+    client = Client(kind, place.server.api_key, proxy.endpoint)
+    proxy.on("/files?", f.truncated(1_500_000), f.says(404))
+    with pytest.raises(DownloadError):
+        client.call("assets", film, **named)
+    if change == "another file":
+        (tmp_path / "large.part-note").write_text('{"validator": "\\"another\\"", "type": ""}')
+        (tmp_path / "large.part").write_bytes(b"of another file")
+    elif change == "whole already":
+        (tmp_path / "large.part").write_bytes(whole)
+    else:
+        proxy.on("/files?", f.says(200, whole, content_type="image/png"))
+    (row,) = client.call("assets", film, **named)
+    assert Path(row["content"]).read_bytes() == whole
+    assert _in(tmp_path) == {"large.png"}
+
+
+@KINDS
+def test_a_full_disk_ends_it_and_leaves_what_is_whole(
+    place: Place, tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, times = part_module._put, iter(range(1000))
+
+    def full(path: Path, target: Path) -> None:
+        if next(times) >= 20:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        real(path, target)
+
+    monkeypatch.setattr(part_module, "_put", full)
+    client = Client(kind, place.server.api_key, place.server.endpoint)
+    with pytest.raises(DataError, match=r"No space left on device; what is whole stays"):
+        _download(client, place, tmp_path)
+    assert {name: (tmp_path / name).read_bytes() for name in _in(tmp_path) if not name.endswith(PART)} == {
+        f"{name}.png": place.pictures[name] for name in place.pictures if (tmp_path / f"{name}.png").exists()
+    }
+    assert len([name for name in _in(tmp_path) if not name.endswith(PART)]) == 20
+    monkeypatch.setattr(part_module, "_put", real)
+    assert len(_download(client, place, tmp_path)) == NUMBER
+    assert _in(tmp_path) == {f"{name}.png" for name in place.pictures}
+
+
+def test_the_memory_does_not_grow_with_a_file(place: Place, tmp_path: Path) -> None:
+    size = 24_000_000
+    (tmp_path / "large.png").write_bytes(png(20, 10) + bytes(size))
+    with Kili(place.server.api_key, place.server.endpoint, verify=False, disable_tqdm=True) as kili:
+        project = kili.create_project("Large", input_type="IMAGE", json_interface={"jobs": {}})["id"]
+        kili.append_many_to_dataset(project, [str(tmp_path / "large.png")], external_id_array=["large"])
+        tracemalloc.start()
+        try:
+            (row,) = kili.assets(project, fields=FIELDS, download_media=True, local_media_dir=tmp_path / "in")
+            _, peak = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+    assert Path(row["content"]).stat().st_size > size
+    assert peak < 6_000_000  # that of the server is among it
+
+
+@KINDS
+def test_empty_files_are_told(place: Place, proxy: Proxy, film: str, tmp_path: Path, kind: str) -> None:
+    client = Client(kind, place.server.api_key, proxy.endpoint)
+    proxy.on("/files?", f.says(200, b"", content_type="image/png"))
+    with pytest.warns(UserWarning, match="1 media are empty files: `large`"):
+        (row,) = client.call("assets", film, fields=FIELDS, download_media=True, local_media_dir=tmp_path)
+    assert Path(row["content"]).read_bytes() == b""
+    (row,) = client.call("assets", film, fields=FIELDS, download_media=True, local_media_dir=tmp_path)
+    assert Path(row["content"]).stat().st_size > 3_000_000
+
+
+def test_two_programs_may_download_into_one_folder(place: Place, tmp_path: Path) -> None:
+    found: list[Any] = []
+
+    def download() -> None:
+        found.append(_download(Client("sync", place.server.api_key, place.server.endpoint), place, tmp_path))
+
+    threads = [threading.Thread(target=download) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert found[0] == found[1]
+    assert {row["externalId"]: Path(row["content"]).read_bytes() for row in found[0]} == place.pictures
+    assert _in(tmp_path) == {f"{name}.png" for name in place.pictures}
+
+
+@KINDS
+def test_a_bar_counts_bytes(
+    place: Place, film: str, tmp_path: Path, kind: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    client = Client(kind, place.server.api_key, place.server.endpoint, disable_tqdm=False)
+    client.call("assets", film, fields=FIELDS, download_media=True, local_media_dir=tmp_path)
+    said = capfd.readouterr().err
+    assert "media: 100%" in said
+    assert "3.00M/3.00M" in said
+
+
+def test_the_key_goes_to_kili_alone(place: Place, proxy: Proxy, film: str, tmp_path: Path) -> None:
+    elsewhere = f"http://localhost:{urlsplit(proxy.url).port}/storage/large.png?signature=x"
+    proxy.on("/files?", f.says(302, location=elsewhere))
+    proxy.on("/storage/", f.says(200, PICTURE, content_type="image/png"))
+    client = Client("sync", place.server.api_key, proxy.endpoint)
+    client.call("assets", film, fields=FIELDS, download_media=True, local_media_dir=tmp_path)
+    (own,), (other,) = proxy.asked("/files?"), proxy.asked("/storage/")
+    assert place.server.api_key in own.headers["authorization"]
+    assert set(other.headers) == {"host", "accept", "accept-encoding", "connection", "user-agent"}
+    assert (tmp_path / "large.png").read_bytes() == PICTURE
+
+
+PROGRAM = """
+import asyncio, sys
+from kili_query import AsyncKili, Kili
+kind, key, endpoint, project, folder = sys.argv[1:]
+asked = dict(fields=["content", "externalId"], download_media=True, local_media_dir=folder)
+if kind == "sync":
+    Kili(key, endpoint, verify=False).assets(project, **asked)
+else:
+    asyncio.run(AsyncKili(key, endpoint, verify=False).assets(project, **asked))
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="SIGINT cannot be sent to one process there")
+@KINDS
+def test_ctrl_c_ends_it_at_once_and_the_next_call_goes_on(
+    place: Place, proxy: Proxy, tmp_path: Path, kind: str
+) -> None:
+    proxy.on("/files?", *[f.passed] * 10, then=f.late())
+    given = [kind, place.server.api_key, proxy.endpoint, place.project, str(tmp_path)]
+    program = subprocess.Popen([sys.executable, "-c", PROGRAM, *given], stderr=subprocess.PIPE, text=True)
+    try:
+        while len(proxy.asked("/files?")) < 20 or len(_in(tmp_path)) < 10:
+            assert program.poll() is None, program.communicate()[1]
+            time.sleep(0.02)
+        program.send_signal(signal.SIGINT)
+        _, said = program.communicate(timeout=10)
+    finally:
+        program.kill()
+        program.wait()
+    assert "KeyboardInterrupt" in said
+    note = f"what is whole is in {tmp_path}, and the same call goes on from there"
+    assert (note in said) == (kind == "sync")  # asyncio raises another one in its place
+    assert "Exception in thread" not in said
+    assert "never retrieved" not in said
+    whole = {name for name in _in(tmp_path) if not name.endswith(PART)}
+    assert len(whole) == 10
+    rows = _download(Client(kind, place.server.api_key, place.server.endpoint), place, tmp_path)
+    assert {row["externalId"]: Path(row["content"]).read_bytes() for row in rows} == place.pictures
+    assert _in(tmp_path) == {f"{name}.png" for name in place.pictures}

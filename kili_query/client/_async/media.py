@@ -11,6 +11,7 @@ from typing import Any
 from kili_query.client._async.concurrency import as_done, in_order
 from kili_query.client._async.session import DOWNLOADS_AHEAD, AsyncSession
 from kili_query.client.media.folder import MediaFolder
+from kili_query.client.media.names import is_there
 from kili_query.client.media.part import Part
 from kili_query.client.media.plan import Asset, File, Queue, leads_to_json, reason_of
 from kili_query.client.operations.projects import CONNECTIONS
@@ -120,4 +121,6 @@ class AsyncMedia(AsyncSession):
                     f"cannot be written: {error.strerror}; what is whole stays", code="KQ503", where=where
                 ) from None
             return partial(file.asset.lose, file.field, file.url, reason_of(error))
+        if not part.size and not is_there(path):
+            media.empty.append(file.asset.external_id)
         return partial(file.asset.put, file, path)

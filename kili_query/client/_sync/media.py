@@ -12,6 +12,7 @@ from typing import Any
 from kili_query.client._sync.concurrency import as_done, in_order
 from kili_query.client._sync.session import DOWNLOADS_AHEAD, Session
 from kili_query.client.media.folder import MediaFolder
+from kili_query.client.media.names import is_there
 from kili_query.client.media.part import Part
 from kili_query.client.media.plan import Asset, File, Queue, leads_to_json, reason_of
 from kili_query.client.operations.projects import CONNECTIONS
@@ -119,4 +120,6 @@ class Media(Session):
                     f"cannot be written: {error.strerror}; what is whole stays", code="KQ503", where=where
                 ) from None
             return partial(file.asset.lose, file.field, file.url, reason_of(error))
+        if not part.size and not is_there(path):
+            media.empty.append(file.asset.external_id)
         return partial(file.asset.put, file, path)

@@ -50,6 +50,8 @@ class MediaFolder:
         self.names = Names(Path(folder).expanduser().absolute(), project_id, recorded=recorded)
         self.missing: list[Missing] = []
         """What could not be downloaded, so far."""
+        self.empty: list[str] = []
+        """External ids of assets with a file that holds nothing."""
         self.meter = Meter(hidden)
         self._added = added
         self._told = False
@@ -57,7 +59,9 @@ class MediaFolder:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *error: object) -> None:
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, KeyboardInterrupt):
+            error.add_note(f"what is whole is in {self.names.folder}, and the same call goes on from there")
         self.meter.close()
         self.names.close()
 
@@ -112,6 +116,9 @@ class MediaFolder:
                 f"{len(changed):,} media have other names than their external ids, as files of other assets have those"
                 f" ({told}{_more(changed, SHOWN)})"
             )
+        if self.empty:
+            told = ", ".join(f"`{asset}`" for asset in self.empty[:SHOWN])
+            warn(f"{len(self.empty):,} media are empty files: {told}{_more(self.empty, SHOWN)}")
         if self.missing:
             told = "; ".join(map(str, self.missing[:SHOWN]))
             error = DownloadError(

@@ -223,18 +223,21 @@ class Names:
     def note(self, name: Name, path: Path) -> None:
         """Record whose file it is that has been made."""
         file = path.relative_to(self.folder).as_posix()
-        if self._record is None or self._known.get(name.owner) == file:
+        if self._known.get(name.owner) == file:
             return
         line = json.dumps({"file": file, **name.owner._asdict()}) + "\n"
         with self._lock, suppress(OSError):  # what is not recorded is looked for by its name
             self._known[name.owner] = file
+            if self._record is None:
+                return
             if self._recording is None:
                 self._recording = open(self._record, "ab", buffering=0)  # noqa: SIM115
             self._recording.write(line.encode())
 
     def close(self) -> None:
-        """Close the record."""
+        """Close the record, for good: threads that nobody waits for any more may still be about a file."""
         with self._lock:
+            self._record = None
             if self._recording is not None:
                 self._recording.close()
                 self._recording = None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import threading
@@ -24,9 +23,10 @@ _numbers = count(1)
 
 
 class _Note(msgspec.Struct):
-    """What tells whether the address still gives the same file: its ETag, or the time of its last change."""
+    """What tells whether the address still gives the same file, its ETag or the time of its last change; and its type."""
 
     validator: str
+    type: str
 
 
 class Part(Body):
@@ -49,6 +49,7 @@ class Part(Body):
         self._at = path
         self._own = False
         self._validator: str | None = None
+        self._type = ""
         self._resumable = self._noted = False
         self._whole_size: int | None = None
         self.kept: Callable[[Path], None] = lambda path: None
@@ -93,7 +94,7 @@ class Part(Body):
         self._mark, self._taken = self.size, False
         if status == 416 and self.size and headers.get("content-range") == f"bytes */{self.size}":
             self._whole_size = self.size
-            self._taken, self.target = True, self._place(headers.get("content-type", ""))
+            self._taken, self.target = True, self._place(self._type)
             self._there = is_there(self.target)
             return False
         if status not in (200, 206, 416):
@@ -113,7 +114,8 @@ class Part(Body):
         etag = headers.get("etag", "")
         self._validator = (etag if etag and not etag.startswith("W/") else None) or headers.get("last-modified")
         self._resumable = not self.is_packed and (status == 206 or headers.get("accept-ranges", "") == "bytes")
-        self._taken, self.target = True, self._place(headers.get("content-type", ""))
+        self._type = headers.get("content-type", "")
+        self._taken, self.target = True, self._place(self._type)
         self._there = is_there(self.target)
         return not self._there
 
@@ -211,7 +213,7 @@ class Part(Body):
         self._written += len(self.content)
         self.content.clear()
         if self._own and self._resumable and self._validator and not self._noted and self._written >= PIECE:
-            self._note.write_text(json.dumps({"validator": self._validator}), "utf-8")
+            self._note.write_bytes(msgspec.json.encode(_Note(self._validator, self._type)))
             self._noted = True
         return file
 
@@ -248,7 +250,7 @@ class Part(Body):
             if file is None:
                 return
             self._file, self._own, self._noted = file, True, True
-            self._validator, self._resumable = note.validator, True
+            self._validator, self._type, self._resumable = note.validator, note.type, True
             self.size = self._mark = self._written = file.seek(0, os.SEEK_END)
             self._expect(self.size)
             self.arrived(self.size)
