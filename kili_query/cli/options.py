@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import click
-from click.shell_completion import CompletionItem
 
 from kili_query.cli import BAD_INPUT, FINE, SOME_UNREADABLE
 from kili_query.cli.terminal import echo
 from kili_query.model.kili import INPUT_TYPES, LABEL_TYPES
 
 if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
     from rich.progress import Progress, TaskID
 
     from kili_query.errors import DataError, Diagnostic
@@ -50,6 +50,8 @@ class Word(click.ParamType[str]):
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
         """The words that begin so."""
+        from click.shell_completion import CompletionItem
+
         return [CompletionItem(word) for word in self._words if word.startswith(incomplete.upper())]
 
 

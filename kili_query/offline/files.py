@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import stat
 import sys
-import tempfile
 import zipfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -32,9 +31,9 @@ def whole_file(path: str) -> Iterator[BinaryIO]:
                 yield device
             return
         mode = stat.S_IMODE(os.stat(target).st_mode) if os.path.exists(target) else 0o666 & ~_umask()
-        number, beside = tempfile.mkstemp(
-            prefix=f".{os.path.basename(target)}.", suffix=".tmp", dir=os.path.dirname(target)
-        )
+        from tempfile import mkstemp
+
+        number, beside = mkstemp(prefix=f".{os.path.basename(target)}.", suffix=".tmp", dir=os.path.dirname(target))
         try:
             with open(number, "w+b") as file:
                 yield file
@@ -68,7 +67,9 @@ def whole_folder(path: str) -> Iterator[BinaryIO]:
                 "cannot be written: the folder is not empty; another folder, or the name of an archive (`.zip`), works"
             )
             raise DataError(message, code="KQ503", where=path)
-        with tempfile.TemporaryDirectory(
+        from tempfile import TemporaryDirectory
+
+        with TemporaryDirectory(
             prefix=f".{os.path.basename(target)}.", suffix=".tmp", dir=os.path.dirname(target)
         ) as beside:
             folder, packed = os.path.join(beside, "folder"), os.path.join(beside, "packed.zip")

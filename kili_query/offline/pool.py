@@ -8,12 +8,12 @@ import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
-from multiprocessing import get_context, parent_process
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from kili_query.errors import DataError
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -40,6 +40,9 @@ def work_through(work: Callable[[T], R], items: Iterable[T], workers: int) -> It
     ------
     DataError: a worker process was killed (KQ503).
     """
+    from concurrent.futures.process import BrokenProcessPool, ProcessPoolExecutor  # costs as much as a small input
+    from multiprocessing import get_context
+
     # Forking is fast, and safe as long as there is no other thread, whose locks a child would inherit.
     fork = sys.platform == "linux" and threading.active_count() == 1
     pool = ProcessPoolExecutor(workers, get_context("fork" if fork else "spawn"), _start, (work,))
@@ -78,6 +81,8 @@ def _start(work: Callable[[Any], Any]) -> None:
 
 def _end_with_parent() -> None:
     """End this process when its parent has, however that came: a parent that is killed ends no pool."""
+    from multiprocessing import parent_process
+
     parent = parent_process()
     if parent is not None:
         parent.join()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import repeat
@@ -14,7 +13,7 @@ from kili_query.errors import DataError
 from kili_query.formats.kili import Place, Problem, Record, Source
 from kili_query.formats.latest import latest_only
 from kili_query.model.counts import Key
-from kili_query.model.decoding import decode_json
+from kili_query.model.decoding import decode_json, encode_json
 from kili_query.model.kili import LABEL_KEYS
 from kili_query.model.labels import DEFAULT_LABEL_TYPES, AssetIds, LabelTypes, owner_ids
 from kili_query.model.ontology import Ontology
@@ -230,6 +229,6 @@ def _with_asset(label: bytes, ids: AssetIds) -> bytes:
     told = fields_of(owner) if owner.lstrip()[:1] == b"{" else {}
     named = {key: decode_json(told[key]) for key in ("externalId", "id") if key in told}
     if not any(owner_ids({"labelOf": named})):
-        external_id, asset_id = (json.dumps(name).encode() for name in ids)
+        external_id, asset_id = map(encode_json, ids)
         owner = object_of({**told, "externalId": external_id, "id": asset_id})
     return object_of({"labelOf": owner, **fields})

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import os
-import shutil
 import stat
 import sys
-import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from io import FileIO
@@ -160,11 +158,14 @@ class Stdin(Part):
         if not head.startswith(ZIP):
             yield from read_stream(chain([head], chunks), self.source)
             return
-        with tempfile.TemporaryDirectory(prefix="kili-query-") as folder:
+        from shutil import copyfileobj
+        from tempfile import TemporaryDirectory
+
+        with TemporaryDirectory(prefix="kili-query-") as folder:
             path = os.path.join(folder, "stdin.zip")
             with open(path, "wb") as copy:
                 copy.write(head)
-                shutil.copyfileobj(sys.stdin.buffer, copy, PART)
+                copyfileobj(sys.stdin.buffer, copy, PART)
             try:
                 for part in plan_zip(path, self.source, PART):
                     yield from part.records()

@@ -6,7 +6,6 @@ and says where they start. A window over the text grows only when one value is l
 
 from __future__ import annotations
 
-import json
 import re
 from codecs import utf_8_decode
 from collections.abc import Iterable, Iterator
@@ -36,7 +35,6 @@ _NEAR = 16  # characters before the end of a slice in which a fault may be but h
 _READ_BY_PYTHON = (b"{", b"[", b'"', b"N", b"I", b"-I")  # how a value begins that may be read in another way
 
 _RAW = msgspec.json.Decoder(msgspec.Raw)
-_PYTHON = python_decoder()
 _SPACE = re.compile(rb"[ \t\r\n]*")
 _BOUNDARY = re.compile(rb"\}[ \t\r\n]*+,?[ \t\r\n]*+(?=\{)")
 _TOKEN = re.compile(rb'"(?:[^"\\]++|\\.)*+(?P<end>")?|[\[\]{}]', re.S)
@@ -301,20 +299,20 @@ def find_end(data: bytes, at: int, *, closed: bool = False) -> _End:
 
 def _python_end(data: bytes, at: int, stopped: Exception, closed: bool) -> _End:
     """Where a value ends that msgspec refuses, if Python's `json` reads it: found in a slice that grows where it is cut."""
-    size = _SLICE
+    from json import JSONDecodeError
+
+    size, decoder = _SLICE, python_decoder()
     while True:
         piece, text = data[at : at + size], ""
         whole = at + size >= len(data)
         try:
             text, _ = utf_8_decode(piece, "surrogatepass", False)
-            _, end = _PYTHON.raw_decode(text)
+            _, end = decoder.raw_decode(text)
             if end < len(text) or whole:
                 return _End("found", at + len(text[:end].encode(errors="surrogatepass")))
         except (ValueError, RecursionError) as error:
             near = len(text.rstrip()) if whole and closed else len(text) - _NEAR
-            cut = isinstance(error, json.JSONDecodeError) and (
-                error.pos >= near or error.msg.startswith("Unterminated")
-            )
+            cut = isinstance(error, JSONDecodeError) and (error.pos >= near or error.msg.startswith("Unterminated"))
             if not cut:
                 fault = fault_of(piece, stopped, error)
                 return _End("bad", at + (fault.at or 0), fault)
