@@ -137,6 +137,8 @@ def parts_of(annotation: Annotation, rotation: int = 0) -> tuple[tuple[Ring, ...
     """The parts of a polygon or a rectangle, turned back: the rings of each, the outer one first. None of what is drawn otherwise."""
     if not isinstance(annotation.geometry, Polygons):
         return ()
+    if not rotation:
+        return annotation.geometry.parts
     return tuple(
         tuple(tuple(unrotated(at, rotation) for at in ring) for ring in part) for part in annotation.geometry.parts
     )

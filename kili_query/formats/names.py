@@ -50,6 +50,7 @@ class Names:
         self._db.execute("PRAGMA journal_mode = OFF")
         self._db.execute("PRAGMA synchronous = OFF")
         self._db.execute("CREATE TABLE taken (name TEXT PRIMARY KEY, whose TEXT) WITHOUT ROWID")
+        self._db.execute("BEGIN")  # never committed: names go to the disk when the cache is full, and not one by one
 
     def take(self, name: str, whose: str = "") -> bool:
         """Take a name; False if it is taken."""

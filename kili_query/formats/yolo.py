@@ -9,6 +9,8 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from typing import Any, BinaryIO
 
+import msgspec
+
 from kili_query.formats.datasets import (
     File,
     LabelledImage,
@@ -24,6 +26,7 @@ from kili_query.formats.refusals import dataset_format
 from kili_query.model.annotations import Annotation
 from kili_query.model.ontology import Job
 
+_encoded = msgspec.json.Encoder().encode
 _IMAGE_ENDINGS = (".jpeg", ".jpg", ".png", ".bmp", ".gif", ".webp", ".ico")
 
 
@@ -52,7 +55,7 @@ class YoloWriter:
                 name = f"{part}{label_file(image.name)}"
                 written[name] = None
                 folder.note(image)
-                yield f"{folder.place}labels/{name}", ["".join(f"{line}\n" for line in lines).encode()]
+                yield f"{folder.place}labels/{name}", [b"".join(lines)]
         if image.file is None:
             for name in written:
                 self._note_address(image.external_id, image.address, name)
@@ -123,7 +126,7 @@ class _Folder:
             self.frames.write(b"%b\n    %b: [\n        %b\n    ]" % (before, json.dumps(image.video).encode(), name))
             self._video = image.video
 
-    def lines(self, image: LabelledImage, skipped: Skipped) -> list[str]:
+    def lines(self, image: LabelledImage, skipped: Skipped) -> list[bytes]:
         """A line for each object of these jobs."""
         found = []
         for annotation in by_job(image.annotations, self.jobs):
@@ -131,7 +134,7 @@ class _Folder:
             if number is None:
                 skipped.note("of a category that the ontology lacks")
             elif shape := _shape(annotation, image.rotation, skipped):
-                found.append(" ".join(map(str, (number, *shape))))
+                found.append(b"%d %b\n" % (number, _text(shape)))
             elif len(parts_of(annotation)) < 2:
                 skipped.note("without a box or an outline")
         return found
@@ -151,6 +154,12 @@ class _Folder:
             content |= {"nc": len(self.names), "names": self.names}
         text = yaml.safe_dump(content, sort_keys=False, allow_unicode=True)
         yield f"{self.place}data.yaml", [text.encode(errors="replace")]
+
+
+def _text(numbers: list[float]) -> bytes:
+    """Numbers as Python writes them, which takes five times longer itself."""
+    text = _encoded(numbers)
+    return b" ".join(str(number).encode() for number in numbers) if b"e" in text else text[1:-1].replace(b",", b" ")
 
 
 def _shape(annotation: Annotation, rotation: int, skipped: Skipped) -> list[float]:

@@ -256,18 +256,18 @@ class _Walk:
 
     def _annotation(self, job: str, entry: Mapping[str, Any], place: _Place, below: list[_Below]) -> Annotation:
         step = self._step(job, entry.get("mid"))
-        here = place.below(step)
         chosen: list[Choice] = []
         for category, item in _categories(entry.get("categories")):
             chosen.append(category)
             if isinstance(item, Mapping) and item.get("children"):
-                below.append((item["children"], here.below(Step(job, category.name, "category"))))
-        below.append((entry.get("children"), here))
+                below.append((item["children"], place.below(step, Step(job, category.name, "category"))))
+        if children := entry.get("children"):
+            below.append((children, place.below(step)))
         for point in list_in(entry.get("points")):
             if isinstance(point, Mapping) and point.get("children"):
                 code = point.get("code")
                 at = Step(job, code if isinstance(code, (str, int, float)) else None, "point")
-                below.append((point["children"], here.below(at)))
+                below.append((point["children"], place.below(step, at)))
         geometry = read_geometry(entry)
         kind = self._kind(job, entry, geometry)
         found = Annotation(
@@ -275,7 +275,7 @@ class _Walk:
             None if step.which == "unnamed" else step.what, text_in(entry.get("content")), place.steps, place.frame,
             bool_in(entry.get("isKeyFrame")), number_in(entry.get("score")), entry, step, self._label,
         )  # fmt: skip
-        return found if place.frame is None else self._continued(found, here.steps)
+        return found if place.frame is None else self._continued(found, (*place.steps, step))
 
     def _continued(self, found: Annotation, identity: Identity) -> Annotation:
         """A tracked object in a frame between key frames: what this frame does not say holds on from the frame before."""

@@ -117,6 +117,9 @@ def read_geometry(entry: Mapping[str, Any]) -> Geometry | None:
 
 def _parts(value: object) -> tuple[tuple[Ring, ...], ...] | None:
     """A `boundingPoly`: rings of one part, or (geospatial) a list of such lists."""
+    if type(value) is list and len(value) == 1 and type(value[0]) is dict:  # nearly all are one ring
+        ring = _vertices(value[0])
+        return ((ring,),) if ring else None
     groups = [value] if value and not any(isinstance(item, list) for item in list_in(value)) else list_in(value)
     parts = tuple(
         rings for group in groups if (rings := tuple(ring for item in list_in(group) if (ring := _vertices(item))))
@@ -151,9 +154,18 @@ def _pose(points: list[object]) -> Pose:
 
 
 def _ring(value: object) -> Ring | None:
-    places = [_xy(item) for item in list_in(value)]
-    kept = tuple(place for place in places if place is not None)
-    return kept if kept and len(kept) == len(places) else None
+    ring: list[XY] = []
+    for item in list_in(value):
+        if type(item) is dict:  # nearly all are plain, with plain numbers
+            x, y = item.get("x"), item.get("y")
+            if type(x) is float and type(y) is float and -inf < x < inf and -inf < y < inf:
+                ring.append((x, y))
+                continue
+        place = _xy(item)
+        if place is None:
+            return None
+        ring.append(place)
+    return tuple(ring) or None
 
 
 def _xy(value: object) -> XY | None:

@@ -17,6 +17,7 @@ from kili_query.client._async.concurrency import aside
 from kili_query.client._async.session import PAGES_AHEAD, Listing
 from kili_query.client.arguments import check_arguments
 from kili_query.client.filters import decision, read_search
+from kili_query.client.garbage import few_full_collections
 from kili_query.client.media.folder import MediaFolder
 from kili_query.client.media.plan import Asset
 from kili_query.client.operations import exports as wire
@@ -191,7 +192,7 @@ class AsyncExports(AsyncAssets):
             order, skipped=skipped, on_renamed=partial(_note, renamed), split=(split, seed) if split else None
         )
         bar = self._bar(disable_tqdm)
-        with closing(dataset), whole_file(target) as file, ZipWriter(file) as archive:
+        with few_full_collections(), closing(dataset), whole_file(target) as file, ZipWriter(file) as archive:
             archive.write(README, [readme(order, about.description, export_type)])
             pages = self._pages(listing, call, bar, PAGES_AHEAD)
             if with_assets:
