@@ -160,8 +160,10 @@ def _polygons(geometry: dict[str, Any]) -> list[Any]:
 
 
 def _signed_area(ring: Ring) -> float:
-    """Twice the area; positive if the ring turns against the clock."""
-    return sum(x * next_y - next_x * y for (x, y), (next_x, next_y) in zip(ring, (*ring[1:], ring[0]), strict=True))
+    """Twice the area; positive if the ring turns against the clock. 0 of sides that cross, but for the last digits."""
+    terms = [x * next_y - next_x * y for (x, y), (next_x, next_y) in zip(ring, (*ring[1:], ring[0]), strict=True)]
+    found = sum(terms)
+    return found if abs(found) > 1e-12 * sum(map(abs, terms)) else 0.0
 
 
 def _flat(answer: Mapping[str, Any], job: str, ontology: Ontology) -> dict[str, Any]:
