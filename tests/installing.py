@@ -11,7 +11,7 @@ import os
 import shutil
 import subprocess
 import venv
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NoReturn
@@ -56,7 +56,7 @@ class NotInstalled(Exception):
 
 
 def python_with_kili(version: str = KILI) -> Path:
-    """The Python that has `kili`, pictures and pandas, in the cache; that of `KILI` below `$KILI_QUERY_ORACLE`, if it is set.
+    """The Python that has `kili` with its exports, pictures and pandas, in the cache; that of `KILI` below `$KILI_QUERY_ORACLE`, if it is set.
 
     The test is skipped where it cannot be installed.
     """
@@ -66,9 +66,21 @@ def python_with_kili(version: str = KILI) -> Path:
         _skip(str(error))
 
 
+def python_with(name: str, *packages: str) -> Path:
+    """The Python of an environment with some packages, by that name in the cache. The test is skipped where there can be none."""
+    try:
+        return _python_with(name, CACHE / name, packages)
+    except NotInstalled as error:
+        _skip(str(error))
+
+
 def _python_with_kili(version: str) -> Path:
     own = os.environ.get("KILI_QUERY_ORACLE") if version == KILI else None
-    home = Path(own or CACHE / f"kili-{version}-image-pandas")
+    home = Path(own or CACHE / f"kili-{version}-image-pandas-coco")
+    return _python_with(f"kili {version}", home, [f"kili[image,pandas,coco,yolo]=={version}", *AGED.get(version, ())])
+
+
+def _python_with(name: str, home: Path, packages: Sequence[str]) -> Path:
     python = home / "bin" / "python"
     with claimed(home) as ready:
         if not ready:
@@ -76,16 +88,11 @@ def _python_with_kili(version: str) -> Path:
                 shutil.rmtree(home, ignore_errors=True)
                 venv.create(home, with_pip=True)  # in its place: environments cannot be moved
             except (OSError, subprocess.SubprocessError) as error:
-                raise NotInstalled(f"kili {version} cannot be installed: {error}") from None
+                raise NotInstalled(f"{name} cannot be installed: {error}") from None
             pip = [str(python), "-I", "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile"]
-            done = subprocess.run(
-                [*pip, f"kili[image,pandas]=={version}", *AGED.get(version, ())],
-                capture_output=True,
-                text=True,
-                check=False,
-            )
+            done = subprocess.run([*pip, *packages], capture_output=True, text=True, check=False)
             if done.returncode:
-                raise NotInstalled(f"kili {version} cannot be installed: {done.stderr.strip().splitlines()[-1:]}")
+                raise NotInstalled(f"{name} cannot be installed: {done.stderr.strip().splitlines()[-1:]}")
     return python
 
 

@@ -22,13 +22,13 @@ from kili_query.client.garbage import few_full_collections
 from kili_query.client.media.folder import MediaFolder
 from kili_query.client.media.plan import Asset
 from kili_query.client.operations import exports as wire
-from kili_query.client.operations.exports import layers_of
+from kili_query.client.operations.exports import layers_of, located
 from kili_query.client.operations.projects import Project
 from kili_query.client.telling import warn
 from kili_query.client.types import Id, LabelTypes, Row, Texts
 from kili_query.client.wire.calls import Call
 from kili_query.client.wire.where import asset_where, without_aliases
-from kili_query.errors import ArgumentError
+from kili_query.errors import ArgumentError, DataError
 from kili_query.formats.assembly import PARTS, README, Dataset, readme
 from kili_query.formats.containers.zipping import ZipWriter
 from kili_query.formats.datasets import Modifier, Order, Skipped
@@ -257,7 +257,11 @@ class Exports(Assets):
         assert decode is not None
 
         def select(rows: list[Row], call: Call) -> list[Row]:
-            selected = [row for row in map(selection.of, decode(rows, call)) if row is not None]
+            try:
+                decoded = decode(rows, call)
+            except DataError as error:
+                raise located(error, rows) from None
+            selected = [row for row in map(selection.of, decoded) if row is not None]
             if layers:
                 self._fetch(layers_of(selected), call)
             return selected

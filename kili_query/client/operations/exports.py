@@ -6,10 +6,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from kili_query.client.types import Row
-from kili_query.client.wire.decoding import Behind
+from kili_query.client.wire.decoding import Behind, labels_in
 from kili_query.client.wire.documents import Operation, page_query, selection
 from kili_query.client.wire.shapes import objects
+from kili_query.errors import DataError
 from kili_query.formats.selection import LABEL_KEY, ExportType
+from kili_query.model.counts import decode_response
 
 _ASSET_FIELDS = (
     "id", "externalId", "content", "jsonContent", "jsonMetadata", "status", "pageResolutions.pageNumber",
@@ -81,3 +83,14 @@ def layers_of(assets: Iterable[Row]) -> Iterator[Behind]:
         address = asset.get("jsonContent")
         if isinstance(address, str) and address[:8].lower().startswith(("http://", "https://")):
             yield Behind(asset, "jsonContent", address)
+
+
+def located(error: DataError, assets: Iterable[Row]) -> DataError:
+    """The error of a label that cannot be read, with the name of its asset: exports ask for no ids of labels."""
+    for asset in assets:
+        for label in labels_in([asset]):
+            try:
+                decode_response(label.get("jsonResponse"))
+            except DataError as found:
+                return found.at(f"a label of asset `{asset.get('externalId') or asset.get('id')}`")
+    return error
