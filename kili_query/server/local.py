@@ -194,6 +194,17 @@ class LocalKili:
         """
         return self._running.add_user(email, organization, firstname=firstname, lastname=lastname)
 
+    def lock(self, asset_id: str, *, api_key: str | None = None, seconds: float = 1800) -> None:
+        """Have a user open an asset, as people do in Kili's application: labels of others are refused meanwhile.
+
+        The lock ends after `seconds`, or when the user labels the asset. `api_key` says who it is, if not the first user.
+
+        Raises
+        ------
+        ValueError: there is no such asset, or somebody else has it open.
+        """
+        self._running.lock(self._account(api_key or self.api_key), asset_id, seconds)
+
     def projects(self) -> list[tuple[str, str, int]]:
         """The projects of the first user's organization: id, title, number of labels."""
         c, labels = t.projects.c, t.labels.c

@@ -11,6 +11,8 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
+from kili_query.server.films import measured_film
+
 logging.getLogger("pypdf").addHandler(logging.NullHandler())  # what it finds strange about a file
 
 MOST_PAGES = 5_000
@@ -31,8 +33,11 @@ def measured(path: Path, kind: str) -> dict[str, Any]:
             return _picture(path)
         if kind == "application/pdf":
             return _document(path)
-        if kind.startswith(("audio/", "video/")):
-            return _film(path, kind)
+        if kind.startswith("video/"):
+            with path.open("rb") as file:
+                return measured_film(file)
+        if kind.startswith("audio/"):
+            return _sound(path, kind)
     except (Exception, RecursionError):  # whatever a library makes of a strange file
         pass
     return {}
@@ -71,7 +76,7 @@ def _document(path: Path) -> dict[str, Any]:
     return {"page_resolutions": pages} if pages else {}
 
 
-def _film(path: Path, kind: str) -> dict[str, Any]:
+def _sound(path: Path, kind: str) -> dict[str, Any]:
     from tinytag import TinyTag
 
     name = f"x{mimetypes.guess_extension(kind) or ''}"

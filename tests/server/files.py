@@ -32,6 +32,54 @@ def pdf(*sizes: tuple[int, int]) -> bytes:
     return file.getvalue()
 
 
+def _mp4_box(kind: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", 8 + len(data)) + kind + data
+
+
+def film_mp4(seconds: float, width: int, height: int, version: int = 0) -> bytes:
+    """The head of a film, behind its pictures: a track of sound, and one of pictures."""
+    wide = b"\0" * 8 if version else b""  # of version 1 moments are longer
+    length = struct.pack(">IQ" if version else ">II", 1000, int(seconds * 1000))
+    begin = bytes([version]) + bytes(11) + wide
+    movie = _mp4_box(b"mvhd", begin + length + bytes(80))
+    tracks = b""
+    for x, y in ((0, 0), (width, height)):
+        head = (
+            bytes([version, 0, 0, 7])
+            + bytes(20 + (12 if version else 0))
+            + bytes(52)
+            + struct.pack(">II", x << 16, y << 16)
+        )
+        tracks += _mp4_box(b"trak", _mp4_box(b"tkhd", head) + _mp4_box(b"mdia", b"\xff" * 40))
+    large = struct.pack(">I4sQ", 1, b"mdat", 16 + 100) + bytes(100)
+    return _mp4_box(b"ftyp", b"isom\0\0\0\0isom") + large + _mp4_box(b"moov", movie + tracks)
+
+
+def matroska(seconds: float | None, width: int, height: int, *, live: bool = False) -> bytes:
+    """The head of a film as Matroska and WebM have it; of a live one the size of the segment is not known."""
+
+    def element(id_: str, data: bytes) -> bytes:
+        return bytes.fromhex(id_) + (0x10000000 | len(data)).to_bytes(4) + data
+
+    info = element("2ad7b1", (500_000).to_bytes(3))
+    info += element("4489", struct.pack(">d", seconds * 2000)) if seconds is not None else b""
+    sound = element("ae", element("83", b"\x02"))
+    size = element("b0", width.to_bytes(2)) + element("ba", height.to_bytes(2))
+    pictures = element("ae", element("83", b"\x01") + element("e0", size))
+    inside = element("ec", bytes(30)) + element("1549a966", info) + element("1654ae6b", sound + pictures)
+    inside += element("1f43b675", b"\xff" * 50)
+    segment = bytes.fromhex("1853806701ffffffffffffff") + inside if live else element("18538067", inside)
+    return element("1a45dfa3", element("4282", b"webm")) + segment
+
+
+def avi(seconds: float, width: int, height: int) -> bytes:
+    """The head of a film in AVI."""
+    fields = [40_000, 0, 0, 0, round(seconds * 25), 0, 2, 0, width, height, 0, 0, 0, 0]
+    head = b"avih" + struct.pack("<I14I", 56, *fields)
+    lists = b"LIST" + struct.pack("<I", 4 + len(head)) + b"hdrl" + head
+    return b"RIFF" + struct.pack("<I", 4 + len(lists)) + b"AVI " + lists
+
+
 def mp4(seconds: float) -> bytes:
     """The boxes of a film without pictures."""
 

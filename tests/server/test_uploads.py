@@ -18,7 +18,7 @@ from kili_query.server import LocalKili, bucket, uploads
 from kili_query.server.store import media
 from tests.client.pictures import png
 from tests.server.asking import INTERFACE, Asking
-from tests.server.files import IMPORT, LATER, TIFF, Uploading, mp4, pdf, wav
+from tests.server.files import IMPORT, LATER, TIFF, Uploading, avi, film_mp4, matroska, mp4, pdf, wav
 
 CREATE = "mutation ($data: CreateProjectData!) { createProject(data: $data) { id } }"
 
@@ -233,6 +233,16 @@ FACTS: dict[str, tuple[bytes, str, dict[str, Any]]] = {
         {"pageNumber": 1, "width": 200.0, "height": 100.0, "rotation": 0}, {"pageNumber": 2, "width": 50.0, "height": 60.0, "rotation": 0},
     ]}),
     "mp4": (mp4(2.5), "video/mp4", {"duration": 2.5}),
+    "mp4 with pictures": (film_mp4(4, 64, 48), "video/mp4", {"duration": 4, "resolution": {"width": 64, "height": 48}}),
+    "long mov": (film_mp4(9e6, 64, 48, version=1), "video/quicktime", {"duration": 9e6, "resolution": {"width": 64, "height": 48}}),
+    "webm": (matroska(2.5, 320, 200), "video/webm", {"duration": 2.5, "resolution": {"width": 320, "height": 200}}),
+    "mkv": (matroska(7.25, 320, 200), "video/x-matroska", {"duration": 7.25, "resolution": {"width": 320, "height": 200}}),
+    "a live webm": (matroska(None, 320, 200, live=True), "video/webm", {"resolution": {"width": 320, "height": 200}}),
+    "avi": (avi(2, 32, 24), "video/x-msvideo", {"duration": 2, "resolution": {"width": 32, "height": 24}}),
+    "half a webm": (matroska(2.5, 320, 200)[:30], "video/webm", {}),
+    "half an avi": (avi(2, 32, 24)[:40], "video/x-msvideo", {}),
+    "a film of crumbs": (b"\0\0\0\x08free" * 200_000, "video/mp4", {}),
+    "elements without end": (b"\x1a\x45\xdf\xa3\x80" + b"\xec\x80" * 500_000, "video/webm", {}),
     "wav": (wav(1.5), "audio/x-wav", {"duration": 1.5}),
     "text": (b"text", "text/plain; charset=utf-8", {}),
     "no picture": (b"none", "image/png", {}),

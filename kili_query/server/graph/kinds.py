@@ -187,6 +187,17 @@ _projects = _kind(
 
 _issues = _kind(t.issues, _plain(t.issues, "id status type createdAt", issueNumber="number"), t.issues.c.number)
 
+_locks = _kind(
+    t.locks, _plain(t.locks, "id createdAt") | {"author": One(t.locks.c.user_id, "User")}, t.locks.c.created_at
+)
+
+
+def holds(locks: Any) -> ColumnElement[bool]:
+    """Whether a lock still keeps others away."""
+    found: ColumnElement[bool] = locks.c.valid_until > func.strftime("%Y-%m-%dT%H:%M:%fZ", "now")
+    return found
+
+
 _current_step = (
     select(
         func.json_object(
@@ -232,8 +243,8 @@ _assets = _kind(
         "toBeLabeledBy": Many(t.assets.c.id, "ProjectUser", t.assignees.c.asset_id, _assigned_in_project),
         "assignees": _assigned("User", t.users.c.id),
         "issues": Many(t.assets.c.id, "Issue", t.issues.c.asset_id),
-        "locks": Column(literal(0), _never),
-        "numberOfValidLocks": Column(literal(0)),
+        "locks": Many(t.assets.c.id, "Lock", t.locks.c.asset_id),
+        "numberOfValidLocks": Column(_one_row(func.count(t.locks.c.id), t.locks.c.asset_id == t.assets.c.id, holds(t.locks))),
         "labels": Many(*_labels_of),
         "latestLabel": Many(*_labels_of, _latest, single=True),
         "latestLabels": Many(*_labels_of, _latest_of_each),
@@ -268,6 +279,7 @@ KINDS: dict[str, Kind] = {
     "Asset": _assets,
     "Issue": _issues,
     "Label": _labels,
+    "Lock": _locks,
     "Notification": _notifications,
     "Organization": _organizations,
     "Project": _projects,

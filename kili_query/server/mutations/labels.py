@@ -161,6 +161,8 @@ def _append(
 ) -> list[int]:
     """Write labels of one type for assets (key, project); gives the keys of the labels."""
     people, at = People(scope.connection, scope.organization_id), now()
+    if label_type in STATUS_AFTER:
+        _take_turn(scope, {asset for (asset, _), _ in entries})
     if overwrite and label_type in REPLACED:
         _replace(scope, label_type, entries)
     keys: dict[int, int] = {}
@@ -192,6 +194,28 @@ def _append(
     given = (at, STATUS_AFTER.get(label_type), json.dumps(sorted(assets)))
     driver(scope.connection).execute(_LABELED, given)
     return [keys[position] for position in range(len(entries))]
+
+
+def _take_turn(scope: Scope, assets: set[int]) -> None:
+    """Refuse labels of assets that somebody else has open; those that the user has open are done.
+
+    Raises
+    ------
+    GraphQLError: another user has one open.
+    """
+    given = (json.dumps(sorted(assets)), scope.user_id, now())
+    held = driver(scope.connection).execute(_HELD, given).fetchone()
+    if held is not None:
+        asset, email = held
+        raise refused(f"the asset `{asset}` is open: {email} is labeling it", reason="AssetAlreadyLocked", id=asset)
+    driver(scope.connection).execute(_RELEASE, given[:2])
+
+
+_HELD = """
+    SELECT assets.uid, users.email FROM locks JOIN assets ON assets.id = locks.asset_id JOIN users ON users.id = locks.user_id
+    WHERE locks.asset_id IN (SELECT value FROM json_each(?)) AND locks.user_id != ? AND valid_until > ? LIMIT 1
+"""
+_RELEASE = "DELETE FROM locks WHERE asset_id IN (SELECT value FROM json_each(?)) AND user_id = ?"
 
 
 def _replace(scope: Scope, label_type: str, entries: Sequence[tuple[tuple[int, str], Entry]]) -> None:

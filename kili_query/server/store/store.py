@@ -12,13 +12,13 @@ from pathlib import Path
 from threading import Lock
 from typing import Any, NamedTuple
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, insert, select, text
+from sqlalchemy import URL, Connection, Engine, create_engine, delete, event, insert, select, text
 from sqlalchemy.exc import DBAPIError
 
 from kili_query.errors import DataError
 from kili_query.server.store import tables
 from kili_query.server.store.media import private, remove_expired, remove_strays
-from kili_query.server.store.moments import now
+from kili_query.server.store.moments import after, now
 from kili_query.server.store.upgrading import upgrade
 
 DATABASE, LOCK, FILES = "kili.db", "kili.lock", "files"
@@ -141,6 +141,27 @@ class Store:
                 {"id": new_id(), "key": key, "name": "local", "user_id": user_id, "created_at": at, "expiry_date": expiry},
             )  # fmt: skip
         return key
+
+    def lock(self, account: Account, asset: str, seconds: float) -> None:
+        """Have a user open an asset of the organization, for so long.
+
+        Raises
+        ------
+        ValueError: there is no such asset, or somebody else has it open.
+        """
+        t, at = tables, now()
+        with self.writing() as connection:
+            mine = t.projects.c.organization_id == account.organization_id
+            query = select(t.assets.c.id).join(t.projects, t.projects.c.id == t.assets.c.project_id)
+            key = connection.scalar(query.where(t.assets.c.uid == asset, mine))
+            if key is None:
+                raise ValueError(f"there is no asset `{asset}`")
+            others = (t.locks.c.asset_id == key, t.locks.c.user_id != account.user_id, t.locks.c.valid_until > at)
+            if connection.scalar(select(t.locks.c.id).where(*others)):
+                raise ValueError(f"the asset `{asset}` is open already")
+            connection.execute(delete(t.locks).where(t.locks.c.asset_id == key))
+            row = {"id": new_id(), "asset_id": key, "user_id": account.user_id, "created_at": at}
+            connection.execute(insert(t.locks), {**row, "valid_until": after(seconds)})
 
     def first_key(self, email: str, organization: str) -> str:
         """The key of the first user, who is made in a new folder."""

@@ -25,7 +25,7 @@ from sqlalchemy import (
 
 from kili_query.engines.sqlite_tables import create_tables
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 """Kept in the database (`PRAGMA user_version`) and shown by the version route: clients cache the schema by it."""
 
 APPLICATION_ID = 0x4B514C4B
@@ -179,6 +179,16 @@ issues = Table(
     Column("status", Text, nullable=False),
     Column("number", Integer, nullable=False),
     Column("created_at", Text, nullable=False),
+)  # fmt: skip
+
+locks = Table(
+    "locks", metadata,
+    Column("id", Text, primary_key=True),
+    Column("asset_id", Integer, _to("assets.id"), nullable=False, index=True),
+    Column("user_id", Text, _to("users.id"), nullable=False),
+    Column("created_at", Text, nullable=False),
+    Column("valid_until", Text, nullable=False),
+    UniqueConstraint("asset_id", "user_id"),
 )  # fmt: skip
 
 labels = Table(

@@ -50,7 +50,14 @@ def _settings_of_projects(database: sqlite3.Connection) -> None:
     _replace(database, t.projects, without=["settings"])
 
 
-_STEPS = {1: _ids_of_organizations, 2: _files_of_assets, 3: _settings_of_projects}
+def _locks_of_assets(database: sqlite3.Connection) -> None:
+    """Version 4 had nobody who opens assets."""
+    database.execute(str(CreateTable(t.locks).compile(dialect=dialect())))
+    for index in t.locks.indexes:
+        database.execute(str(CreateIndex(index).compile(dialect=dialect())))
+
+
+_STEPS = {1: _ids_of_organizations, 2: _files_of_assets, 3: _settings_of_projects, 4: _locks_of_assets}
 
 
 def _replace(database: sqlite3.Connection, table: Table, without: Sequence[str] = ()) -> None:
