@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from kili_query.errors import ApiError as ApiError
     from kili_query.errors import ApiTimeoutError as ApiTimeoutError
     from kili_query.errors import ArgumentError as ArgumentError
+    from kili_query.errors import AssetLockedError as AssetLockedError
     from kili_query.errors import AuthenticationError as AuthenticationError
     from kili_query.errors import BatchImportError as BatchImportError
     from kili_query.errors import DataError as DataError
@@ -89,6 +90,7 @@ _HOMES = {
     "AsyncKili": "client",
     "AttributeNotCompatibleWithJobError": "formats.parsed.refusals",
     "AuthenticationError": "errors",
+    "AssetLockedError": "errors",
     "BatchImportError": "errors",
     "CategoryQuery": "query",
     "DataError": "errors",

@@ -480,6 +480,10 @@ class GraphQLError(ApiError):
         self.reason = reason
 
 
+class AssetLockedError(GraphQLError, ValueError):
+    """An asset takes no label now, such as one that somebody else has open; `reason` is the server's word for it."""
+
+
 def _api_error(kind: type[ApiError], attributes: dict[str, object]) -> ApiError:
     error = kind.__new__(kind, attributes["message"])
     error.__dict__.update(attributes)

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_typ
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
-from kili_query.client.types import Day, Id, Mark, Natural, Percent, Positive
+from kili_query.client.types import Day, Id, Mark, Natural, Percent, Positive, Seconds
 from kili_query.errors import ArgumentError
 from kili_query.lang.wording import nearest
 from kili_query.query import CategoryQuery, Query
@@ -97,7 +97,7 @@ def _choices(annotation: Any) -> tuple[Any, ...]:
 
 
 _WORDS: dict[Any, str] = {
-    Mark: "a number", str: "text", int: "a whole number", float: "a number", bool: "True or False", dict: "a dict", Any: "anything",
+    Mark: "a number", Seconds: "a number of seconds from 0", str: "text", int: "a whole number", float: "a number", bool: "True or False", dict: "a dict", Any: "anything",
     type(None): "None", Query: "a Query", Day: "a day such as `2024-02-29`, as text",
     Natural: "a whole number from 0", Positive: "a whole number from 1", Percent: "a whole number from 0 to 100", CategoryQuery: "text", Id: "text that is not empty",
 }  # fmt: skip

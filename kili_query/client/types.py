@@ -12,7 +12,15 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic_core import PydanticCustomError
 
-from kili_query.model.kili import ASSET_STATUSES, STEP_STATUSES, AssetStatus, ComplianceTag, LabelType, StatusInStep
+from kili_query.model.kili import (
+    ASSET_STATUSES,
+    STEP_STATUSES,
+    AssetStatus,
+    ComplianceTag,
+    LabelType,
+    ProjectUserStatus,
+    StatusInStep,
+)
 from kili_query.query import CategoryQuery, Query
 
 Row = dict[str, Any]
@@ -24,6 +32,7 @@ CategorySearch = CategoryQuery | Query
 """A category query: its text, or a `Query`."""
 
 Texts = list[str] | tuple[str, ...]
+OptionalTexts = list[str | None] | tuple[str | None, ...]
 
 Folder = str | Path
 """The path of a folder."""
@@ -78,6 +87,12 @@ def _positive(value: int) -> int:
     return value
 
 
+def _a_while(value: float) -> float:
+    if value < 0:
+        raise PydanticCustomError("seconds", "seconds")
+    return value
+
+
 def _percent(value: int) -> int:
     if not 0 <= value <= 100:
         raise PydanticCustomError("percent", "percent")
@@ -103,10 +118,12 @@ WrittenStepStatus = Annotated[StatusInStep, BeforeValidator(_underscored)]
 ComplianceTags = list[ComplianceTag] | tuple[ComplianceTag, ...]
 LabelTypes = list[LabelType] | tuple[LabelType, ...]
 AssetStatuses = list[WrittenStatus] | tuple[WrittenStatus, ...]
+ProjectUserStatuses = list[ProjectUserStatus] | tuple[ProjectUserStatus, ...]
 StepStatuses = list[WrittenStepStatus] | tuple[WrittenStepStatus, ...]
 StepsWithStatus = list[tuple[str, WrittenStepStatus]] | tuple[tuple[str, WrittenStepStatus], ...]
 
 Mark = Annotated[float, Field(allow_inf_nan=False)]
+Seconds = Annotated[float, Field(allow_inf_nan=False), AfterValidator(_a_while)]
 Day = Annotated[str, AfterValidator(_a_day)]
 Natural = Annotated[int, BeforeValidator(_whole), AfterValidator(_not_negative)]
 Percent = Annotated[int, BeforeValidator(_whole), AfterValidator(_percent)]

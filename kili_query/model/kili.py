@@ -10,6 +10,9 @@ LabelType = Literal["DEFAULT", "REVIEW", "PREDICTION", "INFERENCE", "AUTOSAVE"]
 AssetStatus = Literal["TODO", "ONGOING", "LABELED", "TO_REVIEW", "REVIEWED"]
 """How far an asset is, in projects without steps."""
 
+ProjectUserStatus = Literal["ACTIVATED", "ORG_ADMIN", "ORG_SUSPENDED"]
+"""Whether a user may work in the projects of an organization."""
+
 StatusInStep = Literal["TO_DO", "DOING", "IN_PROGRESS", "PARTIALLY_DONE", "REWORK", "REDO", "DONE", "SKIPPED"]
 """How far an asset is in its step. DOING and REDO are older names of IN_PROGRESS and REWORK."""
 
@@ -42,6 +45,7 @@ LabelKey = Literal["latestLabel", "latestLabels", "labels"]
 
 LABEL_TYPES: tuple[LabelType, ...] = get_args(LabelType)
 ASSET_STATUSES: tuple[AssetStatus, ...] = get_args(AssetStatus)
+PROJECT_USER_STATUSES: tuple[ProjectUserStatus, ...] = get_args(ProjectUserStatus)
 STEP_STATUSES: tuple[StatusInStep, ...] = get_args(StatusInStep)
 WORKFLOW_VERSIONS: tuple[WorkflowVersion, ...] = get_args(WorkflowVersion)
 INPUT_TYPES: tuple[InputType, ...] = get_args(InputType)

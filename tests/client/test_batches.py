@@ -5,13 +5,17 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from kili_query import ApiError, GraphQLError, Kili, OutcomeUnknownError, Remaining
-from kili_query.client.sending.batches import Progress
+from kili_query.client.sending.batches import Progress, split, waves
+from kili_query.client.sending.budget import ByteBudget
 from kili_query.server import LocalKili
 from tests.client import faults as f
 from tests.client.faults import Client, Proxy, Seen
@@ -276,3 +280,71 @@ def test_a_refusal_names_the_call_of_the_server(kili: Client) -> None:
     error = failure(kili, "append_labels", ["nobody", "a"], [SUN, SUN])
     assert "nobody" in str(error)
     assert not isinstance(error, GraphQLError) or error.messages
+
+
+def test_batches_are_made_when_their_turn_comes() -> None:
+    budget, made = ByteBudget(), []
+
+    def items() -> Iterator[str]:
+        for n in range(6):
+            made.append(n)
+            yield "x" * 1_000_000
+
+    runs = waves(split(items(), len, budget), key=id)
+    run = next(runs)
+    assert [len(next(run)), made] == [2, [0, 1, 2]]
+    budget.note_failure(2_000_000)
+    assert [len(batch) for batch in run] == [1, 1, 1, 1]
+    assert list(runs) == []
+
+
+def test_what_goes_alone_goes_alone() -> None:
+    sizes = [len(batch) for batch in split("aabba", lambda item: 1, ByteBudget(), alone="b".__eq__)]
+    assert sizes == [2, 1, 1, 1]
+    assert [len(batch) for batch in split("ab" * 100, lambda item: 20_000_000 if item == "b" else 1, ByteBudget())] == [
+        1
+    ] * 200
+
+
+@given(st.lists(st.integers(0, 900_000), max_size=60), st.integers(1, 7))
+def test_batches_hold_all_in_order_within_their_bounds(sizes: list[int], most: int) -> None:
+    batches = list(split(sizes, lambda size: size, ByteBudget(), most=most))
+    assert [size for batch in batches for size in batch] == sizes
+    assert all(len(batch) <= most and (sum(batch) <= 2_000_000 or len(batch) == 1) for batch in batches)
+    assert all(len(a) == most or sum(a) + b[0] > 2_000_000 for a, b in pairwise(batches))
+
+
+@given(st.lists(st.tuples(st.integers(1, 20_000_000), st.floats(0.001, 500), st.booleans()), max_size=30))
+def test_the_budget_stays_in_its_bounds_and_moves_in_steps(changes: list[tuple[int, float, bool]]) -> None:
+    budget = ByteBudget()
+    for size, seconds, well in changes:
+        before = budget.bytes
+        budget.note(size, seconds) if well else budget.note_failure(size)
+        assert 256_000 <= budget.bytes <= 10_000_000
+        assert budget.bytes <= 1.25 * before
+        assert not well or budget.bytes >= before // 2
+        assert size >= 100_000 or budget.bytes == before
+
+
+def test_batches_follow_the_speed_of_the_line(kili: Client, proxy: Proxy) -> None:
+    _, ids = filled(kili, 40)
+    large = [{**SUN, "NOTE": {"text": "x" * 300_000}}] * 40
+    careless = Client(kili.kind, kili._place[0], kili._place[1], check_queries="off", disable_request_compression=True)
+    careless.call("append_labels", ids, large)
+    numbers = [len(seen.variables["data"]["labelsData"]) for seen in proxy.asked(APPEND)]
+    assert numbers[0] == 6  # 2 MB
+    assert max(numbers) > 6  # a line as quick as this one carries more
+
+
+def test_after_a_batch_that_was_too_large_come_smaller_ones(kili: Client, proxy: Proxy) -> None:
+    _, ids = filled(kili, 20)
+    large = [{**SUN, "NOTE": {"text": "x" * 150_000}}] * 20
+    client = {"check_queries": "off", "disable_request_compression": True}
+    proxy.on(APPEND, f.says(413, "too large"))
+    careless = Client(kili.kind, kili._place[0], kili._place[1], **client)
+    results = careless.calls(("append_labels", (ids, large), {}), ("append_labels", (ids, large), {}))
+    assert isinstance(results[0], ApiError)
+    assert results[0].status == 413
+    numbers = [len(seen.variables["data"]["labelsData"]) for seen in proxy.asked(APPEND)]
+    assert numbers[0] == 13
+    assert min(numbers[1:-1]) < 13

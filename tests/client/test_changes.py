@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -11,6 +12,7 @@ import pytest
 
 from kili_query import (
     ArgumentError,
+    AssetLockedError,
     GraphQLError,
     IncompatibleArgumentsError,
     LabelDict,
@@ -431,3 +433,80 @@ def test_a_status_is_not_sent(kili: Client) -> None:
 def test_properties_that_cannot_be_sent(kili: Client, wrong: dict[str, Any], said: str) -> None:
     with pytest.raises(ArgumentError, match=said):
         kili.call("update_properties_in_assets", ["a"], **wrong)
+
+
+# -- locks, people, contents -------------------------------------------------------------------------------------------
+
+
+def test_an_asset_that_somebody_else_has_open_takes_no_label(kili: Client, server: LocalKili) -> None:
+    project, [first, second, _] = filled(kili)
+    ada = server.add_user(email=f"ada-{kili.kind}@example.com")
+    server.lock(first, api_key=ada)
+    locks = assets(kili, project, "locks.author.email", "numberOfValidLocks")["a0"]
+    assert locks["locks"] == [{"author": {"email": f"ada-{kili.kind}@example.com"}}]
+    assert locks["numberOfValidLocks"] == 1
+    with pytest.raises(AssetLockedError, match=r"somebody else is labeling the asset .*ada-") as raised:
+        kili.call("append_labels", [second, first], [SUN, SUN])
+    assert isinstance(raised.value, ValueError)
+    assert isinstance(raised.value, GraphQLError)
+    assert raised.value.reason == "AssetAlreadyLocked"
+    assert raised.value.remaining["asset_id_array"] == [second, first]
+    assert labels(kili, project) == []
+    kili.call(
+        "create_predictions", project, ["a0"], json_response_array=[SUN], model_name="m"
+    )  # models wait for nobody
+    other = Client(kili.kind, ada, server.endpoint, transport=server.transport)
+    other.call("append_labels", [first], [SUN])  # who is then done
+    kili.call("append_labels", [first], [RAIN])
+    assert assets(kili, project, "numberOfValidLocks")["a0"]["numberOfValidLocks"] == 0
+
+
+def test_a_lock_ends_by_itself(kili: Client, server: LocalKili) -> None:
+    project, [first, *_] = filled(kili)
+    ada = server.add_user(email=f"late-{kili.kind}@example.com")
+    server.lock(first, api_key=ada, seconds=1000)
+    with pytest.raises(ValueError, match="is open already"):
+        server.lock(first)
+    with pytest.raises(ValueError, match="there is no asset `x`"):
+        server.lock("x")
+    server.lock(first, api_key=ada, seconds=-1)
+    assert assets(kili, project, "numberOfValidLocks")["a0"]["numberOfValidLocks"] == 0
+    assert len(kili.call("append_labels", [first], [SUN])) == 1
+    server.lock(first)
+    assert len(kili.call("append_labels", [first], [SUN])) == 1  # one's own
+
+
+def test_people_of_a_project_are_found_by_status_and_organization(kili: Client, server: LocalKili) -> None:
+    project, _ = filled(kili)
+    for name in ("bob", "eve"):
+        kili.call("append_to_roles", project, f"{name}@example.com", "LABELER")
+    names = ["local@kili.invalid", "bob@example.com", "eve@example.com"]
+
+    def found(*arguments: Any, **named: Any) -> list[str]:
+        return [row["user"]["email"] for row in kili.call("project_users", project, *arguments, **named)]
+
+    assert found() == found(status_in=None) == names
+    assert found(status_in=["ACTIVATED"]) == found(None, None, None, ("ACTIVATED",)) == names[1:]
+    assert found(status_in=["ACTIVATED"], first=1, skip=1) == names[2:]
+    assert found(status_in=["ORG_ADMIN", "ORG_SUSPENDED"], fields=["user.email"]) == names[:1]
+    assert kili.call("project_users", project, status_in=["ORG_ADMIN"], fields=["role"]) == [{"role": "ADMIN"}]
+    assert found(status_in=[]) == []
+    assert found(organization_id="nobody") == []
+    assert found("bob@example.com", status_in=["ORG_ADMIN"]) == []
+    with pytest.raises(ArgumentError, match=r"`status_in` holds `'ADMIN'` at \[0\]"):
+        found(status_in=["ADMIN"])
+
+
+def test_a_content_is_no_local_file_and_not_empty(kili: Client, tmp_path: Path) -> None:
+    project, ids = filled(kili)
+    file = tmp_path / "a.png"
+    file.write_bytes(b"x")
+    for wrong, told in ((str(file), r"holds at \[1\] the local file .*a.png"), ("  ", r"holds at \[1\] an empty text")):
+        with pytest.raises(ArgumentError, match=told):
+            kili.call("update_properties_in_assets", ids[:2], contents=[None, wrong])
+    kili.call("update_properties_in_assets", ids[:2], contents=[None, "https://example.com/new.png"])
+    assert [row["content"][-7:] for row in assets(kili, project, "content").values()] == [
+        "/a0.png",
+        "new.png",
+        "/a2.png",
+    ]

@@ -89,6 +89,13 @@ class Store:
         self.put: Callable[[str], int | None] = lambda path: None
         self.refuse: Callable[[dict[str, Any]], bool] = lambda data: False
         self._input_type = input_type
+        self.unmade: set[str] = set()
+        """External ids of what it does not make."""
+        self.forgetful = False
+
+    def _there(self, variables: dict[str, Any]) -> list[str]:
+        made = (pair for data in self.mutations for pair in zip(data["idArray"], data["externalIDArray"], strict=True))
+        return [asset for asset, name in made if name not in self.unmade and asset in variables["where"]["idIn"]]
 
     def client(self, kind: str) -> Client:
         return Client(kind, "key-of-nobody", "https://kili.test/graphql", transport=httpx.MockTransport(self.answer))
@@ -110,8 +117,16 @@ class Store:
             case "createUploadBucketSignedUrls":
                 urls = [f"https://bucket.test/{path}?sig=1&id={path}" for path in variables["filePaths"]]
                 return httpx.Response(200, json={"data": {"urls": urls}})
+            case "notifications" if "message" in body["query"]:
+                answer = [{"message": "two films are no films"}]
             case "notifications":
                 answer = [{"status": self.statuses.pop(0)}]
+            case "countAssets" if self.forgetful:
+                return httpx.Response(200, json={"errors": [{"message": "not today"}]})
+            case "countAssets":
+                answer = len(self._there(variables))
+            case "assets":
+                answer = [{"id": asset} for asset in self._there(variables)]
             case "appendManyAssets":
                 if self.refuse(variables["data"]):
                     return httpx.Response(200, json={"errors": [{"message": "not today"}]})
@@ -326,8 +341,27 @@ class TestWaiting:
     def test_for_what_cannot_be_made(self, kind: str) -> None:
         store = Store("VIDEO")
         store.statuses = ["SUCCESS", "FAILURE"]
-        with pytest.raises(BatchImportError, match="notification `n2` says more"):
-            store.client(kind).call("append_many_to_dataset", "p", list(self.CONTENTS))
+        store.unmade = {"n101", "n149"}
+        names = [f"n{n}" for n in range(150)]
+        given = {"content_array": list(self.CONTENTS), "external_id_array": names, "project_id": "p"}
+        with pytest.raises(BatchImportError) as raised:
+            store.client(kind).call("append_many_to_dataset", **given)
+        assert raised.value.message == "the server could not make `n101`, `n149`: two films are no films"
+        assert raised.value.remaining["external_id_array"] == ["n101", "n149"]
+        assert raised.value.remaining["content_array"] == [self.CONTENTS[101], self.CONTENTS[149]]
+        assert len(raised.value.done) == 2
+
+    def test_for_what_nobody_says_more_about(self, kind: str) -> None:
+        store = Store("VIDEO")
+        store.statuses, store.forgetful = ["FAILURE", "SUCCESS"], True
+        names = [f"n{n}" for n in range(150)]
+        with pytest.raises(BatchImportError, match=r"make `n0`, .*`n19` and 80 more: notification `n1` says more"):
+            store.client(kind).call("append_many_to_dataset", "p", list(self.CONTENTS), external_id_array=names)
+
+    @pytest.mark.parametrize("seconds", [-1, -0.5, float("nan"), float("inf")])
+    def test_for_no_negative_time(self, kind: str, seconds: float) -> None:
+        with pytest.raises(ArgumentError, match=r"`availability_timeout` .* a number of seconds from 0"):
+            Store("VIDEO").client(kind).call("append_many_to_dataset", "p", ["x"], availability_timeout=seconds)
 
     def test_until_ctrl_c(self, monkeypatch: pytest.MonkeyPatch) -> None:
         def interrupted(seconds: float) -> None:

@@ -7,9 +7,9 @@ failed. `KILI_QUERY_FUZZ=1` runs many more.
 
 from __future__ import annotations
 
-import json
 import os
 import time
+import warnings
 from collections import deque
 from typing import Any
 
@@ -20,15 +20,16 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
 from kili_query import ApiError, OutcomeUnknownError
-from kili_query.client.importing.plan import BATCH_BYTES, make_batches
+from kili_query.client.importing.plan import make_batches
 from kili_query.client.sending.batches import split
+from kili_query.client.sending.budget import ByteBudget
 from kili_query.server import LocalKili
 from tests.client.conftest import INTERFACE
 from tests.client.faults import Client
 
 MANY = bool(os.environ.get("KILI_QUERY_FUZZ"))
 FAULTS = ("pass", "refuse", "drop", "lose", "delay", "repeat")
-HARMLESS = (b"updatePropertiesInAssets", b"deleteAssets", b"addAssetsToReview")
+HARMLESS = (b"updatePropertiesInAssets", b"deleteAssets", b"addAssetsToReview", b"sendAssetsBackToQueue")
 """Changes that may reach a server twice; of labels there would be two."""
 
 
@@ -76,7 +77,7 @@ PICKS = st.lists(st.integers(0, 30), min_size=1, max_size=7)
 
 
 class Changes(RuleBasedStateMachine):
-    """The state: assets by their ids, each with its name, its priority and its labels."""
+    """The state: assets by their ids, each with its name, its priority, its labels and its status."""
 
     server: LocalKili
     kind: str
@@ -90,6 +91,7 @@ class Changes(RuleBasedStateMachine):
         made = self.kili.call("create_project", "Stateful", input_type="IMAGE", json_interface=INTERFACE)
         self.project = made["id"]
         self.model: dict[str, tuple[str, int, list[int]]] = {}
+        self.statuses: dict[str, str] = {}
         self.number = 0
 
     def fresh(self) -> int:
@@ -146,6 +148,7 @@ class Changes(RuleBasedStateMachine):
             row = new[content]
             assert not named or row["externalId"] == "n" + content.rpartition("/")[2].removesuffix(".png")
             self.model[row["id"]] = (row["externalId"], 0, [])
+            self.statuses[row["id"]] = "TODO"
 
     @rule(picks=PICKS, plan=PLANS)
     def labelled(self, picks: list[int], plan: list[str]) -> None:
@@ -155,6 +158,7 @@ class Changes(RuleBasedStateMachine):
             self.done(plan, "append_labels", asset_id_array=assets, json_response_array=responses)
             for asset, n in zip(assets, numbers, strict=True):
                 self.model[asset][2].append(n)
+                self.statuses[asset] = "LABELED"
 
     @rule(picks=PICKS, plan=PLANS)
     def changed(self, picks: list[int], plan: list[str]) -> None:
@@ -180,14 +184,29 @@ class Changes(RuleBasedStateMachine):
         if assets := list(dict.fromkeys(self.chosen(picks))):
             self.done(plan, "delete_many_from_dataset", asset_ids=assets, project_id=self.project)
             for asset in assets:
-                del self.model[asset]
+                del self.model[asset], self.statuses[asset]
+
+    @rule(picks=PICKS, plan=PLANS)
+    def put_to_review(self, picks: list[int], plan: list[str]) -> None:
+        if assets := list(dict.fromkeys(self.chosen(picks))):
+            with warnings.catch_warnings():
+                warnings.filterwarnings("ignore", ".* was declined by the server")  # of those without labels
+                self.done(plan, "add_to_review", asset_ids=assets, project_id=self.project)
+            self.statuses |= {asset: "TO_REVIEW" for asset in assets if self.model[asset][2]}
+
+    @rule(picks=PICKS, plan=PLANS)
+    def sent_back(self, picks: list[int], plan: list[str]) -> None:
+        if assets := list(dict.fromkeys(self.chosen(picks))):
+            self.done(plan, "send_back_to_queue", asset_ids=assets, project_id=self.project)
+            self.statuses |= dict.fromkeys(assets, "ONGOING")
 
     @invariant()
     def the_server_has_what_the_model_has(self) -> None:
-        rows = self.kili.call("assets", self.project, fields=["id", "externalId", "priority"])
+        rows = self.kili.call("assets", self.project, fields=["id", "externalId", "priority", "status"])
         assert {row["id"]: (row["externalId"], row["priority"] or 0) for row in rows} == {
             asset: (name, priority) for asset, (name, priority, _) in self.model.items()
         }
+        assert {row["id"]: row["status"] for row in rows} == self.statuses
         assert len(rows) == len(self.model)
         assert self.labels() == {str(n): asset for asset, (_, _, numbers) in self.model.items() for n in numbers}
 
@@ -195,8 +214,9 @@ class Changes(RuleBasedStateMachine):
 @pytest.fixture
 def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
     """Batches of two, so that small calls have several."""
-    monkeypatch.setattr(split, "__defaults__", (2,))
-    monkeypatch.setattr(make_batches, "__defaults__", (2, BATCH_BYTES))
+    alone, _ = split.__defaults__ or ()
+    monkeypatch.setattr(split, "__defaults__", (alone, 2))
+    monkeypatch.setattr(make_batches, "__defaults__", (2,))
 
 
 @pytest.mark.parametrize("kind", ["sync", "async"])
@@ -216,5 +236,5 @@ def test_random_changes_end_as_in_the_model(kind: str) -> None:
 
 
 def test_batches_are_as_small_as_the_test_thinks(small_batches: None) -> None:
-    assert [len(batch) for batch in split(range(5), lambda item: 1)] == [2, 2, 1]
-    assert json.dumps([len(batch.items) for batch in make_batches([])]) == "[]"
+    assert [len(batch) for batch in split(range(5), lambda item: 1, ByteBudget())] == [2, 2, 1]
+    assert list(make_batches([], ByteBudget())) == []

@@ -299,6 +299,30 @@ def test_a_client_has_only_so_many_subscriptions(
         assert (message["id"], message["type"]) == ("s3", "error")
 
 
+def test_a_subscription_whose_key_was_revoked_leaves_its_place(
+    server: LocalKili, project: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(subscriptions, "MOST_SUBSCRIPTIONS", 1)
+    key = server.add_user(email="leaves@example.com")
+
+    def revoke(revoked: bool) -> None:
+        with server._running.writing() as connection:
+            connection.exec_driver_sql("UPDATE api_keys SET revoked = ? WHERE key = ?", (revoked, key))
+
+    with connected(server) as client:
+        client.greet(key)
+        client.start(project, "s1")
+        append(server, project, 1)
+        ids(client, 1)
+        revoke(True)
+        append(server, project, 1)
+        assert client.heard()["type"] == "error"
+        revoke(False)
+        client.start(project, "s2")
+        append(server, project, 1)
+        assert client.heard()["id"] == "s2"
+
+
 def test_signs_of_life_come(server: LocalKili, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(subscriptions, "ALIVE", 0.05)
     with connected(server) as client:

@@ -18,7 +18,7 @@ TYPES = make_documents().schema.type_map
 ENUMERATIONS = {
     name: set(kind.values) for name, kind in TYPES.items() if isinstance(kind, GraphQLEnumType) and name[:2] != "__"
 }
-OUR_OWN = {"NotificationStatus", "OrganizationRole", "ProjectUserRole", "ProjectUserStatus", "StepType", "UploadType"}
+OUR_OWN = {"NotificationStatus", "OrganizationRole", "ProjectUserRole", "StepType", "UploadType"}
 """Enumerations that only the server knows: nothing else in the package names their values."""
 
 ROWS: Mapping[str, Mapping[str, Any]] = {

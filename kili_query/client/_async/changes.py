@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Awaitable, Callable, Hashable, Sequence
+from collections import deque
+from collections.abc import Awaitable, Callable, Hashable, Iterable, Iterator, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 from functools import partial
@@ -11,10 +12,10 @@ from typing import TypeVar
 
 from kili_query.client._async.concurrency import in_order
 from kili_query.client._async.session import AsyncSession, Listing
-from kili_query.client.importing.given import named
 from kili_query.client.operations import assets as asset_wire
 from kili_query.client.progress import progress_bar
-from kili_query.client.sending.batches import Partly, Progress, waves
+from kili_query.client.sending.batches import Partly, Progress, parts, waves
+from kili_query.client.telling import named
 from kili_query.client.types import Row
 from kili_query.client.wire.calls import Call
 from kili_query.client.wire.where import Where, asset_where
@@ -33,9 +34,6 @@ R = TypeVar("R")
 
 AT_ONCE = 4
 """Batches under way at once."""
-
-EXTERNAL_IDS = 1000
-"""Assets that one question asks about by their names (sdk-methods.md 1)."""
 
 FEW = 5
 """Assets that are asked, one by one, for the project that they are all in."""
@@ -90,8 +88,7 @@ class AsyncChanges(AsyncSession):
         assert external_ids is not None
         known: dict[str, str] = {}
         wanted = list(dict.fromkeys(external_ids))
-        for start in range(0, len(wanted), EXTERNAL_IDS):
-            asked = wanted[start : start + EXTERNAL_IDS]
+        for asked in parts(wanted):
             where = asset_where({"project_id": project_id, "external_id_strictly_in": asked})
             listing = replace(_some_assets(where, ["id", "externalId"]), project_id=project_id)
             for row in await self._listed(listing, call, True):
@@ -116,7 +113,8 @@ class AsyncChanges(AsyncSession):
 
     async def _in_batches(
         self,
-        batches: Sequence[list[T]],
+        batches: Iterable[list[T]],
+        total: int,
         key: Callable[[T], Hashable],
         send: Callable[[list[T]], Awaitable[R]],
         noun: str,
@@ -129,11 +127,12 @@ class AsyncChanges(AsyncSession):
 
         Parameters
         ----------
+        batches: each is made when its turn comes; they have `total` items.
         position: the place of an item in the arrays of the call, by which messages name it.
         look_up: asks the server which items of a batch are in, with the result of these, for batches whose answer was
             lost; None where it cannot tell.
         """
-        progress: Progress[T, R] = Progress(sum(map(len, batches)), noun, position)
+        progress: Progress[T, R] = Progress(total, noun, position)
         failed: list[ApiError] = []  # known as soon as it happens, so that no other batch is begun
 
         async def attempt(batch: list[T]) -> R | Partly[T, R] | None:
@@ -152,11 +151,11 @@ class AsyncChanges(AsyncSession):
         try:
             with progress_bar(progress.total, noun, disable_tqdm) as bar:
                 for wave in waves(batches, key):
-                    calls = [partial(attempt, batch) for batch in wave]
-                    waiting = iter(wave)
+                    waiting: deque[list[T]] = deque()
+                    calls = (partial(attempt, batch) for batch in _noted(wave, waiting))
                     async with aclosing(in_order(calls, AT_ONCE)) as results:
                         async for result in results:
-                            batch = next(waiting)
+                            batch = waiting.popleft()
                             if result is not None:
                                 progress.note(batch, result)
                                 bar.update(0 if isinstance(result, Partly) else len(batch))
@@ -210,8 +209,7 @@ class AsyncChanges(AsyncSession):
             return {}
         found: dict[str, Row] = {}
         wanted = list(dict.fromkeys(ids))
-        for start in range(0, len(wanted), EXTERNAL_IDS):
-            asked = wanted[start : start + EXTERNAL_IDS]
+        for asked in parts(wanted):
             where = asset_where({"project_id": project_id, "asset_id_in": asked})
             found |= {row["id"]: row for row in await self._listed(_some_assets(where, fields), call, True)}
         return found
@@ -226,14 +224,19 @@ class AsyncChanges(AsyncSession):
         if project_id is None:
             return
         wanted = list(dict.fromkeys(ids))
-        for start in range(0, len(wanted), EXTERNAL_IDS):
-            asked = wanted[start : start + EXTERNAL_IDS]
+        for asked in parts(wanted):
             where = asset_where({"project_id": project_id, "asset_id_in": asked})
             if await self._count(asset_wire.COUNT, where, call, project_id) < len(asked):
                 there = await self._there(asked, ["id"], project_id, call)
                 missing = [asset for asset in asked if asset not in there]
                 if missing:
                     raise NotFoundError(f"project `{project_id}` has no assets with the ids {named(missing)}")
+
+
+def _noted(batches: Iterable[T], waiting: deque[T]) -> Iterator[T]:
+    for batch in batches:
+        waiting.append(batch)
+        yield batch
 
 
 def _some_assets(where: Where, fields: Sequence[str]) -> Listing:

@@ -23,7 +23,7 @@ from kili_query.client.sending.reconnecting import MARGIN, Told, may_pass, pause
 from kili_query.client.types import CategorySearch, Id, Row
 from kili_query.client.wire.calls import Call
 from kili_query.client.wire.decoding import response_of, responses
-from kili_query.client.wire.where import label_where
+from kili_query.client.wire.where import Where, label_where
 from kili_query.errors import ApiConnectionError, ApiError, ArgumentError, DataError, EventsMissedError, KiliQueryError
 from kili_query.model.kili import CONVERSATIONS
 
@@ -141,7 +141,12 @@ class LabelEvents:
         raise StopAsyncIteration
 
     async def aclose(self) -> None:
-        """End it: the server is told, and a step that waits ends."""
+        """End it: the server is told, and a step that waits ends.
+
+        Raises
+        ------
+        nothing: a connection that is broken already is ended, too.
+        """
         self._closing.set()
         if self._socket is not None:
             with suppress(Exception):
@@ -161,7 +166,12 @@ class LabelEvents:
         await self._session._transport.aclose()
 
     async def reconnect(self) -> None:
-        """Drop the connection; the next step makes a new one, and looks for what was missed."""
+        """Drop the connection; the next step makes a new one, and looks for what was missed.
+
+        Raises
+        ------
+        nothing: what goes wrong then is told by that step.
+        """
         if self._begun:
             await self._drop()
 
@@ -361,7 +371,9 @@ class LabelEvents:
         ids = [self._missed[n] for n in range(min(AT_ONCE, len(self._missed)))]
         fields = [*wire.FIELDS, *wire.MORE_FIELDS]
         try:
-            rows = await self._labels(fields, {"idIn": ids}, len(ids))
+            rows = await self._labels(
+                fields, label_where({"project_id": self._project_id, "id_contains": ids}), len(ids)
+            )
         except (ApiError, ArgumentError, DataError) as error:
             if await self._tries_again(error):
                 return
@@ -396,15 +408,15 @@ class LabelEvents:
         ApiError: the server does not tell, or there are too many.
         """
         since = wire.written_moment(self._since - MARGIN)
-        rows = await self._labels(["id", "createdAt", "updatedAt"], {"updatedAtGte": since}, MOST_MISSED + 1)
+        where = label_where({"project_id": self._project_id})
+        where["asset"]["updatedAtGte"] = since
+        rows = await self._labels(["id", "createdAt", "updatedAt"], where, MOST_MISSED + 1)
         if len(rows) > MOST_MISSED:
             raise ApiError(f"there are more than {MOST_MISSED:,} labels to look through")
         return sorted((row for row in rows if wire.moment_of(row) >= since), key=wire.moment_of)
 
-    async def _labels(self, fields: list[str], asked: dict[str, Any], first: int) -> list[Row]:
+    async def _labels(self, fields: list[str], where: Where, first: int) -> list[Row]:
         session, input_type = self._session, self._input_type
-        where = label_where({"project_id": self._project_id})
-        (where["asset"] if "updatedAtGte" in asked else where).update(asked)
         listing = Listing(
             noun="labels", operation=label_wire.listing(fields, input_type), counting=label_wire.COUNT, where=where,
             page=label_wire.page_size(fields, input_type) if "jsonResponse" in fields else 500, first=first,

@@ -12,10 +12,21 @@ from kili_query.client.operations import projects as wire
 from kili_query.client.operations.projects import DEFAULT_FIELDS, USER_FIELDS
 from kili_query.client.operations.tags import CHECK_TAG, TAGS, TAGS_OF_PROJECT, tag_ids
 from kili_query.client.telling import warn
-from kili_query.client.types import ComplianceTags, Day, Fields, Id, Mark, Natural, Percent, Row, Texts
+from kili_query.client.types import (
+    ComplianceTags,
+    Day,
+    Fields,
+    Id,
+    Mark,
+    Natural,
+    Percent,
+    ProjectUserStatuses,
+    Row,
+    Texts,
+)
 from kili_query.client.wire.calls import Call
 from kili_query.client.wire.where import project_where
-from kili_query.model.kili import NewInputType
+from kili_query.model.kili import PROJECT_USER_STATUSES, NewInputType
 from kili_query.model.ontology import Ontology
 
 
@@ -269,11 +280,13 @@ class AsyncProjects(AsyncSession):
         project_id: Id,
         email: str | None = None,
         id: str | None = None,
-        *,
+        organization_id: str | None = None,
+        status_in: ProjectUserStatuses | None = PROJECT_USER_STATUSES,
         fields: Fields = USER_FIELDS,
         first: Natural | None = None,
         skip: Natural = 0,
         disable_tqdm: bool | None = None,
+        *,
         as_generator: bool = False,
     ) -> list[Row] | AsyncGenerator[Row]:
         """The people of a project, each as a dict of the asked fields.
@@ -281,6 +294,9 @@ class AsyncProjects(AsyncSession):
         Parameters
         ----------
         email, id: only the user with this address; only the membership with this id.
+        organization_id: only users of this organization.
+        status_in: only those with one of these statuses: ACTIVATED, ORG_ADMIN, ORG_SUSPENDED. `first` and `skip` count
+            those that stay.
         fields, first, skip, disable_tqdm, as_generator: as in `labels`.
 
         Raises
@@ -296,12 +312,24 @@ class AsyncProjects(AsyncSession):
         """
         arguments = check_arguments(AsyncProjects.project_users, locals())
         call = Call.of("project_users")
-        where: Row = {"project": {"id": project_id}}
+        user: Row = {"email": email} if email is not None else {}
+        user |= {"organization": {"id": organization_id}} if organization_id is not None else {}
+        where: Row = {"deleted": False, "project": {"id": project_id}} | ({"user": user} if user else {})
         where |= {"id": id} if id is not None else {}
-        where |= {"user": {"email": email}} if email is not None else {}
+        fields, statuses = (
+            list(arguments["fields"]),
+            set(PROJECT_USER_STATUSES if arguments["status_in"] is None else arguments["status_in"]),
+        )
+        chosen = statuses != set(PROJECT_USER_STATUSES)
+
+        async def with_status(rows: list[Row], call: Call) -> list[Row]:
+            return wire.users_with_status(rows, statuses, keep="status" in fields)
+
         listing = Listing(
             noun="users",
-            operation=wire.user_listing(arguments["fields"]),
+            operation=wire.user_listing([*fields, "status"] if chosen and "status" not in fields else fields),
+            decode=with_status if chosen else None,
+            filtered=chosen,
             counting=wire.COUNT_USERS,
             where=where,
             page=100,

@@ -9,25 +9,20 @@ from typing import Any, NamedTuple
 from kili_query.client._sync.changes import require_named
 from kili_query.client._sync.searched import Searched
 from kili_query.client.arguments import check_arguments
-from kili_query.client.importing.given import named
 from kili_query.client.operations import asset_changes as wire
 from kili_query.client.operations.asset_changes import Outcome, PageResolution
 from kili_query.client.sending.batches import Progress, Remaining, split
-from kili_query.client.telling import warn
-from kili_query.client.types import CategorySearch, Mark, Row, Texts
+from kili_query.client.telling import named, warn
+from kili_query.client.types import CategorySearch, Mark, OptionalTexts, Row, Texts
 from kili_query.client.wire.calls import Call
 from kili_query.client.wire.documents import Operation
 from kili_query.errors import ApiError, ArgumentError, MissingArgumentError, ServerError
 
-OptionalTexts = list[str | None] | tuple[str | None, ...]
 Marks = list[Mark | None] | tuple[Mark | None, ...]
 Flags = list[bool | None] | tuple[bool | None, ...]
 Metadata = list[dict[str, Any] | str | None] | tuple[dict[str, Any] | str | None, ...]
 Assignees = list[list[str] | None] | tuple[list[str] | None, ...]
 Pages = list[list[dict[str, Any] | PageResolution] | None] | tuple[list[dict[str, Any] | PageResolution] | None, ...]
-
-MOST_NAMED = 20
-"""Assets that a warning or an error names."""
 
 
 class _Changed(NamedTuple):
@@ -274,7 +269,13 @@ class AssetChanges(Searched):
     ) -> dict[str, Any] | None:
         """Have assets labelled once more. Gives `{"id": project_id, "asset_ids": [...]}`, or None if none was moved.
 
-        Arguments and errors are those of `add_to_review`.
+        Parameters
+        ----------
+        asset_ids, external_ids, dry_run: as in `add_to_review`.
+
+        Raises
+        ------
+        ArgumentError, NotFoundError, ApiError, ServerError: as in `delete_many_from_dataset`.
 
         Examples
         --------
@@ -316,9 +317,9 @@ class AssetChanges(Searched):
             data = [item.data for item in batch] if rows else []
             return self._execute(wire.UPDATE.asking(whereArray=where, dataArray=data), call)
 
-        batches = split(items, lambda item: len(str(item.data)) + 60)
+        batches = split(items, lambda item: wire.size_of(item.data), self._transport.budget)
         progress = self._in_batches(
-            batches, _id_of, send, "assets", self._bar(None), position=_position_of, look_up=look_up
+            batches, len(items), _id_of, send, "assets", self._bar(None), position=_position_of, look_up=look_up
         )
         if progress.error is not None:
             raise _failure(progress, arguments, items)
@@ -372,10 +373,11 @@ class AssetChanges(Searched):
             rows: list[Row] = [{"assetId": item.id, "externalId": None} for item in batch if item.id in inside]
             return [item for item in batch if item.id in inside], Outcome(rows, [], [])
 
-        batches = split(items, lambda item: len(item.id))
+        batches = split(items, lambda item: len(item.id) + 3, self._transport.budget)
         progress = self._in_batches(
-            batches, _id_of, send, "assets", self._bar(None), position=_position_of, look_up=look_up if done else None
-        )
+            batches, len(items), _id_of, send, "assets", self._bar(None),
+            position=_position_of, look_up=look_up if done else None,
+        )  # fmt: skip
         if progress.error is not None:
             raise _failure(progress, arguments, items)
         outcomes = [outcome for _, outcome in progress.done]
@@ -416,11 +418,9 @@ def _is_empty(method: str, arguments: dict[str, Any], *names: str) -> bool:
 
 def _named(rows: Sequence[Row]) -> str:
     """Assets for a sentence, each by its external id, with what the server says of it."""
-    names = [
-        f"`{row.get('externalId') or row.get('assetId')}`" + (f" ({row['details']})" if row.get("details") else "")
-        for row in rows[:MOST_NAMED]
-    ]
-    return ", ".join(names) + (f" and {len(rows) - MOST_NAMED:,} more" if len(rows) > MOST_NAMED else "")
+    return named(
+        [str(row.get("externalId") or row.get("assetId")) for row in rows], [row.get("details") for row in rows]
+    )
 
 
 def _rest(arguments: dict[str, Any], items: Sequence[_Changed], positions: Sequence[int]) -> Remaining | None:

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from functools import partial
 from time import monotonic
@@ -13,7 +13,7 @@ from kili_query.client._sync.changes import Changes
 from kili_query.client._sync.concurrency import in_order, sleep
 from kili_query.client.arguments import check_arguments
 from kili_query.client.importing import given
-from kili_query.client.importing.given import Asset, named
+from kili_query.client.importing.given import Asset
 from kili_query.client.importing.plan import (
     SIGNED_AT_ONCE,
     Batch,
@@ -27,18 +27,16 @@ from kili_query.client.importing.plan import (
     variables,
 )
 from kili_query.client.operations import asset_imports as wire
+from kili_query.client.operations.viewer import VIEWER
 from kili_query.client.progress import progress_bar
-from kili_query.client.sending.batches import Progress, Remaining
-from kili_query.client.telling import warn
-from kili_query.client.types import Id, Mark, Texts
+from kili_query.client.sending.batches import Progress, Remaining, parts
+from kili_query.client.telling import named, warn
+from kili_query.client.types import Id, Seconds, Texts
 from kili_query.client.wire.calls import Call
 from kili_query.errors import ApiError, ApiTimeoutError, BatchImportError, UploadFromLocalDataForbiddenError
 
 UPLOADS_AT_ONCE = 8
 """Files that are uploaded at once, for each batch."""
-
-EXISTING_AT_ONCE = 1000
-"""External ids that one question asks about."""
 
 LONGEST_WAIT = 16.0
 """Seconds between two looks at a notification, at most; the first comes after one."""
@@ -66,7 +64,7 @@ class Imports(Changes):
         from_csv: str | None = None,
         csv_separator: str = ",",
         *,
-        availability_timeout: Mark | None = None,
+        availability_timeout: Seconds | None = None,
     ) -> dict[str, Any]:
         """Import assets. Gives `{"id": project_id, "asset_ids": [...]}`: the ids of those that are there at once.
 
@@ -130,14 +128,14 @@ class Imports(Changes):
             self._require_license(call)
         assets = given.without_existing(assets, self._existing(assets, project_id, call))
         kept = {asset.position for asset in assets}
-        batches = make_batches([item for item in items if item.asset.position in kept])
-        if untold := lost_properties(batches):
+        items = [item for item in items if item.asset.position in kept]
+        if untold := lost_properties(items):
             warn(f"the server makes these assets afterwards, and takes no `is_honeypot_array` and `json_content_array` for them: {named(untold)}")  # fmt: skip
-        made = self._import(batches, project_id, arguments, call)
-        later = [notification for _, (_, notification) in made.done if notification is not None]
+        made = self._import(items, project_id, arguments, call)
+        later = [(batch, notification) for batch, (_, notification) in made.done if notification is not None]
         try:
             if wait_until_availability:
-                self._wait_for(later, availability_timeout, call)
+                self._wait_for(later, arguments, call)
         except ApiError as error:
             error.done = [ids for _, (ids, _) in made.done]
             raise
@@ -147,12 +145,18 @@ class Imports(Changes):
         return {"id": project_id, "asset_ids": [asset for _, (ids, _) in made.done for asset in ids]}
 
     def _import(
-        self, batches: Sequence[Batch], project_id: str, arguments: dict[str, Any], call: Call
+        self, items: Sequence[Item], project_id: str, arguments: dict[str, Any], call: Call
     ) -> Progress[Item, tuple[list[str], str | None]]:
         """Upload and make the batches. Gives, for each, the ids that are there, and the notification of the others."""
-        by_first = {batch.items[0].id: batch for batch in batches}
+        by_first: dict[str, Batch] = {}
         bar = self._bar(arguments["disable_tqdm"])
-        number = sum(len(batch.uploads) for batch in batches)
+        number = sum(len(item.uploads) for item in items)
+
+        def batches() -> Iterator[list[Item]]:
+            for batch in make_batches(list(items), self._transport.budget):
+                by_first[batch.items[0].id] = batch
+                yield list(batch.items)
+
         files_bar = progress_bar(number, "files", bar if number else True)
 
         def uploaded() -> None:
@@ -177,7 +181,8 @@ class Imports(Changes):
 
         with files_bar:
             progress = self._in_batches(
-                [list(batch.items) for batch in batches],
+                batches(),
+                len(items),
                 lambda item: item.id,
                 send,
                 "assets",
@@ -186,8 +191,8 @@ class Imports(Changes):
                 look_up=look_up,
             )
         if progress.error is not None:
-            items = {item.asset.position: item for batch in batches for item in batch.items}
-            left = [items[position] for position in progress.left(sorted(items))]
+            by_place = {item.asset.position: item for item in items}
+            left = [by_place[position] for position in progress.left(sorted(by_place))]
             error = progress.failure(_rest(arguments, left), _rest(arguments, progress.unknown))
             error.done = [ids for _, (ids, _) in progress.done]
             raise error
@@ -198,8 +203,7 @@ class Imports(Changes):
     ) -> dict[str, str]:
         """Upload contents of a batch, several at once; `uploaded` is told of each. Gives the address of each path."""
         addresses: dict[str, str] = {}
-        for start in range(0, len(uploads), SIGNED_AT_ONCE):
-            part = uploads[start : start + SIGNED_AT_ONCE]
+        for part in parts(uploads, SIGNED_AT_ONCE):
             urls = self._execute(wire.signing([upload.path for upload in part]), call)
             addresses |= {upload.path: url for upload, url in zip(part, urls, strict=True)}
             calls = [
@@ -213,8 +217,8 @@ class Imports(Changes):
 
     def _require_license(self, call: Call) -> None:
         """Refuse local contents where the organisation may not upload any (asset-import.md 3)."""
-        email = self._execute(wire.VIEWER_EMAIL, call)
-        where = {"user": {"email": email}}
+        viewer = self._execute(VIEWER, call)
+        where = {"user": {"email": viewer.email}}
         if self._execute(wire.ORGANIZATION.asking(where=where, first=1, skip=0), call) is False:
             raise UploadFromLocalDataForbiddenError(
                 "the licence of this organisation does not allow to upload local contents; addresses of the web can be imported"
@@ -222,31 +226,32 @@ class Imports(Changes):
 
     def _existing(self, assets: Sequence[Asset], project_id: str, call: Call) -> list[str]:
         """Those of the external ids that are in the project already; asked only for ids that were given."""
-        named = [asset.external_id for asset in assets if asset.external_id is not None]
+        given_ids = [asset.external_id for asset in assets if asset.external_id is not None]
         found: list[str] = []
-        for start in range(0, len(named), EXISTING_AT_ONCE):
-            asked = named[start : start + EXISTING_AT_ONCE]
-            there: list[str] = self._execute(wire.EXISTING.asking(projectID=project_id, externalIDs=asked), call)
+        for asked in parts(given_ids):
+            there: list[str] = self._execute(wire.EXISTING.asking(projectID=project_id, externalIDs=list(asked)), call)
             found += there
         return found
 
-    def _wait_for(self, notifications: Sequence[str], timeout: float | None, call: Call) -> None:
+    def _wait_for(self, later: Sequence[tuple[list[Item], str]], arguments: dict[str, Any], call: Call) -> None:
         """Wait until the server has made what it makes afterwards.
 
         Raises
         ------
         BatchImportError: it could not.
-        ApiTimeoutError: it took longer than `timeout` seconds for all; it goes on.
+        ApiTimeoutError: it took longer than `availability_timeout` seconds for all; it goes on.
         """
+        timeout = arguments["availability_timeout"]
         until = None if timeout is None else monotonic() + timeout
-        for notification in notifications:
+        failed: list[tuple[list[Item], str]] = []
+        for items, notification in later:
             pause = 1.0
             while (status := self._status_of(notification, call)) != "SUCCESS":
                 if status == "FAILURE":
-                    raise BatchImportError(
-                        f"the server could not make some of the assets; notification `{notification}` says more",
-                        operation=wire.APPEND_LATER.name,
-                    )
+                    failed.append((items, notification))
+                    break
+                if until is not None and monotonic() >= until and failed:
+                    raise self._not_made(failed, arguments, call)
                 if until is not None and monotonic() >= until:
                     raise ApiTimeoutError(
                         f"the assets are not there after {timeout:g} seconds; the server goes on making them",
@@ -254,6 +259,32 @@ class Imports(Changes):
                     )
                 sleep(pause if until is None else max(0.0, min(pause, until - monotonic())))
                 pause = min(2 * pause, LONGEST_WAIT)
+
+        if failed:
+            raise self._not_made(failed, arguments, call)
+
+    def _not_made(
+        self, failed: Sequence[tuple[list[Item], str]], arguments: dict[str, Any], call: Call
+    ) -> BatchImportError:
+        """The error of assets that the server could not make: which, and what it says of them."""
+        project_id, items = arguments["project_id"], [item for batch, _ in failed for item in batch]
+        said: list[str] = []
+        try:
+            there = self._there([item.id for item in items], ["id"], project_id, call)
+            for _, notification in failed:
+                where = {"id": notification}
+                text = self._execute(wire.NOTIFICATION_TEXT.asking(where=where, first=1, skip=0), call)
+                said += [text] if text else []
+        except ApiError:  # what is known is told all the same
+            there = {}
+        missing = [item for item in items if item.id not in there]
+        reason = "; ".join(said) or f"notification `{failed[0][1]}` says more"
+        error = BatchImportError(
+            f"the server could not make {named([item.external_id for item in missing or items])}: {reason}",
+            operation=wire.APPEND_LATER.name,
+        )
+        error.remaining = _rest(arguments, missing)
+        return error
 
     def _status_of(self, notification: str, call: Call) -> str | None:
         return self._execute(wire.NOTIFICATION.asking(where={"id": notification}, first=1, skip=0), call)

@@ -7,28 +7,27 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from kili_query.client._sync.changes import EXTERNAL_IDS, Changes
+from kili_query.client._sync.changes import Changes
 from kili_query.client._sync.session import Listing
 from kili_query.client.arguments import check_arguments
 from kili_query.client.importing.answers import AnswerFile, files_of
-from kili_query.client.importing.given import named
 from kili_query.client.label_dict import LabelDict
 from kili_query.client.operations import label_changes as wire
 from kili_query.client.operations import labels as label_wire
 from kili_query.client.operations.asset_imports import FILE_UPLOAD
 from kili_query.client.operations.projects import GROUPS, read_groups
+from kili_query.client.operations.viewer import VIEWER
 from kili_query.client.positions import right_call
 from kili_query.client.response_check import check_responses
-from kili_query.client.sending.batches import Remaining, split
-from kili_query.client.telling import warn
-from kili_query.client.types import Id, Natural, Row, Texts
+from kili_query.client.sending.batches import Remaining, parts, split
+from kili_query.client.telling import named, warn
+from kili_query.client.types import Id, Natural, OptionalTexts, Row, Texts
 from kili_query.client.wire.calls import Call
 from kili_query.client.wire.where import asset_where, label_where
 from kili_query.client.wire.workflow import step_of
 from kili_query.errors import ApiError, ArgumentError, GraphQLError, MissingArgumentError
 from kili_query.model.kili import LabelType
 
-Optional = list[str | None] | tuple[str | None, ...]
 Responses = list[dict[str, Any]] | tuple[dict[str, Any], ...]
 NO_RESPONSES: Responses = []
 """As in `kili`; refused by the method, which says what it takes."""
@@ -48,7 +47,7 @@ class LabelChanges(Changes):
         self,
         asset_id_array: Texts | None = None,
         json_response_array: Responses = NO_RESPONSES,
-        author_id_array: Optional | None = None,
+        author_id_array: OptionalTexts | None = None,
         seconds_to_label_array: list[Natural | None] | tuple[Natural | None, ...] | None = None,
         model_name: str | None = None,
         label_type: LabelType = "DEFAULT",
@@ -58,7 +57,7 @@ class LabelChanges(Changes):
         *,
         overwrite: bool = False,
         step_name: str | None = None,
-        reviewed_label_id_array: Optional | None = None,
+        reviewed_label_id_array: OptionalTexts | None = None,
         step_id: str | None = None,
         group_name: str | None = None,
     ) -> list[dict[str, str]]:
@@ -86,6 +85,7 @@ class LabelChanges(Changes):
         ------
         ArgumentError: an argument cannot be used, or a label does not fit the ontology; nothing was sent.
         NotFoundError: an external id is not in the project.
+        AssetLockedError: somebody else has an asset open, or the step takes no label; an ApiError, as the next.
         ApiError: the server refused a batch, or gave no answer. `done` has what is in, `remaining` the arguments that
             send the rest: `kili.append_labels(**error.remaining)`.
 
@@ -113,8 +113,6 @@ class LabelChanges(Changes):
     ) -> dict[str, str]:
         """Append predictions of a model to assets. Gives `{"id": project_id}`.
 
-        Arguments and errors are those of `append_labels`.
-
         Parameters
         ----------
         external_id_array, asset_id_array: the assets; where both are given, their ids hold.
@@ -122,6 +120,10 @@ class LabelChanges(Changes):
         model_name_array: deprecated: the same name once for each.
         overwrite: replace the predictions of the same model on these assets. Without it an asset that is predicted
             again has both, which is warned of.
+
+        Raises
+        ------
+        ArgumentError, NotFoundError, ApiError: as in `append_labels`.
 
         Examples
         --------
@@ -201,7 +203,7 @@ class LabelChanges(Changes):
         names = ("label_asset_id", "label_asset_external_id")
         asset = self._one_asset(label_asset_id, label_asset_external_id, project_id, call, names)
         self._check_responses([json_response], [asset], project_id, call, "json_response")
-        author = author_id if author_id is not None else self._execute(wire.VIEWER, call)
+        author = author_id if author_id is not None else (self._execute(VIEWER, call)).id
         data = {
             "authorID": author,
             "jsonResponse": wire.response_text(json_response, "json_response"),
@@ -304,8 +306,9 @@ class LabelChanges(Changes):
             return self._execute(wire.DELETE.asking(ids=batch), call)
 
         places = {label: n for n, label in enumerate(wanted)}
+        batches = split(wanted, len, self._transport.budget)
         progress = self._in_batches(
-            split(wanted, len), str, send, "labels", self._bar(disable_tqdm), position=places.__getitem__
+            batches, len(wanted), str, send, "labels", self._bar(disable_tqdm), position=places.__getitem__
         )
         if progress.error is not None:
             by_place = {**arguments, "ids": wanted}
@@ -370,11 +373,12 @@ class LabelChanges(Changes):
             )
             return self._execute(operation, call)
 
-        batches = split(items, lambda item: len(item.data["jsonResponse"]) + 200)
+        batches = split(items, lambda item: wire.size_of(item.data), self._transport.budget)
         bar = self._bar(arguments["disable_tqdm"])
         progress = self._in_batches(
-            batches, lambda item: item.data["assetID"], send, "labels", bar, position=lambda item: item.position
-        )
+            batches, len(items), lambda item: item.data["assetID"], send, "labels", bar,
+            position=lambda item: item.position,
+        )  # fmt: skip
         if progress.error is not None:
             given, left = predictions or arguments, progress.left(range(len(items)))
             raise progress.failure(Remaining.of(given, left), Remaining.of(given, progress.lost()))
@@ -416,7 +420,7 @@ class LabelChanges(Changes):
         where = label_where({"project_id": project_id, "type_in": [label_type]})
         if not self._count(label_wire.COUNT, where, call, None):
             return []
-        for asked in split(list(dict.fromkeys(assets)), lambda asset: 0, most=EXTERNAL_IDS):
+        for asked in parts(list(dict.fromkeys(assets))):
             of_these = {**where, "asset": asset_where({"project_id": project_id, "asset_id_in": asked})}
             listing = Listing(
                 noun="labels",

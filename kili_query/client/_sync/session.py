@@ -110,11 +110,12 @@ class Session:
         NotFoundError: there is no such project, or not with this key.
         """
         if anew or project_id not in self._projects:
-            rows = self._execute(facts(project_id), call)
+            operation = facts(project_id)
+            rows = self._execute(operation, call)
             if not rows:
                 raise NotFoundError(
                     f"there is no project `{project_id}` that this API key may see; `projects()` lists those it may",
-                    operation=facts(project_id).name,
+                    operation=operation.name,
                 )
             self._projects[project_id] = read_facts(rows[0], project_id)
         return self._projects[project_id]

@@ -29,6 +29,7 @@ from kili_query.client._sync.concurrency import (
 )
 from kili_query.client.media.part import Part
 from kili_query.client.sending.bodies import ACCEPTED, Body, BodyError, TooLargeError
+from kili_query.client.sending.budget import ByteBudget
 from kili_query.client.sending.hiding import hide, hide_in_logs, without_key
 from kili_query.client.sending.limits import RateLimit, tell_wait
 from kili_query.client.sending.requests import NOTHING, Request, asked, downloaded, saved, uploaded
@@ -91,6 +92,8 @@ class Transport:
         self._users: Counter[httpx.Client] = Counter()
         self._locks: dict[int, threading.Lock] = {}
         self._fresh = True
+        self.budget = ByteBudget()
+        """How large batches of changes may be."""
         self._compress = settings.compress
         hide_in_logs(self._key())
         # loading certificates and the layers below httpx takes longer than a call: not when the first one waits for it
@@ -170,7 +173,10 @@ class Transport:
             if request.counted:
                 waited += self._turn()
             require_waiting()
+            begun = monotonic()
             answer = self._send(request, call)
+            if request.change:
+                self._weigh(request, answer, monotonic() - begun)
             if not isinstance(answer, Failure):
                 self._fresh = False
                 return answer
@@ -184,6 +190,14 @@ class Transport:
             tell(answer, attempt, wait)
             sleep(wait)
             attempt += 1
+
+    def _weigh(self, request: Request, answer: Any, seconds: float) -> None:
+        """Learn from a change how large the next ones may be."""
+        size = len(request.body or b"")
+        if not isinstance(answer, Failure):
+            self.budget.note(size, seconds)
+        elif answer.kind is Kind.SLOW or (answer.error.status or 0) >= 500 or answer.error.status == 413:
+            self.budget.note_failure(size)
 
     def _turn(self) -> float:
         """Wait until the limit allows a call; gives the seconds."""

@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from kili_query.client.importing.kinds import Kind, mime_type_of
+from kili_query.client.importing.kinds import Kind
 from kili_query.client.importing.local import check_file
 
 _ANY = Kind("FILE", (), ())
@@ -31,7 +31,6 @@ def files_of(responses: Sequence[Mapping[str, Any]], argument: str) -> dict[int,
     for n, response in enumerate(responses):
         for job, answer in response.items():
             if isinstance(answer, str):
-                check_file(answer, _ANY, f"`{argument}[{n}].{job}`")
-                mime = mime_type_of(answer) or "application/octet-stream"
+                mime = check_file(answer, _ANY, f"`{argument}[{n}].{job}`")
                 found.setdefault(n, {})[job] = AnswerFile(answer, os.path.basename(answer), mime)
     return found

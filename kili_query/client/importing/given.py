@@ -13,15 +13,12 @@ from typing import Any
 
 from kili_query.client.importing.kinds import KINDS, Kind, is_url, suffix_of
 from kili_query.client.importing.local import MissingFileError, is_file
-from kili_query.client.telling import warn
+from kili_query.client.telling import named, warn
 from kili_query.errors import ArgumentError, DataError, ImportValidationError
 from kili_query.model.decoding import decode_json
 
 LAYERED = ("IMAGE", "GEOSPATIAL")
 """Input types whose assets can have several layers."""
-
-MOST_NAMED = 20
-"""External ids that a warning lists."""
 
 
 @dataclass(slots=True)
@@ -241,12 +238,6 @@ def without_existing(assets: list[Asset], existing: Iterable[str]) -> list[Asset
         raise ImportValidationError("nothing is left to import: all external ids are in the project already")
     warn(f"assets that are in the project already, and are left out: {named(left_out)}")
     return kept
-
-
-def named(names: Sequence[str]) -> str:
-    """Names for a sentence; beyond twenty they are counted."""
-    listed = ", ".join(f"`{name}`" for name in names[:MOST_NAMED])
-    return listed + (f" and {len(names) - MOST_NAMED:,} more" if len(names) > MOST_NAMED else "")
 
 
 def _with_metadata(asset: Asset, metadata: Any) -> Asset:

@@ -7,7 +7,6 @@ the address.
 from __future__ import annotations
 
 import json
-import os
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -19,13 +18,9 @@ from kili_query.client.importing.chats import body_text, is_chat, read_chat
 from kili_query.client.importing.given import Asset, is_native
 from kili_query.client.importing.kinds import Kind, is_url
 from kili_query.client.importing.local import MissingFileError, check_file, is_file, needs_tiles
+from kili_query.client.sending.batches import MOST_ITEMS, split
+from kili_query.client.sending.budget import ByteBudget
 from kili_query.errors import ImportFileConversionError, ImportValidationError, ServerError
-
-BATCH = 100
-"""Assets of one mutation, at most."""
-
-BATCH_BYTES = 2_000_000
-"""Bytes of one mutation's variables, about; what is uploaded does not count. A larger asset goes alone."""
 
 SIGNED_AT_ONCE = 30
 """Signed addresses that one question asks for."""
@@ -39,11 +34,6 @@ class Upload(NamedTuple):
     body: str | bytes
     """The name of a local file, or the content itself."""
     mime: str
-
-    @property
-    def size(self) -> int:
-        """In bytes."""
-        return len(self.body) if isinstance(self.body, bytes) else os.path.getsize(self.body)
 
 
 @dataclass(slots=True)
@@ -65,6 +55,11 @@ class Item:
     metadata: dict[str, Any] = field(default_factory=dict)
     upload_type: str | None = None
     """None: the server makes the asset at once; else how it makes it later, and tells by a notification."""
+
+    @property
+    def later(self) -> bool:
+        """True if the server makes the asset after it has answered."""
+        return self.upload_type is not None
 
     def metadata_text(self) -> str:
         """The metadata as they are sent."""
@@ -92,7 +87,7 @@ class Batch:
     @property
     def later(self) -> bool:
         """True if the server makes the assets after it has answered."""
-        return self.upload_type is not None
+        return self.items[0].later
 
     @property
     def layered(self) -> bool:
@@ -145,42 +140,26 @@ def make_items(assets: list[Asset], kind: Kind, project_id: str) -> list[Item]:
     return items
 
 
-def make_batches(items: list[Item], most: int = BATCH, most_bytes: int = BATCH_BYTES) -> list[Batch]:
-    """The batches, in sending order: what the server makes at once goes first. No two kinds of asset share one."""
+def make_batches(items: list[Item], budget: ByteBudget, most: int = MOST_ITEMS) -> Iterator[Batch]:
+    """The batches, in sending order: what the server makes at once goes first. No two kinds of asset share one.
+
+    What is uploaded does not count; frames of a film that are local files go alone.
+    """
     groups: dict[tuple[bool, str, bool], list[Item]] = {}
     for item in items:
-        groups.setdefault((item.upload_type is not None, item.upload_type or "", bool(item.layers)), []).append(item)
-    return [
-        Batch(tuple(part), upload_type or None)
-        for (_, upload_type, _), group in sorted(groups.items(), key=lambda group: group[0][0])
-        for part in _parts(group, most, most_bytes)
-    ]
+        groups.setdefault((item.later, item.upload_type or "", bool(item.layers)), []).append(item)
+    for (_, upload_type, _), group in sorted(groups.items(), key=lambda group: group[0][0]):
+        for part in split(group, Item.payload, budget, lambda item: bool(item.frames), most):
+            yield Batch(tuple(part), upload_type or None)
 
 
-def lost_properties(batches: Iterable[Batch]) -> list[str]:
+def lost_properties(items: Iterable[Item]) -> list[str]:
     """The external ids of what is made afterwards although it has something that only an asset made at once can have."""
     return [
         item.external_id
-        for batch in batches
-        if batch.later
-        for item in batch.items
-        if item.asset.is_honeypot or (item.json_content and not batch.layered)
+        for item in items
+        if item.later and (item.asset.is_honeypot or (item.json_content and not item.layers))
     ]
-
-
-def _parts(items: list[Item], most: int, most_bytes: int) -> Iterator[list[Item]]:
-    part: list[Item] = []
-    size = 0
-    for item in items:
-        alone = bool(item.frames)
-        payload = item.payload()
-        if part and (alone or part[-1].frames or len(part) == most or size + payload > most_bytes):
-            yield part
-            part, size = [], 0
-        part.append(item)
-        size += payload
-    if part:
-        yield part
 
 
 def documents(batch: Batch, addresses: Mapping[str, str], project_id: str, files: str) -> list[Upload]:

@@ -6,6 +6,8 @@ import json
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from kili_query.client.importing.kinds import is_url
+from kili_query.client.importing.local import is_file
 from kili_query.client.operations.label_changes import ids
 from kili_query.client.types import Row
 from kili_query.client.wire.documents import Operation
@@ -125,12 +127,35 @@ def asset_data(arrays: dict[str, Sequence[Any] | None], number: int, what: str) 
     return rows
 
 
+def _require_content(value: str, position: int) -> None:
+    """Refuse what would leave an asset without a content.
+
+    Raises
+    ------
+    ArgumentError: it is empty, or the name of a local file, which no change uploads.
+    """
+    if not value.strip():
+        raise ArgumentError("contents", f"holds at [{position}] an empty text; None leaves a content as it is")
+    if not is_url(value) and is_file(value):
+        told = "which is not uploaded here; an address or a text works, and `append_many_to_dataset` uploads files"
+        raise ArgumentError("contents", f"holds at [{position}] the local file {value}, {told}")
+
+
 def _as_sent(name: str, value: Any, position: int) -> Any:
     if name == "json_metadatas" and value is not None and not isinstance(value, str):
         try:
             return json.dumps(value, allow_nan=False)
         except (TypeError, ValueError, RecursionError) as error:
             raise ArgumentError(name, f"holds at [{position}] what cannot be written as JSON: {error}") from None
+    if name == "contents" and value is not None:
+        _require_content(value, position)
     if name == "page_resolutions_array" and value is not None:
         return [page.as_dict() if isinstance(page, PageResolution) else page for page in value]
     return value
+
+
+def size_of(row: Row) -> int:
+    """About how many bytes the change of an asset takes in a call."""
+    return 60 + sum(
+        len(name) + 6 + (len(value) if isinstance(value, str) else len(str(value))) for name, value in row.items()
+    )

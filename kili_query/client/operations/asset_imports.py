@@ -7,15 +7,8 @@ from typing import Any, NamedTuple
 
 from kili_query.client.operations.label_changes import ids, one_id
 from kili_query.client.wire.documents import Operation, page_query, selection
-from kili_query.client.wire.shapes import objects
+from kili_query.client.wire.shapes import objects, texts
 from kili_query.errors import ServerError
-
-
-def _texts(value: Any) -> list[str]:
-    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-        raise ServerError("the answer is no list of texts")
-    return value
-
 
 EXISTING = Operation(
     "FilterExistingAssets",
@@ -25,7 +18,7 @@ EXISTING = Operation(
     externalIDs: $externalIDs
   )
 }""",
-    _texts,
+    texts,
     root="external_ids",
 )
 """Those of some external ids that are in a project."""
@@ -35,7 +28,7 @@ SIGNED = Operation(
     """query ($filePaths: [String!]) {
   urls: createUploadBucketSignedUrls(filePaths: $filePaths)
 }""",
-    _texts,
+    texts,
     root="urls",
 )
 """Addresses to which contents are uploaded."""
@@ -77,6 +70,18 @@ NOTIFICATION = Operation(
 """The status of a notification: SUCCESS, FAILURE, or anything else while the server works."""
 
 
+def _message(value: Any) -> str | None:
+    rows = objects(value)
+    message = rows[0].get("message") if rows else None
+    return message if isinstance(message, str) else None
+
+
+NOTIFICATION_TEXT = Operation(
+    "notifications", page_query("notifications", "NotificationWhere", selection(["message"])), _message
+)
+"""What a notification says; asked only for one of a failure."""
+
+
 def _license(value: Any) -> bool | None:
     rows = objects(value)
     license = rows[0].get("license") if rows else None
@@ -90,15 +95,6 @@ ORGANIZATION = Operation(
     _license,
 )
 """Whether the organisation of a user may upload local data; None if it does not say."""
-
-
-def _email(value: Any) -> str:
-    if not isinstance(value, dict) or not isinstance(value.get("email"), str):
-        raise ServerError("the answer lacks the e-mail address of the key's owner")
-    return str(value["email"])
-
-
-VIEWER_EMAIL = Operation("me", "query me {\n  data: viewer {\n    id\n    email\n  }\n}", _email)
 
 
 class FileUpload(NamedTuple):
@@ -136,7 +132,7 @@ def signing(paths: Sequence[str]) -> Operation[list[str]]:
     """
 
     def read(value: Any) -> list[str]:
-        urls = _texts(value)
+        urls = texts(value)
         if len(urls) != len(paths):
             raise ServerError(f"the answer has {len(urls)} addresses for {len(paths)} uploads")
         return urls

@@ -8,7 +8,7 @@ from typing import Any
 
 from kili_query.client.types import Row
 from kili_query.client.wire.documents import Operation
-from kili_query.client.wire.shapes import objects
+from kili_query.client.wire.shapes import objects, texts
 from kili_query.errors import ArgumentError, ServerError
 
 HONEYPOT_FIELDS = ("author.email", "author.id", "createdAt", "honeypotMark", "id", "jsonResponse", "labelType")
@@ -86,28 +86,14 @@ UPDATE = Operation(
 )
 
 
-def _texts(value: Any) -> list[str]:
-    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-        raise ServerError("the answer is no list of ids")
-    return value
-
-
 DELETE = Operation(
     "deleteLabels",
     """mutation deleteLabels($ids: [ID!]!) {
   data: deleteLabels(ids: $ids)
 }""",
-    _texts,
+    texts,
     change=True,
 )
-
-
-def _viewer_id(value: Any) -> str:
-    return str(one_id(value)["id"])
-
-
-VIEWER = Operation("me", "query me {\n  data: viewer {\n    id\n    email\n  }\n}", _viewer_id)
-"""Who the key belongs to."""
 
 
 def response_text(response: object, argument: str) -> str:
@@ -136,6 +122,12 @@ def label_data(
         "referencedLabelId": reviewed,
         "secondsToLabel": seconds,
     }
+
+
+def size_of(label: Row) -> int:
+    """About how many bytes a label takes in a call: each quote of its text is written with a sign before it."""
+    text: str = label["jsonResponse"]
+    return len(text) + text.count('"') + text.count("\\") + 200
 
 
 def appending(

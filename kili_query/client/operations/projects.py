@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -165,6 +165,12 @@ def user_listing(fields: Iterable[str]) -> Operation[list[Row]]:
     """The operation that lists the people of a project."""
     asked = list(fields)
     return Operation("projectUsers", page_query("projectUsers", "ProjectUserWhere", selection(asked)), rows_of(asked))
+
+
+def users_with_status(rows: Iterable[Row], statuses: Collection[str], *, keep: bool) -> list[Row]:
+    """Those with one of these statuses; what was asked for that alone is taken away, unless it is to stay."""
+    chosen = [row for row in rows if row.get("status") in statuses]
+    return chosen if keep else [{name: value for name, value in row.items() if name != "status"} for row in chosen]
 
 
 class Step(NamedTuple):

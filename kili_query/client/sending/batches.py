@@ -8,6 +8,7 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Seq
 from dataclasses import dataclass, field
 from typing import Any, Generic, NamedTuple, Self, TypeVar
 
+from kili_query.client.sending.budget import ByteBudget
 from kili_query.errors import ApiError, DataError, OutcomeUnknownError
 
 T = TypeVar("T")
@@ -16,8 +17,8 @@ R = TypeVar("R")
 MOST_ITEMS = 100
 """Items of a batch, at most (sdk-methods.md 1)."""
 
-MOST_BYTES = 2_000_000
-"""Bytes of a batch, about; an item that is larger goes alone (wire.md)."""
+MOST_NAMES = 1000
+"""Ids and external ids that one question asks about (sdk-methods.md 1)."""
 
 
 class Remaining(dict[str, Any]):
@@ -73,43 +74,69 @@ def _plain(value: Any) -> Any:
     return value.as_dict()
 
 
-def split(items: Sequence[T], size: Callable[[T], int], most: int = MOST_ITEMS) -> list[list[T]]:
-    """The items in batches, in their order, by number and by bytes.
+def parts(items: Sequence[T], most: int = MOST_NAMES) -> Iterator[Sequence[T]]:
+    """The items, so many at a time.
 
-    >>> [len(batch) for batch in split(range(5), lambda item: 900_000)]
+    >>> list(parts("abcde", 2))
+    ['ab', 'cd', 'e']
+    """
+    for start in range(0, len(items), most):
+        yield items[start : start + most]
+
+
+def split(
+    items: Iterable[T],
+    size: Callable[[T], int],
+    budget: ByteBudget,
+    alone: Callable[[T], bool] = lambda item: False,
+    most: int = MOST_ITEMS,
+) -> Iterator[list[T]]:
+    """The items in batches, in their order: by number, and by the bytes that the budget has when a batch begins.
+
+    An item that is larger than that goes alone, as do those that are to.
+
+    >>> [len(batch) for batch in split(range(5), lambda item: 900_000, ByteBudget())]
     [2, 2, 1]
     """
-    batches: list[list[T]] = []
-    total = 0
+    batch: list[T] = []
+    room, lonely = budget.bytes, False
     for item in items:
-        bytes_of = size(item)
-        if not batches or len(batches[-1]) == most or total + bytes_of > MOST_BYTES:
-            batches.append([])
-            total = 0
-        batches[-1].append(item)
-        total += bytes_of
-    return batches
+        bytes_of, is_lonely = size(item), alone(item)
+        if batch and (len(batch) == most or bytes_of > room or lonely or is_lonely):
+            yield batch
+            batch, room = [], budget.bytes
+        batch.append(item)
+        room, lonely = room - bytes_of, is_lonely
+    if batch:
+        yield batch
 
 
-def waves(batches: Sequence[list[T]], key: Callable[[T], Hashable]) -> Iterator[list[list[T]]]:
+def waves(batches: Iterable[list[T]], key: Callable[[T], Hashable]) -> Iterator[Iterator[list[T]]]:
     """Runs of batches that may be under way at once: no two batches of a run are about the same key.
 
-    So what is about one asset reaches the server in the order of the call.
+    So what is about one asset reaches the server in the order of the call. A batch is made when its turn comes; a run is
+    to be read to its end before the next one.
 
-    >>> list(waves([["a", "b"], ["c"], ["a"], ["d"]], key=str))
+    >>> [list(run) for run in waves([["a", "b"], ["c"], ["a"], ["d"]], key=str)]
     [[['a', 'b'], ['c']], [['a'], ['d']]]
     """
-    wave: list[list[T]] = []
-    seen: set[Hashable] = set()
-    for batch in batches:
-        keys = {key(item) for item in batch}
-        if wave and not seen.isdisjoint(keys):
-            yield wave
-            wave, seen = [], set()
-        wave.append(batch)
-        seen |= keys
-    if wave:
-        yield wave
+    left = iter(batches)
+    held = next(left, None)
+
+    def run() -> Iterator[list[T]]:
+        nonlocal held
+        seen: set[Hashable] = set()
+        while held is not None:
+            keys = {key(item) for item in held}
+            if not seen.isdisjoint(keys):
+                return  # it begins the next run
+            seen |= keys
+            batch, held = held, None
+            yield batch
+            held = next(left, None)
+
+    while held is not None:
+        yield run()
 
 
 class Partly(NamedTuple, Generic[T, R]):

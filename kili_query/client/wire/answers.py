@@ -13,6 +13,7 @@ from kili_query.client.sending.retries import Failure, Kind, kind_of_refusal, ki
 from kili_query.client.telling import warn
 from kili_query.errors import (
     ApiError,
+    AssetLockedError,
     AuthenticationError,
     DataError,
     GraphQLError,
@@ -173,6 +174,23 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
     return float(value) or None if value.isascii() and value.isdigit() else None
 
 
+LOCKS = {
+    "AlreadyHaveLabelOnCurrentStep": "the author has labeled the asset in this step already",
+    "AssetAlreadyAssigned": "the asset is assigned to somebody else",
+    "AssetAlreadyLocked": "somebody else is labeling the asset",
+    "AssetInDoneStepStatus": "the step is done for the asset",
+    "AssetInDoneStepStatusWithCorrectAction": "the step is done for the asset; its label can be corrected",
+    "AssetInDoneStepStatusWithReviewAction": "the step is done for the asset; its label can be reviewed",
+    "AssetInNextStepWithCorrectAction": "the asset is in the next step already; its label can be corrected",
+    "AssetLockedNoReason": "the asset is locked",
+    "BlockedByEnforceStepSeparation": "the project wants another person for each step of an asset",
+    "LabelNotEditable": "the label cannot be changed any more",
+    "NotAssignedWithAssignAction": "the asset is not assigned to the author, who could be assigned to it",
+    "NotInStepAssignees": "the author is not among the people of the step",
+}
+"""Why assets take no label, by the word of the server (wire.md 4)."""
+
+
 def _refusal(errors: list[Any], answer: Answer) -> ApiError:
     """The error that GraphQL errors are; Kili's `extensions` may be missing (wire.md 4)."""
     messages, paths, codes = [], [], []
@@ -197,9 +215,10 @@ def _refusal(errors: list[Any], answer: Answer) -> ApiError:
         return AuthenticationError(f"Kili refused the API key: {said}", **about)
     if "NOT_FOUND" in codes:
         return NotFoundError(said, **about)
-    return GraphQLError(
-        f"Kili refused the call: {said}", messages=messages, paths=paths, codes=codes, reason=reason, **about
-    )
+    if reason in LOCKS:
+        said = f"{LOCKS[reason]} ({said})"
+    kind = AssetLockedError if reason in LOCKS else GraphQLError
+    return kind(f"Kili refused the call: {said}", messages=messages, paths=paths, codes=codes, reason=reason, **about)
 
 
 REDIRECTS = frozenset((301, 302, 303, 307, 308))

@@ -39,6 +39,18 @@ def objects(value: Any) -> list[Row]:
     return value
 
 
+def texts(value: Any) -> list[str]:
+    """The texts themselves.
+
+    Raises
+    ------
+    ServerError: they are anything but a list of texts.
+    """
+    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+        raise ServerError("the answer is no list of texts")
+    return value
+
+
 def rows_of(fields: Iterable[str], *, texts: Collection[str] = ()) -> Callable[[Any], list[Row]]:
     """What reads rows that were asked for by these fields: objects are where parts were asked for, or null.
 

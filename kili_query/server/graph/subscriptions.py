@@ -172,6 +172,10 @@ class _Client:
         for task in self._tasks:
             task.cancel()
 
+    def forget(self, name: str) -> None:
+        """A subscription has ended by itself: another may begin in its place."""
+        self._subscriptions.pop(name, None)
+
     async def send(self, message: Mapping[str, Any]) -> None:
         """Send a message."""
         await self._socket.send_text(encode_json(message).decode())
@@ -368,6 +372,7 @@ class _Subscription:
         account = await self._client.account()
         if account is None:
             self.end()
+            self._client.forget(self._name)
             body = {"message": "the key has expired or was revoked"}
             await self._client.send({"id": self._name, "type": "error", "payload": body})
             return
