@@ -50,6 +50,11 @@ for kind, contents in names.items():
 note("import twice", lambda: kili.append_many_to_dataset(made["PDF"], content_array=["d.pdf"], external_id_array=["PDF-0"]))
 note("import frames", lambda: len(kili.append_many_to_dataset(made["VIDEO"], json_content_array=[["a.png", "b.png"]], external_id_array=["frames"])["asset_ids"]))
 note("import layers", lambda: len(kili.append_many_to_dataset(made["IMAGE"], multi_layer_content_array=[[{"path": "sat.tif", "name": "l", "isBaseLayer": True}]], external_id_array=["layers"])["asset_ids"]))
+spoken = {"CLS": {"categories": [{"name": "SUN"}]}}
+for kind, external_id, answer in (("VIDEO", "frames", {"0": spoken, "1": spoken}), ("LLM_RLHF", "LLM_RLHF-0", spoken)):
+    note(f"label {kind}", lambda: len(kili.append_labels(project_id=made[kind], asset_external_id_array=[external_id], json_response_array=[answer])))
+    note(f"labels {kind}", lambda: [list(label["jsonResponse"]) for label in kili.labels(made[kind], fields=["id", "jsonResponse"])])
+    note(f"label of {kind}", lambda: [list(asset["latestLabel"]["jsonResponse"]) for asset in kili.assets(made[kind], external_id_strictly_in=[external_id], fields=["id", "latestLabel.jsonResponse"])])
 note("media", lambda: [open(asset["content"], "rb").read().decode() for asset in kili.assets(made["TEXT"], fields=["content", "externalId"], download_media=True)])
 
 texts = made["TEXT"]
@@ -115,6 +120,8 @@ EXPECTED: dict[str, Any] = {
     "import IMAGE": 1, "import TEXT": 2, "import PDF": 1, "import LLM_RLHF": 1,
     "import VIDEO": 0, "import GEOSPATIAL": 0, "import frames": 1, "import layers": 0,  # they come afterwards: no id is given
     "media": ["raw text", "another"],
+    "label VIDEO": 1, "labels VIDEO": [["0", "1"]], "label of VIDEO": [["0", "1"]],
+    "label LLM_RLHF": 1, "labels LLM_RLHF": [["CLS"]], "label of LLM_RLHF": [["CLS"]],
     "predicted": ["m", "m"],
     "label": 2,
     "labeled": {"TEXT-0": "LABELED", "TEXT-1": "LABELED"},

@@ -96,6 +96,7 @@ def test_files_of_the_second_version_are_kept(tmp_path: Path) -> None:
         DROP TABLE files;
         ALTER TABLE old RENAME TO files;
         ALTER TABLE projects DROP COLUMN settings;
+        DROP TABLE locks;
         PRAGMA user_version = 2;
     """)
     rows = connection.execute("SELECT * FROM files").fetchall()
@@ -108,6 +109,8 @@ def test_files_of_the_second_version_are_kept(tmp_path: Path) -> None:
             is None
         )
         assert Asking(server).http.get(before["content"]).status_code == 200
+        server.lock("a")
+        assert Asking(server).assets({"id": "a"}, "numberOfValidLocks") == [{"numberOfValidLocks": 1}]
         with server._running.reading() as reading:
             assert reading.exec_driver_sql("SELECT id, project_id, content_type, name FROM files").all() == rows
             assert len(reading.exec_driver_sql("PRAGMA index_list(files)").all()) == 3

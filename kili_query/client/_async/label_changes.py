@@ -15,7 +15,7 @@ from kili_query.client.operations import label_changes as wire
 from kili_query.client.operations import labels as label_wire
 from kili_query.client.operations.asset_imports import FILE_UPLOAD
 from kili_query.client.operations.projects import GROUPS, read_groups
-from kili_query.client.operations.viewer import VIEWER
+from kili_query.client.operations.viewer import VIEWER_ID
 from kili_query.client.positions import right_call
 from kili_query.client.response_check import check_responses
 from kili_query.client.sending.batches import Remaining, parts, split
@@ -202,7 +202,7 @@ class AsyncLabelChanges(AsyncChanges):
         names = ("label_asset_id", "label_asset_external_id")
         asset = await self._one_asset(label_asset_id, label_asset_external_id, project_id, call, names)
         await self._check_responses([json_response], [asset], project_id, call, "json_response")
-        author = author_id if author_id is not None else (await self._execute(VIEWER, call)).id
+        author = author_id if author_id is not None else await self._execute(VIEWER_ID, call)
         data = {
             "authorID": author,
             "jsonResponse": wire.response_text(json_response, "json_response"),

@@ -316,10 +316,8 @@ class AsyncProjects(AsyncSession):
         user |= {"organization": {"id": organization_id}} if organization_id is not None else {}
         where: Row = {"deleted": False, "project": {"id": project_id}} | ({"user": user} if user else {})
         where |= {"id": id} if id is not None else {}
-        fields, statuses = (
-            list(arguments["fields"]),
-            set(PROJECT_USER_STATUSES if arguments["status_in"] is None else arguments["status_in"]),
-        )
+        fields, asked = list(arguments["fields"]), arguments["status_in"]
+        statuses = set(PROJECT_USER_STATUSES if asked is None else asked)
         chosen = statuses != set(PROJECT_USER_STATUSES)
 
         async def with_status(rows: list[Row], call: Call) -> list[Row]:

@@ -27,7 +27,7 @@ from kili_query.client.importing.plan import (
     variables,
 )
 from kili_query.client.operations import asset_imports as wire
-from kili_query.client.operations.viewer import VIEWER
+from kili_query.client.operations.viewer import VIEWER_EMAIL
 from kili_query.client.progress import progress_bar
 from kili_query.client.sending.batches import Progress, Remaining, parts
 from kili_query.client.telling import named, warn
@@ -217,8 +217,7 @@ class Imports(Changes):
 
     def _require_license(self, call: Call) -> None:
         """Refuse local contents where the organisation may not upload any (asset-import.md 3)."""
-        viewer = self._execute(VIEWER, call)
-        where = {"user": {"email": viewer.email}}
+        where = {"user": {"email": self._execute(VIEWER_EMAIL, call)}}
         if self._execute(wire.ORGANIZATION.asking(where=where, first=1, skip=0), call) is False:
             raise UploadFromLocalDataForbiddenError(
                 "the licence of this organisation does not allow to upload local contents; addresses of the web can be imported"

@@ -317,10 +317,8 @@ class Projects(Session):
         user |= {"organization": {"id": organization_id}} if organization_id is not None else {}
         where: Row = {"deleted": False, "project": {"id": project_id}} | ({"user": user} if user else {})
         where |= {"id": id} if id is not None else {}
-        fields, statuses = (
-            list(arguments["fields"]),
-            set(PROJECT_USER_STATUSES if arguments["status_in"] is None else arguments["status_in"]),
-        )
+        fields, asked = list(arguments["fields"]), arguments["status_in"]
+        statuses = set(PROJECT_USER_STATUSES if asked is None else asked)
         chosen = statuses != set(PROJECT_USER_STATUSES)
 
         def with_status(rows: list[Row], call: Call) -> list[Row]:

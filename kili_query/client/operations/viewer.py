@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 from kili_query.client.wire.documents import Operation
 from kili_query.errors import ServerError
 
 
-class Viewer(NamedTuple):
-    """The owner of the key."""
+def _viewer(field: str) -> Operation[str]:
+    def read(value: Any) -> str:
+        if not isinstance(value, dict) or not isinstance(value.get(field), str):
+            raise ServerError(f"the answer lacks the `{field}` of the key's owner")
+        return str(value[field])
 
-    id: str
-    email: str
-
-
-def _viewer(value: Any) -> Viewer:
-    if not isinstance(value, dict) or not all(isinstance(value.get(name), str) for name in Viewer._fields):
-        raise ServerError("the answer lacks the id and the e-mail address of the key's owner")
-    return Viewer(value["id"], value["email"])
+    return Operation("me", "query me {\n  data: viewer {\n    id\n    email\n  }\n}", read)
 
 
-VIEWER = Operation("me", "query me {\n  data: viewer {\n    id\n    email\n  }\n}", _viewer)
+VIEWER_ID = _viewer("id")
+VIEWER_EMAIL = _viewer("email")
