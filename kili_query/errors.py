@@ -26,6 +26,7 @@ The exceptions form one tree::
         ├── DownloadError           media could not be downloaded
         ├── BatchImportError        the server could not make what it makes afterwards
         ├── GraphQLError            the server understood the call and refused it
+        │   └── AssetLockedError        an asset takes no label now              (also a ValueError)
         ├── EventsMissedError       what happened while nobody listened is not known
         └── OutcomeUnknownError     a change was sent and its answer lost
 """
@@ -461,18 +462,10 @@ class GraphQLError(ApiError):
     """
 
     def __init__(
-        self,
-        message: str,
-        *,
-        messages: Sequence[str] = (),
-        paths: Sequence[str] = (),
-        codes: Sequence[str] = (),
-        reason: str | None = None,
-        operation: str | None = None,
-        status: int | None = None,
-        request_id: str | None = None,
+        self, message: str, *, messages: Sequence[str] = (), paths: Sequence[str] = (), codes: Sequence[str] = (),
+        reason: str | None = None, operation: str | None = None, status: int | None = None, request_id: str | None = None,
         attempts: int = 1,
-    ) -> None:
+    ) -> None:  # fmt: skip
         super().__init__(message, operation=operation, status=status, request_id=request_id, attempts=attempts)
         self.messages = tuple(messages)
         self.paths = tuple(paths)

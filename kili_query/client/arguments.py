@@ -148,3 +148,19 @@ def in_words(annotation: Any) -> str:
     if origin is dict:
         return "a dict with texts as keys"
     return getattr(annotation, "__name__", str(annotation))
+
+
+def require_lengths(arrays: dict[str, Any]) -> None:
+    """All arrays that are given are as long as the first one.
+
+    Raises
+    ------
+    ArgumentError: one is not.
+    """
+    given = {name: array for name, array in arrays.items() if array is not None}
+    first = next(iter(given))
+    for name, array in given.items():
+        if len(array) != len(given[first]):
+            raise ArgumentError(
+                name, f"has {len(array)} items, and `{first}` has {len(given[first])}: one for each label"
+            )

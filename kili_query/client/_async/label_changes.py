@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from kili_query.client._async.changes import AsyncChanges
 from kili_query.client._async.session import Listing
-from kili_query.client.arguments import check_arguments
+from kili_query.client.arguments import check_arguments, require_lengths
 from kili_query.client.importing.answers import AnswerFile, files_of
 from kili_query.client.label_dict import LabelDict
 from kili_query.client.operations import label_changes as wire
@@ -138,7 +138,7 @@ class AsyncLabelChanges(AsyncChanges):
         lengths = {
             n: arguments[n] for n in ("json_response_array", "external_id_array", "asset_id_array", "model_name_array")
         }
-        _require_lengths(lengths)
+        require_lengths(lengths)
         if arguments["model_name"] is None:
             if not names:
                 raise MissingArgumentError(
@@ -325,7 +325,7 @@ class AsyncLabelChanges(AsyncChanges):
         if not responses:
             raise ArgumentError("json_response_array", "is empty; it takes what each label holds")
         names = ("asset_id_array", "asset_external_id_array")
-        _require_lengths(
+        require_lengths(
             {name: arguments.get(name) for name in (
                 "json_response_array", *names, "author_id_array", "seconds_to_label_array", "reviewed_label_id_array",
             )}
@@ -485,19 +485,3 @@ class AsyncLabelChanges(AsyncChanges):
         except ApiError:
             return {"id": label_id}
         return page.rows[0] if page.rows else {"id": label_id}
-
-
-def _require_lengths(arrays: dict[str, Any]) -> None:
-    """All arrays that are given are as long as the first one.
-
-    Raises
-    ------
-    ArgumentError: one is not.
-    """
-    given = {name: array for name, array in arrays.items() if array is not None}
-    first = next(iter(given))
-    for name, array in given.items():
-        if len(array) != len(given[first]):
-            raise ArgumentError(
-                name, f"has {len(array)} items, and `{first}` has {len(given[first])}: one for each label"
-            )
