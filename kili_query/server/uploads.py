@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator
 from concurrent.futures import Executor, Future
 from contextlib import suppress
 from pathlib import Path
+from threading import Lock
 from typing import IO, NamedTuple
 
 from sqlalchemy import Connection, bindparam, select
@@ -72,6 +73,8 @@ class Uploads:
         self._max = max_bytes
         self._waiting: deque[tuple[_Upload, Future[None]]] = deque()
         """Files on the disk that the database is to have: what comes together is one transaction."""
+        self._lock = Lock()
+        self._keeping = False
 
     async def put(self, request: Request) -> Response:
         """Take in the file of a request.
@@ -107,8 +110,7 @@ class Uploads:
                 _require(len(head), _declared(request))
                 facts = await loop.run_in_executor(self._files, self._whole, part, head, kind)
             future: Future[None] = Future()
-            self._waiting.append((_Upload(part, file_id, path, kind, facts), future))
-            self._writer.submit(self._keep)
+            self._wait(_Upload(part, file_id, path, kind, facts), future)
             await asyncio.wrap_future(future)
             kept = True
         except OSError as error:
@@ -165,15 +167,23 @@ class Uploads:
         facts = measured(part, kind.partition(";")[0].strip().lower())
         return json.dumps(facts) if facts else None
 
+    def _wait(self, upload: _Upload, future: Future[None]) -> None:
+        """Let a file wait for the database; `future` has an end when it is there."""
+        with self._lock:
+            self._waiting.append((upload, future))
+            if self._keeping:
+                return
+            self._keeping = True
+        self._writer.submit(self._keep)
+
     def _keep(self) -> None:
         """Keep the files that wait, in one transaction. One that cannot be kept is no matter to the others."""
-        batch: list[tuple[_Upload, Future[None]]] = []
-        while self._waiting:
-            upload, future = self._waiting.popleft()
-            if future.set_running_or_notify_cancel():
-                batch.append((upload, future))
+        with self._lock:
+            waiting, self._keeping = list(self._waiting), False
+            self._waiting.clear()
+        batch = [(upload, future) for upload, future in waiting if future.set_running_or_notify_cancel()]
         if not batch:
-            return  # an earlier call has taken them
+            return
         told: list[Exception | None] = []
         try:
             with self._store.writing() as connection:

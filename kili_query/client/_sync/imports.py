@@ -35,8 +35,11 @@ from kili_query.client.types import Id, Seconds, Texts
 from kili_query.client.wire.calls import Call
 from kili_query.errors import ApiError, ApiTimeoutError, BatchImportError, UploadFromLocalDataForbiddenError
 
-UPLOADS_AT_ONCE = 8
-"""Files that are uploaded at once, for each batch."""
+UPLOADS_AT_ONCE = 4
+"""Files that are uploaded at once, for each batch: more get into each other's way."""
+
+IN_A_ROW = 4
+"""Files that are uploaded one after the other before the next step: small ones cost less than a step does."""
 
 LONGEST_WAIT = 16.0
 """Seconds between two looks at a notification, at most; the first comes after one."""
@@ -159,14 +162,14 @@ class Imports(Changes):
 
         files_bar = progress_bar(number, "files", bar if number else True)
 
-        def uploaded() -> None:
-            files_bar.update(1)
+        def uploaded(number: int) -> None:
+            files_bar.update(number)
 
         def send(items: list[Item]) -> tuple[list[str], str | None]:
             batch = by_first[items[0].id]
             addresses = self._upload(batch.uploads, batch, uploaded, call)
             files = self._settings.endpoint.removesuffix("/graphql") + "/files"
-            addresses |= self._upload(documents(batch, addresses, project_id, files), batch, lambda: None, call)
+            addresses |= self._upload(documents(batch, addresses, project_id, files), batch, lambda number: None, call)
             asked = variables(batch, addresses, project_id)
             if batch.later:
                 return [], self._execute(wire.APPEND_LATER.asking(**asked), call)
@@ -199,21 +202,25 @@ class Imports(Changes):
         return progress
 
     def _upload(
-        self, uploads: Sequence[Upload], batch: Batch, uploaded: Callable[[], None], call: Call
+        self, uploads: Sequence[Upload], batch: Batch, uploaded: Callable[[int], None], call: Call
     ) -> dict[str, str]:
         """Upload contents of a batch, several at once; `uploaded` is told of each. Gives the address of each path."""
         addresses: dict[str, str] = {}
         for part in parts(uploads, SIGNED_AT_ONCE):
             urls = self._execute(wire.signing([upload.path for upload in part]), call)
             addresses |= {upload.path: url for upload, url in zip(part, urls, strict=True)}
-            calls = [
-                partial(self._put, url, upload.body, upload.mime, partial(batch.owner, upload), call)
-                for upload, url in zip(part, urls, strict=True)
-            ]
+            rows = list(parts(list(zip(part, urls, strict=True)), IN_A_ROW))
+            calls = [partial(self._put_all, row, batch, call) for row in rows]
             with closing(in_order(calls, UPLOADS_AT_ONCE)) as puts:
-                for _ in puts:
-                    uploaded()
+                for number in puts:
+                    uploaded(number)
         return addresses
+
+    def _put_all(self, row: Sequence[tuple[Upload, str]], batch: Batch, call: Call) -> int:
+        """Put contents behind their addresses, one after the other; gives how many."""
+        for upload, url in row:
+            self._put(url, upload.body, upload.mime, partial(batch.owner, upload), call)
+        return len(row)
 
     def _require_license(self, call: Call) -> None:
         """Refuse local contents where the organisation may not upload any (asset-import.md 3)."""

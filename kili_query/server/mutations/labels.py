@@ -28,7 +28,7 @@ from kili_query.server.store import tables as t
 from kili_query.server.store.kept import json_text
 from kili_query.server.store.moments import now
 from kili_query.server.store.people import People
-from kili_query.server.store.rows import BATCH, Rows, settle_assets
+from kili_query.server.store.rows import BATCH, Rows, flags_of_last, settle_assets
 from kili_query.server.store.store import new_id
 from kili_query.server.store.tables import driver
 
@@ -165,6 +165,7 @@ def _append(
         _take_turn(scope, {asset for (asset, _), _ in entries})
     if overwrite and label_type in REPLACED:
         _replace(scope, label_type, entries)
+    flags = flags_of_last(label_type)  # until a later one is found
     keys: dict[int, int] = {}
     for project_id in dict.fromkeys(project for (_, project), _ in entries):
         rows, ontology = Rows(scope.connection, project_id), _ontology(scope, project_id)
@@ -180,7 +181,7 @@ def _append(
                 "author_id": author, "label_type": label_type, "created_at": at, "updated_at": at, "step_name": step,
                 "model_name": entry.get("modelName"), "client_version": entry.get("clientVersion"), "seconds_to_label": seconds,
                 "total_seconds_to_label": seconds, "referenced_label_id": entry.get("referencedLabelId"),
-                "skipped": bool(entry.get("skipped")),
+                "skipped": bool(entry.get("skipped")), **flags,
             }  # fmt: skip
             counts = _counted(entry["jsonResponse"], ontology, position)
             response = entry["jsonResponse"].strip() or "{}"

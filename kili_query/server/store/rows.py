@@ -215,6 +215,12 @@ def settle_project(connection: Connection, project_id: str) -> None:
     connection.exec_driver_sql(f"UPDATE labels SET {sets} WHERE project_id = ? AND ({missing})", (project_id,))
 
 
+def flags_of_last(label_type: str) -> dict[str, bool]:
+    """The flags of a label that is the last in every respect, as new ones are."""
+    of_people = label_type in ("DEFAULT", "REVIEW")
+    return dict(zip(_FLAGS, (True, label_type == "DEFAULT", label_type == "REVIEW", of_people), strict=True))
+
+
 def settle_assets(connection: Connection, assets: Iterable[int]) -> None:
     """Work out again which labels of these assets are the latest."""
     below, number = driver(connection), len(_FLAGS)
