@@ -285,12 +285,12 @@ def test_a_refusal_names_the_call_of_the_server(kili: Client) -> None:
 def test_batches_are_made_when_their_turn_comes() -> None:
     budget, made = ByteBudget(), []
 
-    def items() -> Iterator[str]:
+    def items() -> Iterator[int]:
         for n in range(6):
             made.append(n)
-            yield "x" * 1_000_000
+            yield n
 
-    runs = waves(split(items(), len, budget), key=id)
+    runs = waves(split(items(), lambda item: 1_000_000, budget), key=int)
     run = next(runs)
     assert [len(next(run)), made] == [2, [0, 1, 2]]
     budget.note_failure(2_000_000)
