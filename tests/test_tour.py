@@ -155,6 +155,9 @@ def test_the_author_column_shows_e_mails_and_holds_authors() -> None:
         table = kili.export_labels_as_df(project)
         bare = kili.export_labels_as_df(project, fields=["author.id"])
         assert repr(kili.ontology(project)) == "<Ontology of 3 jobs with 160 categories, IMAGE>"
+        with pytest.raises(QuerySyntaxError, match=r"write `OBJECT_DETECTION_JOB\.person\.count`") as told:
+            kili.labels(project, category_search="person.count >= 3")
+    assert told.value.diagnostics[0].code == "KQ110", "of a project that is known the jobs are named"
     assert re.search(r"^0 +labeler@example\.com +2026", table.to_string(), re.MULTILINE)
     assert "<td>labeler@example.com</td>" in table._repr_html_()
     author = table["author"][0]

@@ -27,7 +27,7 @@ _COMMANDS = {
     "explain": "Say what a query means, and why labels satisfy it or not.",
     "lint": "Check the queries in Python files, notebooks and query files.",
     "check-labels": "Check labels against an ontology: names, shapes, choices.",
-    "filter": "Give the assets or labels of exports that match a query.",
+    "filter": "Give the assets or labels of exports that match a query, or are empty.",
     "stats": "Count objects per category, annotator, day, asset: class balance.",
     "diff": "Compare two exports: assets gained, lost, changed; counts.",
     "convert": "Turn exports into datasets: COCO, YOLO, Pascal VOC, GeoJSON, Kili's own.",
@@ -71,10 +71,14 @@ def app() -> None:
     """Questions of annotation data, in Kili's category-search language.
 
     \b
-    kili-query check "JOB.CATEGORY.count > 2" --ontology interface.json
     kili-query filter export.zip "CARS.TRUCK.count >= 2" -o trucks.zip
+    kili-query explain export.zip "CARS.TRUCK.count >= 2" --failing
     kili-query stats export.zip
-    kili-query lint src
+    kili-query stats export.zip --by author
+    kili-query filter export.zip --empty --ids
+    kili-query diff monday.zip friday.zip
+    kili-query convert export.zip --to yolo_v8 --ontology interface.json -o yolo.zip
+    kili-query check "CARS.TRUCK.count >= 2" --ontology interface.json
     kili-query serve --sample
 
     \b

@@ -7,13 +7,14 @@ import json
 import click
 
 from kili_query.cli import BAD_INPUT, FINE, QUERY_ERROR, SOME_UNREADABLE
-from kili_query.cli.options import chosen_types, counted, load_ontology, ontology_options, type_options
+from kili_query.cli.options import chosen_types, counted, latest_option, load_ontology, ontology_options, type_options
 
 
 @click.command("check-labels")
 @click.argument("sources", metavar="SOURCE...", nargs=-1, required=True)
 @ontology_options
 @type_options()
+@latest_option
 @click.option("--json", "as_json", is_flag=True, help="Print the findings as a JSON list.")
 def command(
     sources: tuple[str, ...],
@@ -21,6 +22,7 @@ def command(
     input_type: str | None,
     label_types: tuple[str, ...],
     all_types: bool,
+    latest: bool,
     as_json: bool,
 ) -> int:
     """Check labels against an ontology, before they are imported or after.
@@ -43,8 +45,8 @@ def command(
     labels = wrong = found = unreadable = 0
     rows: list[dict[str, str]] = []
     skipped: list[DataError] = []
-    types = chosen_types(label_types, all_types)
-    for label in read_labels(*sources, types=types, on_problem=unread.append, on_skip=skipped.append):
+    types = chosen_types(label_types, all_types, latest=latest)
+    for label in read_labels(*sources, types=types, latest=latest, on_problem=unread.append, on_skip=skipped.append):
         problems = check_label(label, ontology)
         labels += 1
         unreadable += any(problem.code != CODE for problem in problems)

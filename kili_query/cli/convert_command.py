@@ -13,7 +13,14 @@ from kili_query.cli.datasets import (
     require_zip,
     write_dataset,
 )
-from kili_query.cli.options import chosen_types, found_ontology_options, known_names, ready_query, type_options
+from kili_query.cli.options import (
+    chosen_types,
+    found_ontology_options,
+    known_names,
+    latest_option,
+    ready_query,
+    type_options,
+)
 from kili_query.cli.queries import divided, given_queries, lacking
 
 
@@ -25,6 +32,7 @@ from kili_query.cli.queries import divided, given_queries, lacking
 @click.option("--title", default="", help="Title of the dataset, for formats that hold it.")
 @found_ontology_options
 @type_options("DEFAULT and REVIEW")
+@latest_option
 @click.option("-q", "--quiet", is_flag=True, help="Only errors.")
 def command(
     arguments: tuple[str, ...],
@@ -40,6 +48,7 @@ def command(
     no_ontology: bool,
     label_types: tuple[str, ...],
     all_types: bool,
+    latest: bool,
     quiet: bool,
 ) -> int:
     """Turn exports into a dataset of another format; with a QUERY, only assets with a label that satisfies it.
@@ -68,5 +77,5 @@ def command(
     types = chosen_types(label_types, all_types) if label_types or all_types else PEOPLE
     return write_dataset(
         sources, output, to=target, ontology=names.ontology, query=query, layout=layout, title=title, single_file=single_file,
-        split=(shares, seed) if shares else None, types=types, quiet=quiet,
+        split=(shares, seed) if shares else None, types=types, latest=latest, quiet=quiet,
     )  # fmt: skip

@@ -59,7 +59,8 @@ def _shares(_: click.Context, option: click.Parameter, text: str | None) -> tupl
 
 def require_zip(output: str) -> None:
     """Refuse a file that cannot be what is written."""
-    if os.path.splitext(output)[1].lower() not in (".zip", "") or output == "-":
+    is_folder = output.endswith(("/", os.sep)) or os.path.isdir(output)
+    if os.path.splitext(output)[1].lower() not in (".zip", "") or output == "-" or is_folder:
         raise click.UsageError(
             f"a dataset is a zip archive, and is written to a file: --output FILE.zip, and not {output}"
         )
@@ -74,7 +75,7 @@ def require_query(text: str | None) -> None:
 def write_dataset(
     sources: list[str], output: str, *, to: str, ontology: Ontology, query: Query | None, layout: Any, title: str,
     single_file: bool, split: Split | None, types: LabelTypes | None, quiet: bool, invert: bool = False,
-    labels_only: bool = False,
+    labels_only: bool = False, latest: bool = False,
 ) -> int:  # fmt: skip
     """Write a dataset made of exports, tell what came of it, and give the exit code."""
     from kili_query.errors import DataError
@@ -99,7 +100,7 @@ def write_dataset(
     with progress(tuple(sources), quiet) as advance, whole_file(output) as file, ZipWriter(file) as archive:
         for name, content in convert(
             *sources, to=to, ontology=ontology, query=query, layout=layout, single_file=single_file, split=split, title=title,
-            types=types, skipped=skipped, invert=invert, labels_only=labels_only, on_problem=problems.append, on_asset=count,
+            types=types, latest=latest, skipped=skipped, invert=invert, labels_only=labels_only, on_problem=problems.append, on_asset=count,
             on_read=advance, on_renamed=tell_renamed,
         ):  # fmt: skip
             archive.write(name, content)

@@ -118,16 +118,15 @@ def command(
             raise click.UsageError(
                 "--to writes a dataset; it goes with neither --count, --ids, --format, --csv-safe nor --validate"
             )
-        if empty or latest:
-            message = "--to goes with neither --empty nor --latest: `filter -o x.zip` takes them, and `convert x.zip` makes a dataset of it"
-            raise click.UsageError(message)
+        if empty:
+            raise click.UsageError("--to goes with a QUERY, and not with --empty")
         if query_text is None:
             raise click.UsageError(lacking(sources, query_text))
         if output is None:
             raise click.UsageError("a dataset is written to a file: give --output FILE.zip")
         return _to_dataset(
             sources, query_text, output, dataset, layout, single_file, shares, seed, labels=labels, invert=invert, quiet=quiet,
-            ontology=(ontology_file, input_type, no_ontology), label_types=label_types, all_types=all_types,
+            ontology=(ontology_file, input_type, no_ontology), label_types=label_types, all_types=all_types, latest=latest,
         )  # fmt: skip
     if layout != "merged" or single_file or shares:
         raise click.UsageError("--layout, --single-file and --split go with --to")
@@ -212,7 +211,7 @@ def command(
 def _to_dataset(
     sources: list[str], query_text: str, output: str, to: str, layout: str, single_file: bool,
     shares: tuple[float, ...] | None, seed: int, *, labels: bool, invert: bool, quiet: bool,
-    ontology: tuple[str | None, str | None, bool], label_types: tuple[str, ...], all_types: bool,
+    ontology: tuple[str | None, str | None, bool], label_types: tuple[str, ...], all_types: bool, latest: bool,
 ) -> int:  # fmt: skip
     """Write what matches as a dataset; with `labels`, only labels that match."""
     from kili_query.formats.selection import PEOPLE
@@ -227,6 +226,7 @@ def _to_dataset(
         sources, output, to=to, ontology=names.ontology, query=ready_query(given.text, names, sources), layout=layout,
         title="", single_file=single_file, split=(shares, seed) if shares else None, quiet=quiet, invert=invert,
         labels_only=labels, types=chosen_types(label_types, all_types) if label_types or all_types else PEOPLE,
+        latest=latest,
     )  # fmt: skip
 
 

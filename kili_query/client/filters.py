@@ -19,6 +19,7 @@ from kili_query.errors import (
 from kili_query.lang.printer import to_text
 from kili_query.lang.rewrites import portable_superset
 from kili_query.query import Query, parse
+from kili_query.query import check as find_mistakes
 
 if TYPE_CHECKING:
     from kili_query.model.ontology import Ontology
@@ -36,8 +37,12 @@ class Filter(NamedTuple):
     query: Query | None = None
 
 
-def read_search(search: str | Query | None, check: CheckQueries) -> Query | str | None:
+def read_search(
+    search: str | Query | None, check: CheckQueries, ontology: Ontology | None = None
+) -> Query | str | None:
     """The query that a `category_search` is. None and empty text are handed on, as Kili's own SDK does.
+
+    `ontology`: of the project, if it is known already: what the text lacks is named after it.
 
     Raises
     ------
@@ -48,10 +53,11 @@ def read_search(search: str | Query | None, check: CheckQueries) -> Query | str 
     try:
         return parse(search)
     except QuerySyntaxError as error:
+        found = find_mistakes(search, ontology)
         if check == "error":
-            raise
+            raise QuerySyntaxError(error.source, found) from None
         if check == "warn":
-            _warn(error.source, error.diagnostics[0])
+            _warn(error.source, found[0])
         return search
 
 

@@ -11,7 +11,8 @@ from kili_query.formats import TARGETS as TARGETS
 from kili_query.formats.assembly import PARTS, Dataset
 from kili_query.formats.containers.sources import Source, plan
 from kili_query.formats.datasets import File, Layout, Order, Skipped
-from kili_query.formats.kili import Problem, decode_record
+from kili_query.formats.kili import Part, Problem, Record, decode_record
+from kili_query.formats.latest import latest_only
 from kili_query.formats.refusals import check_jobs, check_options, dataset_format
 from kili_query.formats.selection import PEOPLE as PEOPLE
 from kili_query.model.kili import LABEL_KEYS
@@ -31,6 +32,7 @@ def convert(
     split: tuple[Sequence[float], int] | None = None,
     title: str = "",
     types: LabelTypes | None = PEOPLE,
+    latest: bool = False,
     invert: bool = False,
     labels_only: bool = False,
     skipped: Skipped | None = None,
@@ -52,6 +54,7 @@ def convert(
     split: the shares of train, val and test, and the number that the chance begins with (YOLO); an asset is in one part.
     title: of the project, for formats that hold it.
     types: the label types that take part; None: all. By default what people labelled.
+    latest: only the newest label of each asset takes part, of those types.
     invert: only assets without such a label.
     labels_only: of the labels, only those that satisfy the query; with `invert`, those that do not.
     skipped: counts the annotations that the format cannot hold.
@@ -92,16 +95,20 @@ def convert(
             return [label for label in labels if not query.matches_label(label, ontology)] if invert else matching
         return labels if bool(matching) != invert else []
 
-    return _files(sources, dataset, chosen, on_problem, on_asset, on_read)
+    def records(part: Part) -> Iterator[Record | Problem]:
+        return latest_only(part.records(), types) if latest else part.records()
+
+    return _files(sources, dataset, records, chosen, on_problem, on_asset, on_read)
 
 
 def _files(
-    sources: tuple[Source, ...], dataset: Dataset, chosen: Callable[[Mapping[str, Any], str], list[Label]],
-    on_problem: Callable[[DataError], None] | None, on_asset: Callable[[], None], on_read: Callable[[int], None],
+    sources: tuple[Source, ...], dataset: Dataset, records: Callable[[Part], Iterator[Record | Problem]],
+    chosen: Callable[[Mapping[str, Any], str], list[Label]], on_problem: Callable[[DataError], None] | None,
+    on_asset: Callable[[], None], on_read: Callable[[int], None],
 ) -> Iterator[File]:  # fmt: skip
     with closing(dataset):
         for part in plan(sources):
-            for item in part.records():
+            for item in records(part):
                 record: dict[str, object] | Problem = item if isinstance(item, Problem) else decode_record(item)
                 if not isinstance(item, Problem):
                     on_read(item.size)

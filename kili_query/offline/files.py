@@ -24,6 +24,8 @@ def whole_file(path: str) -> Iterator[BinaryIO]:
     """
     target = os.path.realpath(path)
     try:
+        if path.endswith(("/", os.sep)):
+            raise DataError("cannot be written: it names a folder, and this is one file", code="KQ503", where=path)
         if os.path.exists(path) and not stat.S_ISREG(os.stat(path).st_mode):
             if os.path.isdir(path):
                 raise DataError("cannot be written: it is a folder", code="KQ503", where=path)

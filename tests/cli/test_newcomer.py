@@ -115,33 +115,36 @@ def test_what_is_missing_among_source_and_query_is_told(run: Run, source: Path) 
 
 # -- words -------------------------------------------------------------------------------------------------------------
 
-COMMANDS_WITH_TYPES = ("filter", "stats", "explain", "diff", "convert", "check-labels")
-COMMANDS_WITH_INPUT_TYPES = (*COMMANDS_WITH_TYPES, "check", "compile", "lint", "lsp", "serve")
+COMMANDS_WITH_TYPES = ("filter", "stats", "explain", "diff", "convert", "check-labels", "export")
+COMMANDS_WITH_INPUT_TYPES = (*COMMANDS_WITH_TYPES[:-1], "check", "compile", "lint", "lsp", "serve")
 
 
 @pytest.mark.parametrize("command", COMMANDS_WITH_INPUT_TYPES)
-def test_words_that_are_none_of_kilis_are_errors_with_the_near_one(run: Run, command: str) -> None:
-    assert "--input-type TYPE" in run(command, "--help").out
+def test_input_types_that_are_none_are_errors_with_the_near_one(run: Run, command: str) -> None:
     for word, told in {"VIDOE": "did you mean VIDEO?", "PICTURE": "they are AUDIO, GEOSPATIAL, IMAGE"}.items():
         ended = run(command, "x", "--input-type", word)
         assert ended.code == 2
         assert f"{word} is no input type; {told}" in ended.err
-    assert ("--type TYPE" in run(command, "--help").out) == (command in COMMANDS_WITH_TYPES), "all are in the list"
-    if command in COMMANDS_WITH_TYPES:
-        for word, told in {
-            "REVEIW": "did you mean REVIEW?",
-            "review2": "did you mean REVIEW?",
-            "x": "they are DEFAULT",
-        }.items():
-            ended = run(command, "x", "--type", word)
-            assert ended.code == 2
-            assert f"{word} is no label type; {told}" in ended.err
 
 
-def test_every_command_with_such_a_word_is_in_the_list(run: Run) -> None:
+@pytest.mark.parametrize("command", COMMANDS_WITH_TYPES)
+def test_label_types_that_are_none_are_errors_with_the_near_one(run: Run, command: str) -> None:
+    for word, told in {
+        "REVEIW": "did you mean REVIEW?",
+        "review2": "did you mean REVIEW?",
+        "x": "they are DEFAULT",
+    }.items():
+        ended = run(command, "x", "--type", word)
+        assert ended.code == 2
+        assert f"{word} is no label type; {told}" in ended.err
+
+
+def test_every_command_with_such_a_word_is_in_a_list(run: Run) -> None:
     from kili_query.cli import _COMMANDS
 
-    assert {name for name in _COMMANDS if "--input-type" in run(name, "--help").out} == set(COMMANDS_WITH_INPUT_TYPES)
+    helps = {name: run(name, "--help").out for name in _COMMANDS}
+    assert {name for name, text in helps.items() if "--input-type TYPE" in text} == set(COMMANDS_WITH_INPUT_TYPES)
+    assert {name for name, text in helps.items() if " --type TYPE" in text} == set(COMMANDS_WITH_TYPES)
 
 
 def test_a_configured_input_type_is_one_too(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -266,6 +269,18 @@ def test_a_folder_as_output_is_an_export_in_a_folder(run: Run, tmp_path: Path) -
     assert {path.name for path in tmp_path.iterdir()} == {"x.zip", "kept", "empty"}, "nothing half-written is left"
 
 
+def test_a_folder_is_no_dataset_and_no_file(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("out/", str(tmp_path)):
+        for args in (["convert", COCO, "--to", "yolo_v8", "--ontology", COCO_INTERFACE], ["export", "p", "--to", "coco"],
+                     ["filter", COCO, f"{PERSON} > 0", "--to", "yolo_v8", "--ontology", COCO_INTERFACE]):  # fmt: skip
+            ended = run(*args, "-o", name)
+            assert (ended.code, "a dataset is a zip archive" in ended.err) == (2, True)
+        ended = run("filter", COCO, f"{PERSON} > 0", "-o", name, "--format", "json")
+        assert (ended.code, "is a folder" in ended.err) == (2, True)
+    assert not list(tmp_path.iterdir())
+
+
 def _umask() -> int:
     current = os.umask(0)
     os.umask(current)
@@ -370,6 +385,27 @@ def test_latest_is_the_newest_label_of_each_asset(run: Run, history: Path, tmp_p
     out = tmp_path / "latest.zip"
     assert run("filter", history, "J.A.count >= 0", "--latest", "-o", out).code == 0
     assert run("filter", out, "J.A.count == 1", "--ids").out == "a\n"
+
+
+def test_datasets_and_checks_take_the_latest_too(run: Run, history: Path, tmp_path: Path) -> None:
+    ontology = write(
+        tmp_path / "o.json",
+        {
+            "jobs": {
+                "J": {
+                    "mlTask": "OBJECT_DETECTION",
+                    "tools": ["rectangle"],
+                    "content": {"categories": {"A": {"name": "A"}}},
+                }
+            }
+        },
+    )
+    for args, expected in ((["convert", history], 4), (["filter", history, "J.A.count > 2"], 2)):
+        out = tmp_path / f"{args[0]}.zip"
+        ended = run(*args, "--to", "raw", "--latest", "--ontology", ontology, "--input-type", "IMAGE", "-o", out)
+        assert f"wrote {expected} assets" in ended.err, ended
+        assert run("filter", out, "J.A.count > 4", "--count").out == "0\n", "older labels are not there"
+    assert "4 labels checked" in run("check-labels", history, "--latest", "--ontology", ontology).err
 
 
 def test_latest_of_a_dump_goes_by_the_assets_that_its_labels_name(run: Run, tmp_path: Path) -> None:

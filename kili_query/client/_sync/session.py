@@ -142,7 +142,8 @@ class Session:
         `here`: it is decided here alone, so that no text can be left to the server that is no query. What does not fit a project that is known is checked once more: its ontology may have been changed since.
         """
         settings = self._settings
-        query = read_search(search, "error" if here else settings.check_queries)
+        at_hand = self._projects[project_id].ontology if project_id in self._projects else None
+        query = read_search(search, "error" if here else settings.check_queries, at_hand)
         if not isinstance(query, Query):
             return Filter(query)
         found: list[Diagnostic] = []
