@@ -348,3 +348,36 @@ def test_after_a_batch_that_was_too_large_come_smaller_ones(kili: Client, proxy:
     numbers = [len(seen.variables["data"]["labelsData"]) for seen in proxy.asked(APPEND)]
     assert numbers[0] == 13
     assert min(numbers[1:-1]) < 13
+
+
+def test_two_clients_write_at_once_and_nothing_is_lost_or_double(server: LocalKili) -> None:
+    first = Client("sync", server.api_key, server.endpoint)
+    project, ids = filled(first, 300)
+    failed: list[BaseException] = []
+
+    def work(kind: str, name: str) -> None:
+        try:
+            kili = Client(kind, server.api_key, server.endpoint, check_queries="off")
+            kili.call("append_labels", ids, [{**SUN, "NOTE": {"text": f"{name} {n}"}} for n in range(300)])
+            contents = [f"https://example.com/{name}/{n}.png" for n in range(250)]
+            kili.call("append_many_to_dataset", project, contents, external_id_array=[f"{name}{n}" for n in range(250)])
+            kili.call("update_properties_in_assets", ids, json_metadatas=[{"by": name}] * 300)
+            kili.call("delete_many_from_dataset", external_ids=[f"{name}{n}" for n in range(200)], project_id=project)
+        except BaseException as error:
+            failed.append(error)
+
+    threads = [threading.Thread(target=work, args=pair) for pair in (("sync", "ada"), ("async", "bob"))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failed == []
+    rows = first.call("labels", project, fields=["assetId", "jsonResponse"])
+    told = sorted((row["jsonResponse"]["NOTE"]["text"], row["assetId"]) for row in rows)
+    assert told == sorted((f"{name} {n}", ids[n]) for name in ("ada", "bob") for n in range(300))
+    found = assets(first, project, "jsonMetadata", "status")
+    assert found.keys() == {f"a{n}" for n in range(300)} | {
+        f"{name}{n}" for name in ("ada", "bob") for n in range(200, 250)
+    }
+    assert {str(found[f"a{n}"]["jsonMetadata"]) for n in range(300)} <= {"{'by': 'ada'}", "{'by': 'bob'}"}
+    assert {found[f"a{n}"]["status"] for n in range(300)} == {"LABELED"}
