@@ -373,6 +373,25 @@ def test_empty_files_are_told(place: Place, proxy: Proxy, film: str, tmp_path: P
     assert Path(row["content"]).stat().st_size > 3_000_000
 
 
+def test_an_export_tells_of_empty_files_and_is_not_written_without_one(
+    place: Place, proxy: Proxy, tmp_path: Path
+) -> None:
+    interface = {"jobs": {"J": {"mlTask": "CLASSIFICATION", "content": {"categories": {"A": {}}, "input": "radio"}}}}
+    (tmp_path / "a.png").write_bytes(PICTURE)
+    archive = tmp_path / "export.zip"
+    with Kili(place.server.api_key, proxy.endpoint, verify=False, disable_tqdm=True) as kili:
+        project = kili.create_project("Export", input_type="IMAGE", json_interface=interface)["id"]
+        made = kili.append_many_to_dataset(project, [str(tmp_path / "a.png")], external_id_array=["a"])
+        kili.append_labels(made["asset_ids"], [{"J": {"categories": [{"name": "A"}]}}])
+        proxy.on("/files?", f.says(404), f.says(200, b"", content_type="image/png"))
+        with pytest.raises(DownloadError, match=r"`a`: .* has no such file"):
+            kili.export_labels(project, str(archive), "kili")
+        assert not archive.exists()
+        with pytest.warns(UserWarning, match="1 media are empty files: `a`"):
+            kili.export_labels(project, str(archive), "kili")
+        assert archive.exists()
+
+
 def test_two_programs_may_download_into_one_folder(place: Place, tmp_path: Path) -> None:
     found: list[Any] = []
 
@@ -408,7 +427,7 @@ def test_the_key_goes_to_kili_alone(place: Place, proxy: Proxy, film: str, tmp_p
     client.call("assets", film, fields=FIELDS, download_media=True, local_media_dir=tmp_path)
     (own,), (other,) = proxy.asked("/files?"), proxy.asked("/storage/")
     assert place.server.api_key in own.headers["authorization"]
-    assert set(other.headers) == {"host", "accept", "accept-encoding", "connection", "user-agent"}
+    assert set(other.headers) == {"host", "accept", "accept-encoding", "user-agent"}
     assert (tmp_path / "large.png").read_bytes() == PICTURE
 
 

@@ -223,6 +223,7 @@ class AsyncExports(AsyncAssets):
                         if media.missing:
                             raise _not_downloaded(media.missing)
                         await aside(partial(_write_with_files, asset, folder, dataset, archive))
+                media.tell_empty()
 
     async def _ids_of(self, project_id: str, external_ids: Texts, call: Call) -> list[str]:
         """The ids of assets, in the order of their external ids.

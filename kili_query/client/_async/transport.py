@@ -9,10 +9,12 @@ import threading
 import weakref
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from contextlib import aclosing
 from functools import lru_cache
 from pathlib import Path
 from time import monotonic
 from typing import Any, TypeVar
+from urllib.request import getproxies
 
 import httpx
 
@@ -87,7 +89,7 @@ class AsyncTransport:
         self._settings = settings
         self._limit = limit
         self._transport = transport
-        self._clients: dict[Place, httpx.AsyncClient] = {}
+        self._clients: dict[Place, _AsyncClient] = {}
         self._users: Counter[httpx.AsyncClient] = Counter()
         self._locks: dict[int, threading.Lock] = {}
         self._fresh = True
@@ -250,10 +252,13 @@ class AsyncTransport:
         until = monotonic() + LONGEST_ANSWER + body_size / UPLOAD_SPEED
         client = self._begun()
         try:
-            address = _parsed(request.url) if request.counted else request.url
-            begun = client.stream(
-                request.method, address, content=content, headers=sent, timeout=timeout, auth=with_key
-            )
+            if part is not None and client.pool is not None and "@" not in request.url:
+                begun: Any = aclosing(await self._straight(client.pool, request.url, sent, with_key, timeout))
+            else:
+                address = _parsed(request.url) if request.counted else request.url
+                begun = client.stream(
+                    request.method, address, content=content, headers=sent, timeout=timeout, auth=with_key
+                )
             async with begun as response:
                 # a transport that keeps no stream has inflated the body already
                 whole = response.is_stream_consumed
@@ -282,6 +287,17 @@ class AsyncTransport:
             request.name, response.status_code, response.headers, content, str(response.url), self.without_key
         )
 
+    async def _straight(
+        self, pool: httpx.AsyncBaseTransport, url: str, headers: Mapping[str, str], add: Any, timeout: float
+    ) -> httpx.Response:
+        """The answer to a request for a file, past what httpx does for a call of an API: it takes as long as the rest."""
+        seconds = httpx.Timeout(timeout).as_dict()
+        agent = {"User-Agent": client_headers()["User-Agent"]}
+        request = add(httpx.Request("GET", url, headers={**agent, **headers}, extensions={"timeout": seconds}))
+        response = await pool.handle_async_request(request)
+        response.request = request
+        return response
+
     def _veiled(self, answer: Any) -> Any:
         """The answer, or the failure without the key: errors quote what the server says, and it may repeat the key."""
         if isinstance(answer, Failure):
@@ -307,26 +323,30 @@ class AsyncTransport:
         """The lock of this process; that of a parent may have been held while it forked."""
         return self._locks.setdefault(os.getpid(), threading.Lock())
 
-    def _client(self) -> httpx.AsyncClient:
+    def _client(self) -> _AsyncClient:
         """The connections that may be used here; new ones after a fork, or in another event loop."""
         client = self._clients.get(here())
         if client is None:
             for place in filter(is_gone, list(self._clients)):
                 self._users.pop(self._clients.pop(place), None)
             try:
-                client = httpx.AsyncClient(
-                    transport=self._transport,
+                # with proxies in the environment, httpx makes the connections itself
+                made = self._transport is None and not getproxies()
+                pool = httpx.AsyncHTTPTransport(verify=self._verify, limits=POOL) if made else None
+                client = _AsyncClient(
+                    transport=pool or self._transport,
                     verify=self._verify,
                     limits=POOL,
                     headers=client_headers(),
                     follow_redirects=False,
                 )
+                client.pool = pool
             except (ImportError, ValueError, httpx.InvalidURL) as error:
                 raise _no_proxy(error) from None
             self._clients[here()] = client
         return client
 
-    def _begun(self) -> httpx.AsyncClient:
+    def _begun(self) -> _AsyncClient:
         """The connections to use from here until `_done`."""
         with self._lock():
             client = self._client()
@@ -341,6 +361,13 @@ class AsyncTransport:
                 return
             del self._users[client]
         await client.aclose()
+
+
+class _AsyncClient(httpx.AsyncClient):
+    """Connections as httpx uses them."""
+
+    pool: httpx.AsyncBaseTransport | None = None
+    """The connections themselves, if no proxy stands between."""
 
 
 _parsed = lru_cache(maxsize=16)(httpx.URL)

@@ -224,6 +224,7 @@ class Exports(Assets):
                         if media.missing:
                             raise _not_downloaded(media.missing)
                         aside(partial(_write_with_files, asset, folder, dataset, archive))
+                media.tell_empty()
 
     def _ids_of(self, project_id: str, external_ids: Texts, call: Call) -> list[str]:
         """The ids of assets, in the order of their external ids.

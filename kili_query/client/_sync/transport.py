@@ -10,10 +10,12 @@ import threading
 import weakref
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from contextlib import closing
 from functools import lru_cache
 from pathlib import Path
 from time import monotonic
 from typing import Any, TypeVar
+from urllib.request import getproxies
 
 import httpx
 
@@ -88,7 +90,7 @@ class Transport:
         self._settings = settings
         self._limit = limit
         self._transport = transport
-        self._clients: dict[Place, httpx.Client] = {}
+        self._clients: dict[Place, _Client] = {}
         self._users: Counter[httpx.Client] = Counter()
         self._locks: dict[int, threading.Lock] = {}
         self._fresh = True
@@ -251,10 +253,13 @@ class Transport:
         until = monotonic() + LONGEST_ANSWER + body_size / UPLOAD_SPEED
         client = self._begun()
         try:
-            address = _parsed(request.url) if request.counted else request.url
-            begun = client.stream(
-                request.method, address, content=content, headers=sent, timeout=timeout, auth=with_key
-            )
+            if part is not None and client.pool is not None and "@" not in request.url:
+                begun: Any = closing(self._straight(client.pool, request.url, sent, with_key, timeout))
+            else:
+                address = _parsed(request.url) if request.counted else request.url
+                begun = client.stream(
+                    request.method, address, content=content, headers=sent, timeout=timeout, auth=with_key
+                )
             with begun as response:
                 # a transport that keeps no stream has inflated the body already
                 whole = response.is_stream_consumed
@@ -283,6 +288,17 @@ class Transport:
             request.name, response.status_code, response.headers, content, str(response.url), self.without_key
         )
 
+    def _straight(
+        self, pool: httpx.BaseTransport, url: str, headers: Mapping[str, str], add: Any, timeout: float
+    ) -> httpx.Response:
+        """The answer to a request for a file, past what httpx does for a call of an API: it takes as long as the rest."""
+        seconds = httpx.Timeout(timeout).as_dict()
+        agent = {"User-Agent": client_headers()["User-Agent"]}
+        request = add(httpx.Request("GET", url, headers={**agent, **headers}, extensions={"timeout": seconds}))
+        response = pool.handle_request(request)
+        response.request = request
+        return response
+
     def _veiled(self, answer: Any) -> Any:
         """The answer, or the failure without the key: errors quote what the server says, and it may repeat the key."""
         if isinstance(answer, Failure):
@@ -308,26 +324,30 @@ class Transport:
         """The lock of this process; that of a parent may have been held while it forked."""
         return self._locks.setdefault(os.getpid(), threading.Lock())
 
-    def _client(self) -> httpx.Client:
+    def _client(self) -> _Client:
         """The connections that may be used here; new ones after a fork, or in another event loop."""
         client = self._clients.get(here())
         if client is None:
             for place in filter(is_gone, list(self._clients)):
                 self._users.pop(self._clients.pop(place), None)
             try:
-                client = httpx.Client(
-                    transport=self._transport,
+                # with proxies in the environment, httpx makes the connections itself
+                made = self._transport is None and not getproxies()
+                pool = httpx.HTTPTransport(verify=self._verify, limits=POOL) if made else None
+                client = _Client(
+                    transport=pool or self._transport,
                     verify=self._verify,
                     limits=POOL,
                     headers=client_headers(),
                     follow_redirects=False,
                 )
+                client.pool = pool
             except (ImportError, ValueError, httpx.InvalidURL) as error:
                 raise _no_proxy(error) from None
             self._clients[here()] = client
         return client
 
-    def _begun(self) -> httpx.Client:
+    def _begun(self) -> _Client:
         """The connections to use from here until `_done`."""
         with self._lock():
             client = self._client()
@@ -342,6 +362,13 @@ class Transport:
                 return
             del self._users[client]
         client.close()
+
+
+class _Client(httpx.Client):
+    """Connections as httpx uses them."""
+
+    pool: httpx.BaseTransport | None = None
+    """The connections themselves, if no proxy stands between."""
 
 
 _parsed = lru_cache(maxsize=16)(httpx.URL)

@@ -41,6 +41,8 @@ WORDS = {
     "Awaitable": "Returned",
     "AsyncClient": "Client",
     "AsyncBaseTransport": "BaseTransport",
+    "AsyncHTTPTransport": "HTTPTransport",
+    "_AsyncClient": "_Client",
     "__aenter__": "__enter__",
     "__aexit__": "__exit__",
     "aclose": "close",

@@ -116,9 +116,7 @@ class MediaFolder:
                 f"{len(changed):,} media have other names than their external ids, as files of other assets have those"
                 f" ({told}{_more(changed, SHOWN)})"
             )
-        if self.empty:
-            told = ", ".join(f"`{asset}`" for asset in self.empty[:SHOWN])
-            warn(f"{len(self.empty):,} media are empty files: {told}{_more(self.empty, SHOWN)}")
+        self.tell_empty()
         if self.missing:
             told = "; ".join(map(str, self.missing[:SHOWN]))
             error = DownloadError(
@@ -129,6 +127,12 @@ class MediaFolder:
             error.missing = tuple(self.missing)
             error.done = list(done)
             raise error
+
+    def tell_empty(self) -> None:
+        """Tell of files that hold nothing."""
+        if self.empty:
+            told = ", ".join(f"`{asset}`" for asset in self.empty[:SHOWN])
+            warn(f"{len(self.empty):,} media are empty files: {told}{_more(self.empty, SHOWN)}")
 
 
 def _more(things: Sequence[Any] | dict[str, str], shown: int) -> str:
