@@ -94,6 +94,40 @@ def _altered(case: dict[str, Any]) -> list[dict[str, Any]]:
     return found
 
 
+SPARSE = {
+    "0": {},
+    "5": {"DROP": {"categories": [{"name": "A"}], "isKeyFrame": True}},
+    "11": {"ROTATION_JOB": {"rotation": 90}},
+}
+RENUMBERED = {"0": {}, "1": SPARSE["5"], "2": {}}
+OTHER_CASES: list[dict[str, Any]] = [
+    {"source": "clip", "get": "label.to_dict() == source", "value": False, "grading": "quirk", "recommended": "kept"},
+    {"source": "clip", "get": "list(label.json_response)", "value": ["0", "1", "2"], "grading": "quirk"},
+    {"source": "clip", "get": "label.jobs['DROP'].frames[1].category.name", "error": {
+        "type": "AttributeNotCompatibleWithJobError", "message": "The attribute 'category' is not compatible with the job."}, "grading": "firm"},
+    {"source": "clip", "get": "len(label.jobs['DROP'].frames)", "value": 3, "grading": "firm"},
+    {"source": "clip", "get": "label.jobs['DROP'].frames[1].categories", "value": "repr:[{'name': 'A'}]", "grading": "firm"},
+    {"source": "clip", "get": "label.jobs['DROP'].frames[0].categories", "error": {"type": "KeyError", "message": "'categories'"}, "grading": "quirk"},
+    {"source": "clip", "get": "len(label.jobs['DROP'].frames[0].categories)", "error": {"type": "KeyError", "message": "'categories'"}, "grading": "quirk"},
+    {"source": "clip", "get": "[c.name for c in label.jobs['DROP'][2].categories]", "error": {"type": "KeyError", "message": "'categories'"}, "grading": "quirk"},
+    {"source": "clip", "get": "label.jobs['DROP'].frames[0].categories[0].name", "error": {"type": "KeyError", "message": "'categories'"}, "grading": "quirk"},
+    {"source": "clip", "get": "label.jobs['DROP'].frames[1].categories[0].confidence", "error": {"type": "KeyError", "message": "'confidence'"}, "grading": "quirk"},
+    {"construct": "sparse", "label": {"jsonResponse": SPARSE}, "input_type": "VIDEO", "value": {"jsonResponse": RENUMBERED}, "grading": "quirk"},
+    {"construct": "twice", "label": {"jsonResponse": {"MANY": {"categories": [{"name": "A"}, {"name": "A"}]}}}, "input_type": "PDF", "error": {
+        "type": "InvalidMutationError", "message": "Cannot add a category with name 'A' because a category with the same name already exists: [{'name': 'A', 'display_name': 'a'}]"}, "grading": "firm"},
+    {"construct": "no answer", "label": {"jsonResponse": {"ONE": {}}}, "input_type": "TEXT", "value": {"jsonResponse": {}}, "grading": "firm"},
+]  # fmt: skip
+
+
+def test_other_cases_can_be_asked() -> None:
+    """Other labels, interfaces and input types than those of the file."""
+    data = {"json_interface": INTERFACE, "labels": {"clip": {"jsonResponse": SPARSE}}, "input_types": {"clip": "VIDEO"}}
+    found = list(results({**data, "cases": OTHER_CASES}))
+    assert [what for what, fits, _ in found if not fits] == []
+    altered = [each for case in OTHER_CASES for each in _altered(case)]
+    assert [what for what, fits, _ in results({**data, "cases": altered}) if fits] == []
+
+
 # -- laws --------------------------------------------------------------------------------------------------------------
 
 
