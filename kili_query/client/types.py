@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic_core import PydanticCustomError
 
+from kili_query.model.counts import Answered
 from kili_query.model.kili import (
     ASSET_STATUSES,
     STEP_STATUSES,
@@ -52,6 +53,10 @@ def _with_json_keys(value: Any) -> Any:
     return {_json_key(key): entry for key, entry in value.items()} if isinstance(value, dict) else value
 
 
+Response = Annotated[
+    dict[str, Any], BeforeValidator(lambda value: dict(value.answers) if isinstance(value, Answered) else value)
+]
+"""What a label holds: job key to answer. A parsed label stands for its answers."""
 Metadata = Annotated[dict[str, Any], BeforeValidator(_with_json_keys)]
 """What metadata are asked for. Keys that are numbers are those that JSON makes of them."""
 

@@ -146,4 +146,8 @@ def test_changed_labels_can_be_sent(sky: tuple[Kili, str]) -> None:
     assert category is not None
     category.name = "RAIN"
     kili.append_labels([label["assetId"]], [label.json_response], project_id=project)
-    assert kili.count_labels(project, category_search="WEATHER.RAIN.count == 1") == 1
+    kili.append_labels([label["assetId"]], [label], project_id=project)  # it stands for its answers
+    kili.update_properties_in_label(label["id"], json_response=label)
+    held = kili.labels(project, asset_id=label["assetId"], fields=["jsonResponse"])
+    assert len(held) > 1
+    assert all(row["jsonResponse"] == {"WEATHER": {"categories": [{"name": "RAIN"}]}} for row in held)

@@ -147,7 +147,8 @@ def _comes_back_as_it_was(source: dict[str, Any], input_type: str) -> None:
     assert json.dumps(label.json_response) == json.dumps(source["jsonResponse"])  # in the same order, too
     assert source == kept
     [same] = parse_labels([source], INTERFACE, input_type)
-    assert same == label == pickle.loads(pickle.dumps(label)) == copy.deepcopy(label)
+    [again] = parse_labels([label], INTERFACE, input_type)
+    assert again == same == label == pickle.loads(pickle.dumps(label)) == copy.deepcopy(label)
 
 
 def _counts_as_its_response_does(source: dict[str, Any], input_type: str) -> None:

@@ -20,14 +20,14 @@ from kili_query.client.positions import right_call
 from kili_query.client.response_check import check_responses
 from kili_query.client.sending.batches import Remaining, parts, split
 from kili_query.client.telling import named, warn
-from kili_query.client.types import Id, Natural, OptionalTexts, Row, Texts
+from kili_query.client.types import Id, Natural, OptionalTexts, Response, Row, Texts
 from kili_query.client.wire.calls import Call
 from kili_query.client.wire.where import asset_where, label_where
 from kili_query.client.wire.workflow import step_of
 from kili_query.errors import ApiError, ArgumentError, GraphQLError, MissingArgumentError
 from kili_query.model.kili import LabelType
 
-Responses = list[dict[str, Any]] | tuple[dict[str, Any], ...]
+Responses = list[Response] | tuple[Response, ...]
 NO_RESPONSES: Responses = []
 """As in `kili`; refused by the method, which says what it takes."""
 
@@ -170,7 +170,7 @@ class AsyncLabelChanges(AsyncChanges):
     )
     async def append_to_labels(
         self,
-        json_response: dict[str, Any],
+        json_response: Response,
         author_id: str | None = None,
         label_asset_external_id: str | None = None,
         label_asset_id: str | None = None,
@@ -217,7 +217,7 @@ class AsyncLabelChanges(AsyncChanges):
         label_id: Id,
         seconds_to_label: Natural | None = None,
         model_name: str | None = None,
-        json_response: dict[str, Any] | None = None,
+        json_response: Response | None = None,
     ) -> LabelDict:
         """Change one label. Properties that are None stay as they are; `{}` empties a `json_response`.
 
@@ -249,7 +249,7 @@ class AsyncLabelChanges(AsyncChanges):
 
     async def create_honeypot(
         self,
-        json_response: dict[str, Any],
+        json_response: Response,
         asset_external_id: str | None = None,
         asset_id: str | None = None,
         project_id: str | None = None,

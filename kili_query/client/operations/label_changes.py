@@ -10,6 +10,7 @@ from kili_query.client.types import Row
 from kili_query.client.wire.documents import Operation
 from kili_query.client.wire.shapes import objects, texts
 from kili_query.errors import ArgumentError, ServerError
+from kili_query.model.counts import Answered
 
 HONEYPOT_FIELDS = ("author.email", "author.id", "createdAt", "honeypotMark", "id", "jsonResponse", "labelType")
 """The fields of what `create_honeypot` gives back."""
@@ -97,12 +98,14 @@ DELETE = Operation(
 
 
 def response_text(response: object, argument: str) -> str:
-    """A `jsonResponse` as it is sent (wire.md 8).
+    """A `jsonResponse` as it is sent (wire.md 8); a parsed label stands for its answers.
 
     Raises
     ------
     ArgumentError: a value in it is no JSON, a number that JSON does not have among them.
     """
+    if isinstance(response, Answered):
+        response = response.answers
     try:
         return json.dumps(response, allow_nan=False)
     except (TypeError, ValueError, RecursionError) as error:

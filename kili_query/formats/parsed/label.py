@@ -64,9 +64,7 @@ class ParsedLabel(dict[str, Any], Answered):
     ) -> None:
         if misfits not in ("raise", "keep"):
             raise ArgumentError("misfits", f"is `{misfits!r}`; it takes `'raise'` or `'keep'`")
-        if not isinstance(label, Mapping):
-            raise wrong_type("label", label, "a dict")
-        self._open(copied(dict(label)), rules_of(json_interface, input_type), misfits)
+        self._open(_copy_of(label), rules_of(json_interface, input_type), misfits)
 
     def _open(self, label: Json, rules: Rules, misfits: Misfits) -> None:
         """Become a label, which is not copied."""
@@ -117,6 +115,15 @@ class ParsedLabel(dict[str, Any], Answered):
         return repr(self.to_dict())
 
 
+def _copy_of(label: object) -> Json:
+    """A label as JSON that is nobody else's; one that is parsed already, with its answers."""
+    if isinstance(label, ParsedLabel):
+        return label.to_dict()
+    if not isinstance(label, Mapping):
+        raise wrong_type("label", label, "a dict with `jsonResponse`")
+    return copied(dict(label))  # type: ignore[no-any-return]
+
+
 def _name(label: Mapping[str, Any]) -> str:
     owner = label.get("labelOf")
     asset = (owner.get("externalId") or owner.get("id")) if isinstance(owner, Mapping) else None
@@ -141,10 +148,8 @@ class Parser:
         ParsedLabelError, DataError: one does not fit.
         """
         for label in labels:
-            if not isinstance(label, Mapping):
-                raise wrong_type("labels", label, "dicts")
             made = ParsedLabel.__new__(ParsedLabel)
-            data = dict(label) if owned else copied(dict(label))
+            data = dict(label) if owned else _copy_of(label)
             try:
                 made._open(data, self._rules, "keep" if self._misfits == "keep" else "raise")
             except (ParsedLabelError, DataError) as error:
