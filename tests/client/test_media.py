@@ -24,7 +24,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kili_query import DataError, DownloadError, Kili
+from kili_query import ArgumentError, DataError, DownloadError, Kili
 from kili_query.client.media import part as part_module
 from kili_query.client.media.names import PART, RECORD, safe_name
 from kili_query.server import LocalKili
@@ -145,7 +145,7 @@ def test_a_download_that_broke_goes_on_with_what_is_missing(
     place: Place, proxy: Proxy, tmp_path: Path, kind: str
 ) -> None:
     client = Client(kind, place.server.api_key, proxy.endpoint)
-    proxy.on("/files?", f.reset(-5), f.truncated(5), f.says(503), f.reset())
+    proxy.on("/files?", f.reset(-5), f.truncated(5), f.says(500), f.reset())
     rows = _download(client, place, tmp_path)
     assert {row["externalId"]: Path(row["content"]).read_bytes() for row in rows} == place.pictures
     assert not any(name.endswith(PART) for name in _in(tmp_path))
@@ -224,6 +224,14 @@ def test_files_of_other_assets_stay_and_it_is_told(place: Place, tmp_path: Path,
         with pytest.warns(UserWarning, match=r"`folder/x`: `folder/x-[0-9a-f]{8}\.png`"):
             (other,) = client.call("assets", project, **named)
         assert other["content"] not in {row["content"] for row in rows}
+
+
+@pytest.mark.parametrize("folder", ["file", "file/below", "nul\0"])
+def test_what_cannot_be_a_folder_is_told(place: Place, tmp_path: Path, folder: str) -> None:
+    (tmp_path / "file").touch()
+    client = Client("sync", place.server.api_key, place.server.endpoint)
+    with pytest.raises(ArgumentError, match=r"`local_media_dir` is .* which cannot be a folder: "):
+        _download(client, place, Path(f"{tmp_path}/{folder}"))
 
 
 def test_a_link_in_the_folder_does_not_lead_out(place: Place, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from kili_query.client.media.plan import JSON_CONTENT, Asset, File, Missing, fil
 from kili_query.client.progress import bytes_bar
 from kili_query.client.telling import warn
 from kili_query.client.types import Row
-from kili_query.errors import DownloadError
+from kili_query.errors import ArgumentError, DownloadError
 
 SHOWN = 5
 """Missing files, or changed names, that a message names."""
@@ -34,6 +34,10 @@ class MediaFolder:
     recorded: keep that record in the folder: not in one that is new and will be an archive.
     added: the field `jsonContent` was not asked for, and is left out where no asset of a page has any.
     hidden: as `disable_tqdm`, for a bar that counts bytes.
+
+    Raises
+    ------
+    ArgumentError: the folder cannot be made.
     """
 
     def __init__(
@@ -47,7 +51,11 @@ class MediaFolder:
         hidden: bool | None = True,
     ) -> None:
         self.input_type = input_type
-        self.names = Names(Path(folder).expanduser().absolute(), project_id, recorded=recorded)
+        try:
+            self.names = Names(Path(folder).expanduser().absolute(), project_id, recorded=recorded)
+        except (OSError, RuntimeError, ValueError) as error:
+            why = error.strerror if isinstance(error, OSError) else error
+            raise ArgumentError("local_media_dir", f"is `{folder}`, which cannot be a folder: {why}") from None
         self.missing: list[Missing] = []
         """What could not be downloaded, so far."""
         self.empty: list[str] = []

@@ -110,7 +110,7 @@ def read_saved(answer: Answer, part: Part) -> Any:
     wait = retry_after(answer.headers)
     if answer.status in (200, 206, 416):  # cut off, or another part than was asked for
         return Failure(ServerError(f"{place} gives a part of the file only", **answer.about), Kind.BROKEN, wait)
-    kind = Kind.FINAL if answer.status == 401 else kind_of_status(answer.status, answer.body)
+    kind = {401: Kind.FINAL, 500: Kind.BROKEN}.get(answer.status) or kind_of_status(answer.status, answer.body)
     said = _OF_FILES.get(answer.status, "cannot be downloaded")
     return Failure(ServerError(f"{place} {said}", **answer.about), kind, wait)
 
