@@ -155,7 +155,7 @@ APPEND_TO_ROLES = Operation(
     change=True,
 )
 
-USER_FIELDS = ("activated", "id", "role", "user.email", "user.id", "status")
+USER_FIELDS = ("activated", "id", "role", "starred", "user.email", "user.id", "status")
 """The fields of `project_users`, unless others are asked for."""
 
 COUNT_USERS = Operation("countProjectUsers", count_query("countProjectUsers", "ProjectUserWhere"), number)
