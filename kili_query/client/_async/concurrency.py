@@ -39,10 +39,13 @@ def require_waiting() -> None:
     """Nothing: a task that nobody waits for any more is cancelled."""
 
 
-async def in_order(calls: Iterable[Callable[[], Awaitable[T]]], ahead: int) -> AsyncGenerator[T]:
+async def in_order(
+    calls: Iterable[Callable[[], Awaitable[T]]], ahead: int, *, eager: bool = False
+) -> AsyncGenerator[T]:
     """The results of calls in their order, with up to `ahead` of them under way at once, or one less and one looked at.
 
-    The first goes alone, since somebody waits for it; the next are begun before it is given. When the consumer stops,
+    The first goes alone, since somebody waits for it; the next are begun before it is given. `eager`: nobody waits for the
+    first more than for the others, and all begin at once. When the consumer stops,
     or a call fails, those under way are cancelled and the rest are not begun.
     """
     remaining = iter(calls)
@@ -52,11 +55,11 @@ async def in_order(calls: Iterable[Callable[[], Awaitable[T]]], ahead: int) -> A
         while len(under_way) < most and (call := next(remaining, None)) is not None:
             under_way.append(asyncio.ensure_future(call()))
 
-    begin(1)
+    begin(ahead if eager else 1)
     try:
         while under_way:
             result = await under_way.popleft()
-            begin(ahead - 1)
+            begin(ahead if eager else ahead - 1)
             yield result
             begin(ahead)
     finally:

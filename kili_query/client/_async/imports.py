@@ -34,10 +34,10 @@ from kili_query.client.types import Id, Seconds, Texts
 from kili_query.client.wire.calls import Call
 from kili_query.errors import ApiError, ApiTimeoutError, BatchImportError, UploadFromLocalDataForbiddenError
 
-UPLOADS_AT_ONCE = 4
+UPLOADS_AT_ONCE = 6
 """Files that are uploaded at once, for each batch: more get into each other's way."""
 
-IN_A_ROW = 4
+IN_A_ROW = 5
 """Files that are uploaded one after the other before the next step: small ones cost less than a step does."""
 
 LONGEST_WAIT = 16.0
@@ -212,7 +212,7 @@ class AsyncImports(AsyncChanges):
             addresses |= {upload.path: url for upload, url in zip(part, urls, strict=True)}
             rows = list(parts(list(zip(part, urls, strict=True)), IN_A_ROW))
             calls = [partial(self._put_all, row, batch, call) for row in rows]
-            async with aclosing(in_order(calls, UPLOADS_AT_ONCE)) as puts:
+            async with aclosing(in_order(calls, UPLOADS_AT_ONCE, eager=True)) as puts:
                 async for number in puts:
                     uploaded(number)
         return addresses

@@ -65,10 +65,11 @@ def give_up(clients: Mapping[Place, Any]) -> None:
         client.close()
 
 
-def in_order(calls: Iterable[Callable[[], T]], ahead: int) -> Generator[T]:
+def in_order(calls: Iterable[Callable[[], T]], ahead: int, *, eager: bool = False) -> Generator[T]:
     """The results of calls in their order, with up to `ahead` of them under way at once, or one less and one looked at.
 
-    The first goes alone, since somebody waits for it; the next are begun before it is given. When the consumer stops,
+    The first goes alone, since somebody waits for it; the next are begun before it is given. `eager`: nobody waits for the
+    first more than for the others, and all begin at once. When the consumer stops,
     or a call fails, the rest are not begun, and those under way are not sent again. Threads are daemons, because one
     that waits for a slow server must not keep the program from ending after Ctrl-C.
     """
@@ -92,10 +93,10 @@ def in_order(calls: Iterable[Callable[[], T]], ahead: int) -> Generator[T]:
             under_way.append((call, _started(call, given_up)))
 
     try:
-        begin(1)
+        begin(ahead if eager else 1)
         while under_way:
             result = under_way.popleft()[1].result()
-            begin(ahead - 1)
+            begin(ahead if eager else ahead - 1)
             yield result
             begin(ahead)
     finally:
