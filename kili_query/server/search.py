@@ -9,7 +9,7 @@ from graphql import GraphQLError
 from sqlalchemy import TextClause, text
 
 from kili_query.errors import QuerySyntaxError, UnsupportedQueryError, line_and_column
-from kili_query.lang.ast import And, Comparison, Node, Or, walk
+from kili_query.lang.ast import And, Comparison, Node, Or, Total, walk
 from kili_query.lang.operators import Operator
 from kili_query.lang.parser import parse_tree
 from kili_query.server.graph.problems import refused
@@ -44,9 +44,9 @@ def parse_search(source: str) -> Node:
         message = f"the category search is not valid: {found.message}, at line {line}, column {column}{hint}"
         raise refused(message, search=source, code=found.code, line=line, column=column) from None
     for node in walk(root):
-        if not isinstance(node, (And, Or, Comparison)) or (
-            isinstance(node, Comparison) and node.operator is Operator.NE
-        ):
+        if not isinstance(node, (And, Or, Comparison)):
+            raise _extension(source)
+        if isinstance(node, Comparison) and (node.operator is Operator.NE or isinstance(node.operand, Total)):
             raise _extension(source)
     if set(whole) & set('"#'):
         raise _extension(source)
@@ -77,8 +77,8 @@ def search_condition(source: str, *, label: str, project_id: str | None, prefix:
 
 
 def _extension(source: str) -> GraphQLError:
-    message = "the category search is not valid: `NOT`, `!=`, `IN`, quoted names and comments are not part of Kili's own language"
-    return refused(f"{message}; `Query.to_server()` translates them", search=source, code="KQ401")
+    message = "the category search is not valid: `NOT`, `!=`, `IN`, totals, quoted names and comments are not part of Kili's own language"
+    return refused(f"{message}; `Query.to_server()` translates what it can", search=source, code="KQ401")
 
 
 def _whole(match: re.Match[str]) -> str:

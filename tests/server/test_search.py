@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from graphql import GraphQLError
 
 from kili_query.lang.printer import to_text
 from kili_query.server.search import parse_search
@@ -67,3 +68,15 @@ def test_a_hint_is_given_for_the_text_as_it_was_sent(asking: Asking) -> None:
     assert sent.endswith(")")
     assert "(" in sent
     assert rewritten == sent[: sent.rindex(" (")]
+
+
+@pytest.mark.parametrize(
+    "search",
+    ["NOT A.B.count > 1", "A.B.count != 1", "A.B.count IN (1)", "A.B.count IN 1..", 'A."x y".count > 1', "A.B.count > 1 # c",
+     "A.*.count == 0", "*.B.count > 1", "(*.*.count > 1)"],
+)  # fmt: skip
+def test_what_is_not_part_of_kilis_language_is_refused(search: str) -> None:
+    with pytest.raises(GraphQLError, match="not part of Kili's own language") as caught:
+        parse_search(search)
+    assert caught.value.extensions
+    assert caught.value.extensions["context"]["code"] == "KQ401"
