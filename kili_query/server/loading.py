@@ -35,10 +35,10 @@ from kili_query.server.store.kept import (
     whole_number,
 )
 from kili_query.server.store.media import Media
-from kili_query.server.store.moments import moment, now
 from kili_query.server.store.people import People
 from kili_query.server.store.rows import Held, Rows, settle_project
 from kili_query.server.store.store import FILES, Account, Store, new_id
+from kili_query.server.store.timestamps import now, timestamp
 
 MAX_NAMED = 20
 """How many unreadable labels, and how many changes, are named; all are counted."""
@@ -263,10 +263,10 @@ class _Loading:
         return external_id in (None, called) and (not content or not stored or self._media.same(stored, content))
 
     def _asset_values(self, own: Mapping[str, Any], labels: list[Label], where: Place) -> dict[str, Any]:
-        created = self._moment(own.get("createdAt"))
+        created = self._timestamp(own.get("createdAt"))
         values: dict[str, Any] = {
             "created_at": created,
-            "updated_at": self._moment(own.get("updatedAt"), created),
+            "updated_at": self._timestamp(own.get("updatedAt"), created),
             "content": self._media.stored(as_text(own.get("content")) or "", where),
             "json_content": as_text(own.get("jsonContent")) or "",
             "json_metadata": metadata_of(own.get("jsonMetadata")),
@@ -317,13 +317,13 @@ class _Loading:
         author = self._people.author(record.get("author"))
         if author and self._roles.get(author) != "ADMIN":
             self._roles[author] = "REVIEWER" if kind == "REVIEW" else self._roles.get(author, "LABELER")
-        created = self._moment(record.get("createdAt"))
+        created = self._timestamp(record.get("createdAt"))
         seconds = number_of(record.get("secondsToLabel")) or 0.0
         values: dict[str, Any] = {
             "author_id": author,
             "label_type": kind,
             "created_at": created,
-            "updated_at": self._moment(record.get("updatedAt"), created),
+            "updated_at": self._timestamp(record.get("updatedAt"), created),
             "model_name": text_of(record.get("modelName")),
             "seconds_to_label": seconds,
             "total_seconds_to_label": number_of(record.get("totalSecondsToLabel")) or seconds,
@@ -377,11 +377,11 @@ class _Loading:
         """An id that is the same each time the project is asked for it."""
         return str(uuid5(self._names, what))
 
-    def _moment(self, value: object, otherwise: str = "") -> str:
+    def _timestamp(self, value: object, otherwise: str = "") -> str:
         if value is None:
             return otherwise or self._at
         try:
-            return moment(value) if isinstance(value, str) else otherwise or self._at
+            return timestamp(value) if isinstance(value, str) else otherwise or self._at
         except (ValueError, OverflowError):
             return otherwise or self._at
 

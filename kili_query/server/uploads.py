@@ -26,9 +26,9 @@ from kili_query.server.bucket import Bucket
 from kili_query.server.measuring import measured
 from kili_query.server.store import tables as t
 from kili_query.server.store.media import private, remove_expired
-from kili_query.server.store.moments import after
 from kili_query.server.store.store import FILES, Store
 from kili_query.server.store.tables import driver
+from kili_query.server.store.timestamps import after
 
 MAX_UPLOAD = 32 << 30
 """The largest file, in bytes."""

@@ -17,6 +17,7 @@ from kili_query.client._sync.assets import Assets
 from kili_query.client._sync.concurrency import aside
 from kili_query.client._sync.session import PAGES_AHEAD, Listing
 from kili_query.client.arguments import check_arguments
+from kili_query.client.caller_warnings import warn
 from kili_query.client.filters import decision, read_search
 from kili_query.client.garbage import few_full_collections
 from kili_query.client.media.folder import MediaFolder
@@ -24,7 +25,6 @@ from kili_query.client.media.plan import Asset
 from kili_query.client.operations import exports as wire
 from kili_query.client.operations.exports import layers_of, located
 from kili_query.client.operations.projects import Project
-from kili_query.client.telling import warn
 from kili_query.client.types import Id, LabelTypes, Row, Texts
 from kili_query.client.wire.calls import Call
 from kili_query.client.wire.where import asset_where, without_aliases

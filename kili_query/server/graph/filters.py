@@ -39,7 +39,7 @@ from kili_query.server.graph.conditions import Condition, Conditions, listed, me
 from kili_query.server.graph.problems import refused
 from kili_query.server.search import search_condition
 from kili_query.server.store import tables as t
-from kili_query.server.store.moments import span
+from kili_query.server.store.timestamps import span
 
 MAX_NESTED = 12
 """The deepest filter."""
@@ -206,7 +206,7 @@ def _marks(*names: str) -> dict[str, Row]:
     return {f"{name}Mark{end}": (f"{name}_mark", operation) for name in names for end, operation in ends}
 
 
-def _moments(*names: str) -> dict[str, Row]:
+def _timestamps(*names: str) -> dict[str, Row]:
     ends = (("Gte", _since), ("Lte", _until))
     return {f"{name}At{end}": (f"{name}_at", operation) for name in names for end, operation in ends}
 
@@ -262,7 +262,7 @@ PROJECT_ROWS: Mapping[str, Row] = {
     "starred": lambda value, _: [false() if value else true()],  # nor stars
     "deleted": elsewhere,
     "shouldRelaunchKpiComputation": elsewhere,
-    **_moments("created", "updated"),
+    **_timestamps("created", "updated"),
 }
 USER_ROWS: Mapping[str, Row] = {
     "id": ("id", eq),
@@ -317,7 +317,7 @@ LABEL_ROWS: Mapping[str, Row] = {
     "createdAt": ("created_at", _at_day),
     "project": elsewhere,
     "asset": elsewhere,
-    **_moments("created"),
+    **_timestamps("created"),
     **_marks("consensus", "honeypot"),
 }
 
@@ -434,7 +434,7 @@ ASSET_ROWS: Mapping[str, Row] = {
     "issue": _asset_issue,
     "project": elsewhere,
     **_marks("consensus", "honeypot", "inference"),
-    **_moments("created", "updated"),
+    **_timestamps("created", "updated"),
     **_in_and_not("stepId", lambda values, at: one_of(at.table.c.step_id, values)),
     **_in_and_not("stepStatus", lambda values, at: one_of(at.table.c.step_status, values)),
     **_in_and_not("stepIdAndStatus", _step_and_status),

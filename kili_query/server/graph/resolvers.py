@@ -27,8 +27,8 @@ from kili_query.server.graph.problems import not_found, refused
 from kili_query.server.graph.reading import Conditions, Event, Pick, Reader, by_keys, how_many, page
 from kili_query.server.graph.results import Result, Written
 from kili_query.server.mutations import assets, labels, members, projects
-from kili_query.server.store import moments
 from kili_query.server.store import tables as t
+from kili_query.server.store import timestamps
 
 MAX_PAGE = 500
 """The most rows of a page."""
@@ -232,7 +232,7 @@ def _page_size_literal(node: ValueNode, _: object = None) -> int:
 def _date(value: object) -> str:
     if isinstance(value, str):
         try:
-            moments.span(value)
+            timestamps.span(value)
             return value
         except (ValueError, OverflowError):
             pass

@@ -25,11 +25,11 @@ from kili_query.server.mutations.named import keys_of
 from kili_query.server.store import tables as t
 from kili_query.server.store.kept import json_text
 from kili_query.server.store.media import STORED
-from kili_query.server.store.moments import now
 from kili_query.server.store.people import People
 from kili_query.server.store.rows import Rows
 from kili_query.server.store.store import new_id
 from kili_query.server.store.tables import driver
+from kili_query.server.store.timestamps import now
 
 Arguments = Mapping[str, Any]
 

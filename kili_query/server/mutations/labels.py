@@ -26,11 +26,11 @@ from kili_query.server.mutations.marks import settle_marks
 from kili_query.server.mutations.named import assets_named
 from kili_query.server.store import tables as t
 from kili_query.server.store.kept import json_text
-from kili_query.server.store.moments import now
 from kili_query.server.store.people import People
 from kili_query.server.store.rows import BATCH, Rows, flags_of_last, settle_assets
 from kili_query.server.store.store import new_id
 from kili_query.server.store.tables import driver
+from kili_query.server.store.timestamps import now
 
 Entry = Mapping[str, Any]
 

@@ -19,9 +19,9 @@ from kili_query.server.mutations.labels import recount
 from kili_query.server.mutations.members import one_project
 from kili_query.server.store import tables as t
 from kili_query.server.store.kept import json_text
-from kili_query.server.store.moments import now
 from kili_query.server.store.people import People
 from kili_query.server.store.store import new_id
+from kili_query.server.store.timestamps import now
 
 
 def create_project(scope: Scope, arguments: Mapping[str, Any]) -> Written:

@@ -14,7 +14,7 @@ from kili_query.errors import DataError
 from kili_query.formats.containers.records import Place
 from kili_query.offline.media import File, Origin
 from kili_query.server.store import tables as t
-from kili_query.server.store.moments import now
+from kili_query.server.store.timestamps import now
 
 STORED = "kili-file:"
 """Begins the content of an asset whose file lies in the data folder; its id follows, which nobody guesses."""

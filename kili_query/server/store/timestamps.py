@@ -1,4 +1,4 @@
-"""Moments as texts of one length in UTC, `2024-02-01T10:00:00.000Z`, and the spans that filters mean by them."""
+"""Timestamps: texts of one length in UTC, `2024-02-01T10:00:00.000Z`, and the spans of time that filters mean by them."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ _DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 
 
 def now() -> str:
-    """The present moment."""
+    """The timestamp of now."""
     return _written(datetime.now(UTC))
 
 
 def after(seconds: float) -> str:
-    """The moment in so many seconds."""
+    """The timestamp of so many seconds from now."""
     return _written(datetime.now(UTC) + timedelta(seconds=seconds))
 
 
-def moment(text: str) -> str:
-    """A moment in the form that is stored; a text without time zone is in UTC.
+def timestamp(text: str) -> str:
+    """A date and time as the timestamp that is stored; a text without time zone is in UTC.
 
     Raises
     ------
     ValueError: it is no date.
 
-    >>> moment("2024-02-01T12:00:00+02:00")
+    >>> timestamp("2024-02-01T12:00:00+02:00")
     '2024-02-01T10:00:00.000Z'
     """
     read = datetime.fromisoformat(text)
@@ -33,7 +33,7 @@ def moment(text: str) -> str:
 
 
 def span(text: str) -> tuple[str, str]:
-    """The first and the last moment that a filter means: a whole day, or a moment.
+    """The first and the last timestamp that a filter means: of a whole day, or one alone.
 
     Raises
     ------
@@ -47,7 +47,7 @@ def span(text: str) -> tuple[str, str]:
         return f"{text}T00:00:00.000Z", f"{text}T23:59:59.999Z"
     if not _DAY.match(text):
         raise ValueError(text)
-    exact = moment(text)
+    exact = timestamp(text)
     return exact, exact
 
 
