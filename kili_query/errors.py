@@ -303,7 +303,7 @@ class DataError(KiliQueryError, ValueError):
         return (_data_error, (type(self), self.message, self.code, self.where))
 
     def at(self, where: str) -> DataError:
-        """The same error with a place put before the one it has."""
+        """The same error with a position put before the one it has."""
         return type(self)(self.message, code=self.code, where=f"{where}: {self.where}" if self.where else where)
 
 

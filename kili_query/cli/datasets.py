@@ -1,4 +1,4 @@
-"""What commands that write datasets share: their options, and what they tell."""
+"""Options and messages that commands which write datasets share."""
 
 from __future__ import annotations
 

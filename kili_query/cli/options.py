@@ -188,7 +188,7 @@ def read_text(source: str) -> str:
 
 
 def ready_query(text: str, names: Names, sources: Sequence[str] = ()) -> Query:
-    """The query of a text, checked; what is not an error is told on standard error.
+    """The query of a text, checked; what is not an error is written to standard error.
 
     Parameters
     ----------

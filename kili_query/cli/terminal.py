@@ -1,4 +1,4 @@
-"""What is printed: on a terminal, control characters in names are shown, not obeyed."""
+"""Output to a terminal: control characters in names are shown, not obeyed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The one door: every category query of the SDK is parsed, checked and compiled here."""
+"""Category queries in the SDK: each is parsed, checked and compiled here, whichever method takes it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Calls that Python refuses, told in terms of the SDK: arguments by position, of which versions of `kili` disagree, and wrong names."""
+"""Error messages for calls that Python refuses: arguments by position, of which versions of `kili` disagree, wrong names."""
 
 from __future__ import annotations
 

@@ -64,7 +64,7 @@ class _Table(NamedTuple):
 
 
 class Ontologies:
-    """The ontologies of files. A file that has changed is read again; what is wrong with one is told once.
+    """The ontologies of files. A file that has changed is read again; what is wrong with one is reported once.
 
     Parameters
     ----------
@@ -117,12 +117,12 @@ class Ontologies:
         return next((table.export for table in tables if table.export is not None), None)
 
     def problems(self) -> list[DataError]:
-        """What is wrong with ontologies and configuration, and was not told before."""
+        """What is wrong with ontologies and configuration, and was not reported before."""
         told, self._untold = self._untold, []
         return told
 
     def problem(self, file: str | Path, project: str | None = None) -> DataError | None:
-        """What is wrong with the ontology or the configuration of a file, told or not."""
+        """What is wrong with the ontology or the configuration of a file, reported or not."""
         entry, path = self.entry(file, project), os.path.abspath(file)
         places = [entry.file] if entry else []
         places += (_configuration(folder) for folder in _folders(path))

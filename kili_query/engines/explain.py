@@ -1,4 +1,4 @@
-"""The engine that gives reasons: the tree again, with the count, the truth and the objects of each comparison."""
+"""Explanations: the tree of a query again, with the count, the truth and the counted objects of each comparison."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which names of a query labels hold, and which others: noted while a scan goes on, until each of the query was met.
+"""Unknown names: which names of a query labels hold, and which others, noted in a scan until each of the query was met.
 
 A name is met when a label counts it. Records that are passed over undecoded may hold what was not met yet, so their
 bytes are searched for it; where a name stands, the record is decoded after all, for its names only. To tell what is

@@ -1,4 +1,4 @@
-"""The engine in memory: a tree becomes a test of counts."""
+"""The engine in memory: a tree is compiled to a predicate of counts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Skipping: what the bytes of a record must hold for a query to match, known without decoding it."""
+"""Prefilter: what the bytes of a record must hold for a query to match, so that others are skipped undecoded."""
 
 from __future__ import annotations
 

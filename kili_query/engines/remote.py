@@ -1,4 +1,4 @@
-"""The engine of Kili's server: a tree becomes its filter text."""
+"""The engine of Kili's server: a tree is compiled to its filter text."""
 
 from __future__ import annotations
 

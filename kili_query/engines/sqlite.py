@@ -1,4 +1,4 @@
-"""The engine in SQLite: a tree becomes a condition on the rows of labels, over a table of their counts.
+"""The engine in SQLite: a tree is compiled to an SQL condition on the rows of labels, over a table of their counts.
 
 The tables (`sqlite_tables.py`) hold how many objects of each category a label has; what a label does not have has no
 row.

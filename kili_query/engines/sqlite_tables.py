@@ -1,4 +1,4 @@
-"""The tables that the engine in SQLite reads: how they are made, and how the counts of labels become their rows.
+"""The SQLite schema of counts: how the tables are made, and how the counts of labels become their rows.
 
 `operands` numbers what is counted in a project; `counts` has a row for each operand that a label has. The key of `counts` puts
 the labels side by side that have so many of an operand: a comparison is a walk along it.

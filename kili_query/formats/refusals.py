@@ -1,4 +1,4 @@
-"""What an export cannot do, told before anything is written: formats that a project or options do not fit (exports.md 1)."""
+"""Refused exports, before anything is written: formats that a project or options do not fit (exports.md 1)."""
 
 from __future__ import annotations
 

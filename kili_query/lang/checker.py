@@ -1,4 +1,4 @@
-"""A tree and an ontology become diagnostics: names that do not exist, parts that make no sense. It never raises."""
+"""The checker: a tree and an ontology become diagnostics, for unknown names and parts that make no sense. It never raises."""
 
 from __future__ import annotations
 

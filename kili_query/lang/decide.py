@@ -1,4 +1,4 @@
-"""Exact answers over all counts: do two queries mean the same, does one follow from the other.
+"""Equivalence and implication of queries, exact over all labels, by decision diagrams.
 
 A query becomes a decision diagram: for each operand, in one order, a branch for each of the finitely many classes of
 numbers that the comparisons tell apart. Equal meanings are equal diagrams.

@@ -1,4 +1,4 @@
-"""The tree as JSON data, validated by pydantic on the way in."""
+"""JSON serialization of the tree, validated by pydantic on the way in."""
 
 from __future__ import annotations
 

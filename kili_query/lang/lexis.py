@@ -1,4 +1,4 @@
-"""The smallest parts of the language, written once: names, quoted names, escapes, the gaps between words.
+"""Lexical patterns, written once: names, quoted names, escapes, the white space and comments between tokens.
 
 They are patterns and not compiled, as others are made of them. Those of the grammar are the same, letter by letter (a
 test compares them). What is taken of a text is never given back (`*+`), so no text takes more than linear time.
@@ -17,14 +17,14 @@ QUOTED = r'"(?:[^"\\]++|\\["\\])*+"'
 QUOTED_LOOSELY = r'"(?:[^"\\]++|\\[\s\S])*+"'
 """The same with any escape, known or not: what was meant as one name."""
 ALL_NAMES = "*"
-"""In place of a name: all jobs, or all categories. Within a name it is a letter as others are."""
+"""In position of a name: all jobs, or all categories. Within a name it is a letter as others are."""
 ANY_NAME = rf"(?:{QUOTED_LOOSELY}|[A-Za-z][\w*-]*+|\*(?![\w*-]))"
 """What was meant as a name: with any escape, with letters of any script; or as all names."""
 SPACE = r"[ \t\r\n]++"
 """White space, some of it."""
 COMMENT = r"#[^\n]*+"
 GAP = rf"(?:{SPACE}|{COMMENT}\n)*+"
-"""What may stand between two words of one comparison."""
+"""What may stand between two tokens of one comparison."""
 DIGITS = r"[+-]?\d++"
 """A whole number; never less than all of its digits."""
 

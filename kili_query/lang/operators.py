@@ -1,4 +1,4 @@
-"""The comparison operators: one row each, and all that is known of them."""
+"""The comparison operators: one row each, with symbol, words, test and accepted values."""
 
 from __future__ import annotations
 

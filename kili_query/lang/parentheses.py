@@ -1,4 +1,4 @@
-"""Parentheses right inside of others say nothing: the parser, which takes long over each, sees one pair of them alone.
+"""Redundant parentheses: of pairs right inside of others the parser, which takes long over each, sees one alone.
 
 The others become white space, so that all that is left stands where it stood. Where the parser stops nevertheless, what it
 would have said of the whole text is worked out from what it says of the thinner one.

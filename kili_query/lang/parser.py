@@ -1,4 +1,4 @@
-"""Text becomes a typed tree, here and nowhere else: the Lark grammar, run over the text."""
+"""The parser: text becomes a typed tree, here and nowhere else, by the Lark grammar."""
 
 from __future__ import annotations
 

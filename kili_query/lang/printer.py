@@ -1,4 +1,4 @@
-"""Trees become text: the canonical line, and the same broken over lines."""
+"""The printers: trees become text, as one canonical line or broken over lines."""
 
 from __future__ import annotations
 

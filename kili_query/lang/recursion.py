@@ -1,4 +1,4 @@
-"""Recursion without Python's stack, for trees that are deeper than it."""
+"""Recursion without Python's stack (a trampoline of generators), for trees that are deeper than it."""
 
 from __future__ import annotations
 

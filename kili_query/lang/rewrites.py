@@ -1,4 +1,4 @@
-"""Trees become other trees that mean the same. Values are whole numbers from 0, so every rewrite is exact."""
+"""Rewrites of trees: negation pushed inwards, the portable form, its superset. All but the last mean exactly the same."""
 
 from __future__ import annotations
 

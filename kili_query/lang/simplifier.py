@@ -1,4 +1,4 @@
-"""What a query says twice, or not at all: interval reasoning, one operand at a time.
+"""Simplification: what is redundant, always true or never true in a query; interval reasoning, one operand at a time.
 
 Each AND knows what its comparisons leave possible for an operand, each OR what they have not yet covered; that knowledge
 is carried inwards. A part that can then make no difference is dropped. The checker reports what the simplifier drops.

@@ -1,4 +1,4 @@
-"""Where the parser stopped in a text: what could stand there and what is still open, without a word of the parser's."""
+"""Parser state at a syntax error: the position, what could stand there, what is still open; without lark's types."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 
 class Slot(Enum):
-    """What can stand at a place of a query: its rows are in the order in which `of` looks for them."""
+    """What can stand at a position of a query: its rows are in the order in which `of` looks for them."""
 
     COMPARISON = frozenset({"COMPARISON"})
     """A comparison, `NOT` or a parenthesis: at the beginning, behind a connective, behind `NOT`."""
@@ -44,7 +44,7 @@ class Slot(Enum):
 
 
 class Open(NamedTuple):
-    """A word that was read and is not yet part of something complete."""
+    """A token that was read and is not yet part of something complete."""
 
     kind: str
     """What it is in the grammar: `LPAR`, `OPERAND`, `NOT`, `_IN`, `_AND`."""
@@ -56,7 +56,7 @@ class Open(NamedTuple):
 
 
 class Stopped(NamedTuple):
-    """A place up to which a text could be the beginning of a query."""
+    """A position up to which a text could be the beginning of a query."""
 
     position: int
     slot: Slot

@@ -1,4 +1,4 @@
-"""The words of a query text, complete or not, each with its role: what editors colour, point at and rename.
+"""Tokens of a query text, complete or not, each with its role: for highlighting, hover, completion and rename.
 
 It decides nothing about what is a query: where the parser accepts a text, the roles are those of its tree (a test
 compares them), and where it does not, they are the best guess.
@@ -16,7 +16,7 @@ from kili_query.lang.lexis import ALL_NAMES, ANY_NAME, COMMENT, DIGITS, GAP, QUO
 
 
 class Role(StrEnum):
-    """What a word is in a query."""
+    """What a token is in a query."""
 
     JOB = "job"
     CATEGORY = "category"
@@ -30,7 +30,7 @@ class Role(StrEnum):
 
 
 class Word(NamedTuple):
-    """A word, and where it stands."""
+    """A token, and where it stands."""
 
     role: Role
     span: Span
@@ -43,12 +43,12 @@ class Word(NamedTuple):
 
 
 class Partial(NamedTuple):
-    """A comparison, as far as it is there: the words of its names, and where it stands."""
+    """A comparison, as far as it is there: the tokens of its names, and where it stands."""
 
     job: Word
     category: Word | None
     span: Span
-    """From the job to the last word of the comparison."""
+    """From the job to the last token of the comparison."""
 
 
 def key_from_text(text: str) -> str:
@@ -82,7 +82,7 @@ _KEYWORDS = ("AND", "OR", "NOT", "IN")
 
 
 def words(text: str) -> Iterator[Word]:
-    """All words of a text, in order; white space is left out.
+    """All tokens of a text, in order; white space is left out.
 
     >>> [str(word.role) for word in words("A.B.count >")]
     ['job', 'punctuation', 'category', 'punctuation', 'count', 'operator']

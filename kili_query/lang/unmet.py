@@ -1,4 +1,4 @@
-"""A tree and the names that labels hold become diagnostics: operands that were met nowhere, and what is there instead."""
+"""Names that no label holds (KQ507, KQ508): diagnostics with what is there instead."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Names in messages: the nearest to a mistyped one, a list of them in a sentence, a part of a text made fit to show."""
+"""Wording of messages: near names for a mistyped one, lists in a sentence, excerpts of a text made fit to show."""
 
 from __future__ import annotations
 

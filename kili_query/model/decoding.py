@@ -1,4 +1,4 @@
-"""JSON text becomes Python objects, all that Python's own `json` reads; and errors say where in people's words."""
+"""JSON decoding, of all that Python's own `json` reads; errors say where, in people's words."""
 
 from __future__ import annotations
 

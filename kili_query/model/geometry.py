@@ -1,4 +1,4 @@
-"""Where annotations are: typed shapes, read from the keys that an annotation has (json-formats 2.4 to 2.7)."""
+"""Geometry of annotations: typed shapes, read from the keys that an annotation has (json-formats 2.4 to 2.7)."""
 
 from __future__ import annotations
 

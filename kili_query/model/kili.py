@@ -1,4 +1,4 @@
-"""Kili's fixed words: the values of its enumerations, by their names in its schema, and the keys and levels of labels."""
+"""Enumerations of Kili, by their names in its schema, and the keys and levels of labels."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is questionable in an ontology itself: keys that cannot be searched, names that will be confused."""
+"""Ontology lint: keys that cannot be searched, names that will be confused."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from kili_query.model.ontology import Job, Ontology, folded, is_plain_name, json
 
 
 class Lint(NamedTuple):
-    """One finding: the code of the table of errors, the JSON path of the place, the message, what would work."""
+    """One finding: the code of the table of errors, the JSON path of the position, the message, what would work."""
 
     code: str
     path: str

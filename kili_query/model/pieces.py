@@ -1,4 +1,4 @@
-"""JSON text taken apart and put together, the pieces as they were written: nothing that is not asked for is decoded."""
+"""JSON text split and joined without decoding: members and items as they were written."""
 
 from __future__ import annotations
 

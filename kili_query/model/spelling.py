@@ -1,4 +1,4 @@
-"""Unicode forms of texts, in linear time: names that look the same may be written with other characters."""
+"""Unicode normalization, in linear time: names that look the same may be written with other characters."""
 
 from __future__ import annotations
 

@@ -173,7 +173,7 @@ _PLACES = {
 
 
 def _check_place(entry: Mapping[str, Any], path: str) -> Iterator[DataError]:
-    """Whether what says where an annotation is can be read; what an object of its tool lacks is not told."""
+    """Whether what says where an annotation is can be read; what an object of its tool lacks is not reported."""
     unread = [key for key in _PLACES if entry.get(key) is not None and read_geometry({key: entry[key]}) is None]
     given = sum(entry.get(key) is not None for key in _PLACES)
     for key in unread:

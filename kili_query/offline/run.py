@@ -100,7 +100,7 @@ class _Batch(Part):
 
 
 class _Slices(Part):
-    """Records of a file that is not compressed, by their places and sizes."""
+    """Records of a file that is not compressed, by their positions and sizes."""
 
     __slots__ = ("items", "size", "source")
 

@@ -34,7 +34,7 @@ class Tally:
     skipped: list[DataError] = field(default_factory=list)
     """Files that an export holds beside labels."""
     blanks: list[DataError] = field(default_factory=list)
-    """The first of the labels without any answer, by name and place."""
+    """The first of the labels without any answer, by name and position."""
     _unread: list[Problem] = field(default_factory=list, repr=False, compare=False)
     _left_out: list[Problem] = field(default_factory=list, repr=False, compare=False)
     _blank: list[Problem] = field(default_factory=list, repr=False, compare=False)

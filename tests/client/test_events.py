@@ -31,7 +31,7 @@ from kili_query import (
     QuerySyntaxError,
 )
 from kili_query.client._sync.events import Subscription
-from kili_query.client.operations.events import DOCUMENT, LabelEvent, dropped, label_in, moment_of, refusal
+from kili_query.client.operations.events import DOCUMENT, LabelEvent, dropped, label_in, refusal, timestamp_of
 from kili_query.client.sending import reconnecting
 from kili_query.client.sending.reconnecting import Told, may_pass, pause_before
 from kili_query.errors import ServerError
@@ -740,4 +740,4 @@ def test_messages_of_odd_shapes_hold_no_label() -> None:
         assert label_in({"payload": payload}) is None
     assert not dropped({"type": "ka"})
     assert not dropped({"type": "ka", "payload": {"dropped": 0}})
-    assert moment_of({"createdAt": "2", "updatedAt": None}) == "2"
+    assert timestamp_of({"createdAt": "2", "updatedAt": None}) == "2"

@@ -26,7 +26,7 @@ Pages = list[list[dict[str, Any] | PageResolution] | None] | tuple[list[dict[str
 
 
 class _Changed(NamedTuple):
-    """An asset on its way: its place in the call, its id, and its properties."""
+    """An asset on its way: its position in the call, its id, and its properties."""
 
     position: int
     id: str

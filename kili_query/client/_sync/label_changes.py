@@ -34,7 +34,7 @@ NO_RESPONSES: Responses = []
 
 
 class _Appended(NamedTuple):
-    """A label on its way: its place in the arrays of the call, and itself."""
+    """A label on its way: its position in the arrays of the call, and itself."""
 
     position: int
     data: Row

@@ -26,7 +26,7 @@ class Asset:
     """An asset as it was given, not yet looked at."""
 
     position: int
-    """Its place in the arrays of the call, from 0."""
+    """Its position in the arrays of the call, from 0."""
     content: Any = ""
     layers: list[dict[str, Any]] | None = None
     json_content: Any = ""

@@ -41,7 +41,7 @@ class LabelEvent(NamedTuple):
     @property
     def moment(self) -> str:
         """When it happened, by the server's clock."""
-        return moment_of(self.label)
+        return timestamp_of(self.label)
 
 
 def new_subscription_id() -> str:
@@ -129,15 +129,15 @@ def event_of(subscription_id: str, row: Row, text: object = None) -> LabelEvent:
     return LabelEvent(subscription_id, frame, LabelDict(row))
 
 
-def moment_of(label: Mapping[str, Any]) -> str:
+def timestamp_of(label: Mapping[str, Any]) -> str:
     """When a label was made or changed last; empty if it does not say."""
     return str(label.get("updatedAt") or label.get("createdAt") or "")
 
 
-def written_moment(seconds: float) -> str:
+def timestamp_at(seconds: float) -> str:
     """A moment as the server writes it.
 
-    >>> written_moment(0)
+    >>> timestamp_at(0)
     '1970-01-01T00:00:00.000Z'
     """
     return datetime.fromtimestamp(seconds, UTC).replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"

@@ -156,7 +156,7 @@ class Progress(Generic[T, R]):
     total: int
     noun: str
     position: Callable[[T], int]
-    """The place of an item in the arrays of the call."""
+    """The position of an item in the arrays of the call."""
     done: list[tuple[list[T], R]] = field(default_factory=list)
     """Batches that are in, each with its result, in the order of the call."""
     begun: list[T] = field(default_factory=list)
@@ -178,15 +178,15 @@ class Progress(Generic[T, R]):
             self.unknown += batch
 
     def inside(self) -> list[int]:
-        """The places of what is in."""
+        """The positions of what is in."""
         return sorted(self.position(item) for batch, _ in self.done for item in batch)
 
     def lost(self) -> list[int]:
-        """The places of what may be in or not."""
+        """The positions of what may be in or not."""
         return sorted(map(self.position, self.unknown))
 
     def left(self, positions: Iterable[int]) -> list[int]:
-        """Those of some places whose items are not in."""
+        """Those of some positions whose items are not in."""
         settled = {*self.inside(), *self.lost()}
         return [position for position in positions if position not in settled]
 
@@ -222,7 +222,7 @@ class Progress(Generic[T, R]):
 
 
 MOST_RUNS = 5
-"""Runs of places that a message lists."""
+"""Runs of positions that a message lists."""
 
 
 def places(positions: Sequence[int]) -> str:

@@ -1,4 +1,4 @@
-"""The key out of what is shown: a server may repeat it, as it is or as headers, JSON and addresses write it."""
+"""Redaction of the API key: a server may repeat it, as it is or as headers, JSON and addresses write it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Connections that come again: how long to wait before the next attempt, and which labels were told already."""
+"""Reconnection: how long to wait before the next attempt, and which labels have been delivered already."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""When a call is sent again, and when not: the table of wire.md 4, as data and a pure decision."""
+"""Retry policy: when a call is sent again, and when not; the table of wire.md 4, as data and a pure decision."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an answer of the server says: its data, or the error that it is (wire.md 4)."""
+"""Responses of the server: the data that one holds, or the error that it is (wire.md 4)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Taking away what was asked of the server for our own needs only."""
+"""Pruning: fields that were asked of the server for the SDK's own needs are taken away again."""
 
 from __future__ import annotations
 

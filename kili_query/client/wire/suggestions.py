@@ -1,4 +1,4 @@
-"""A field that the server does not have: which one it is, and which are near, by the server's own schema."""
+"""Unknown fields: a field that the server does not have, and the near ones of the server's own schema."""
 
 from __future__ import annotations
 

@@ -147,7 +147,7 @@ def _joined(rows: Iterable[Sequence[int]]) -> Sequence[int]:
 
 
 class Cell(NamedTuple):
-    """A code cell of a notebook: its place among all cells, from 1, and its source, which JSON strings hold."""
+    """A code cell of a notebook: its position among all cells, from 1, and its source, which JSON strings hold."""
 
     number: int
     passage: Passage
@@ -195,7 +195,7 @@ class EmbeddedQuery:
         return place if self.cell is None else self.cell.passage.locate(place)
 
     def replace(self, fix: Fix) -> Edit | None:
-        """The edit of the document that makes the fix, written with the escapes of the place; None if none is safe."""
+        """The edit of the document that makes the fix, written with the escapes of the position; None if none is safe."""
         edit = self.passage.replace(fix.span, fix.text)
         return edit if edit is None or self.cell is None else self.cell.passage.replace(*edit)
 

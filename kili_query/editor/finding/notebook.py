@@ -238,6 +238,6 @@ def _items(source: str, at: int) -> Iterator[int]:
 
 
 def _after(source: str, at: int) -> int:
-    """The place behind white space."""
+    """The position behind white space."""
     space = _SPACE.match(source, at)
     return space.end() if space else at

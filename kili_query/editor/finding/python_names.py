@@ -12,7 +12,7 @@ from typing import NamedTuple
 PACKAGE = "kili_query"
 
 Scopes = tuple[ast.AST, ...]
-"""The module, and the classes and functions around a place, the outermost first."""
+"""The module, and the classes and functions around a position, the outermost first."""
 
 _SCOPES = (ast.Module, ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef)
 _BREAK = re.compile(r"\r\n|\r|\n")
@@ -170,7 +170,7 @@ class View:
         self.asked: dict[str, tuple[Given, ...]] = {}
 
     def resolve(self, name: str, scopes: Scopes, block: Block) -> tuple[Sequence[Given], Scopes]:
-        """All that a name can stand for, and the scopes of the place where it is bound; none: it is the module's."""
+        """All that a name can stand for, and the scopes of the position where it is bound; none: it is the module's."""
         for depth in range(len(scopes), 1, -1):
             if isinstance(scopes[depth - 1], ast.ClassDef) and depth < len(scopes):
                 continue  # functions do not see the names of the class around them

@@ -93,7 +93,7 @@ class Parts:
         self._ends: dict[tuple[str, str], _End] = {}
 
     def blocks(self, source: str) -> list[Block]:
-        """The blocks of a source, each with its place. If all of them parse, so does the source; otherwise it does not.
+        """The blocks of a source, each with its position. If all of them parse, so does the source; otherwise it does not.
 
         A method of a long class is a block of its own; what it leaves in the block of the class is that it is there.
         """
@@ -189,7 +189,7 @@ class Parts:
         return _Part(text, blocks, ended and skeleton.parses)
 
     def _block(self, text: str, *, in_class: bool = False, tree: ast.Module | str | None = None) -> Block:
-        """A block with this text; one of its own for each place."""
+        """A block with this text; one of its own for each position."""
         row = self._blocks.get((text, in_class))
         if row is None:
             row = self._blocks[text, in_class] = []

@@ -157,7 +157,7 @@ class Linted(NamedTuple):
 def lint_files(
     files: Iterable[str | DataError], ontologies: Ontologies, *, fix: bool = False, workers: int | None = None
 ) -> Iterator[Linted]:
-    """Check all queries in files, in the order of the files; problems of ontologies are told once.
+    """Check all queries in files, in the order of the files; problems of ontologies are reported once.
 
     Parameters
     ----------

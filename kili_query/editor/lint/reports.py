@@ -58,7 +58,7 @@ def as_json(reports: Iterable[FileReport], problems: Iterable[DataError]) -> str
 
 
 def _problem(error: DataError) -> dict[str, str]:
-    """What is wrong with a file. The place inside it, such as a JSON path, goes to the message."""
+    """What is wrong with a file. The position inside it, such as a JSON path, goes to the message."""
     file, _, inside = error.where.partition(": ")
     message = f"{inside}: {error.message}" if inside else error.message
     return {"file": shown_path(file), "code": error.code, "message": message}
@@ -113,7 +113,7 @@ def _escaped(text: str, more: str = "") -> str:
 
 
 def as_sarif(reports: Iterable[FileReport], problems: Iterable[DataError]) -> str:
-    """A SARIF 2.1.0 log, as code scanning reads it. What could not be read is told as notifications."""
+    """A SARIF 2.1.0 log, as code scanning reads it. What could not be read is reported as notifications."""
     findings = [finding for report in reports for finding in report.findings]
     problems = list(problems)
     driver = {

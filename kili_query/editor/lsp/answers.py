@@ -273,7 +273,7 @@ def hints(checked: Checked) -> Iterator[types.InlayHint]:
 
 
 def tokens(queries: Iterable[Checked]) -> types.SemanticTokens:
-    """The words of queries by role: line and column relative to the word before, length, role."""
+    """The tokens of queries by role: line and column relative to the token before, length, role."""
     data: list[int] = []
     roles = {role: number for number, role in enumerate(_TOKENS)}
     last = (0, 0)
@@ -286,7 +286,7 @@ def tokens(queries: Iterable[Checked]) -> types.SemanticTokens:
 
 
 def _placed(checked: Checked) -> Iterator[tuple[Word, int, int, int]]:
-    """The words of a query with line, column and length: once for each literal and each line that a word lies in."""
+    """The tokens of a query with line, column and length: once for each literal and each line that a token lies in."""
     document, query = checked.document, checked.query
     lines, text = document.lines, document.text
     plain = document.plain_start(query)

@@ -121,7 +121,7 @@ class Document:
         return self._kept(("diagnose", query.context), query.text, ontology, lambda: query.diagnose(ontology))
 
     def words(self, query: EmbeddedQuery) -> list[Word]:
-        """The words of one of the queries."""
+        """The tokens of one of the queries."""
         return self._kept(("words", ""), query.text, None, lambda: list(words(query.text)))
 
     def symbols(self, query: EmbeddedQuery, ontology: Ontology | None) -> list[Symbol]:

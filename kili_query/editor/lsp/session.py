@@ -218,7 +218,7 @@ class KiliQueryServer(LanguageServer):
         return found
 
     def _schedule(self, document: Document, delay: float) -> None:
-        """Tell the diagnostics when typing pauses; what was about to be told is out of date."""
+        """Tell the diagnostics when typing pauses; what was about to be sent is out of date."""
         if self._pulls:
             return
         timer = self._timers.pop(document.uri, None)

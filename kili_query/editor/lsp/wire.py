@@ -81,7 +81,7 @@ async def _converse(server: KiliQueryServer, incoming: BinaryIO, outgoing: Binar
 
 
 def handle(server: KiliQueryServer, body: bytes) -> None:
-    """Do what a message says; what is wrong with it is told to the log of the editor."""
+    """Do what a message says; what is wrong with it is written to the log of the editor."""
     try:
         message = json.loads(body, object_hook=server.protocol.structure_message)
         if not hasattr(message, "jsonrpc"):

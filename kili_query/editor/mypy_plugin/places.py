@@ -1,4 +1,4 @@
-"""Where mypy is to point: from a part of a query to the line and column of the literal that holds it."""
+"""Positions for mypy: from a part of a query to the line and column of the literal that holds it."""
 
 from __future__ import annotations
 
@@ -41,17 +41,17 @@ class Literals:
             return None
 
     def locate(self, literal: StrExpr, span: Span) -> Context | None:
-        """The place of a part of a literal's text; None if the file is no longer the one that mypy has read."""
+        """The position of a part of a literal's text; None if the file is no longer the one that mypy has read."""
         passage = self._passage(literal)
         return None if passage is None or passage.text != literal.value else self.place(passage, span)
 
     def default(self, line: int, column: int) -> Passage | None:
-        """The literal that a parameter or variable has from the start, by the place of a name in its annotation."""
+        """The literal that a parameter or variable has from the start, by the position of a name in its annotation."""
         span = self._defaults.get((line, column))
         return passage_at(self._source, *span) if span else None
 
     def place(self, passage: Passage, span: Span) -> Context:
-        """The place of a part of a passage of this file."""
+        """The position of a part of a passage of this file."""
         start, end = passage.locate(span)
         line, column = line_and_column(self._source, start)
         place = Context(line, column - 1)

@@ -29,7 +29,7 @@ class Settings:
         return self._ontologies.get(file, project)
 
     def problem(self, file: str, project: str | None) -> str | None:
-        """What is wrong with it, told each time: mypy forgets the messages of a file whenever it checks it again."""
+        """What is wrong with it, reported each time: mypy forgets the messages of a file whenever it checks it again."""
         problem = self._ontologies.problem(file, project)
         return f"{problem.code}: {problem}" if problem else None
 

@@ -1,4 +1,4 @@
-"""What a reader hands on: records, problems, the places where they stand, and the parts in which work is planned."""
+"""Records as readers give them: JSON texts, problems, positions in files, and the parts in which work is planned."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Place(NamedTuple):
     """The item of a list, or the value of a file that holds several; from 1."""
 
     def moved(self, lines: int) -> Place:
-        """The same place, if its line was counted from `lines` lines further down."""
+        """The same position, if its line was counted from `lines` lines further down."""
         return self if self.line is None else self._replace(line=self.line + lines)
 
     def __str__(self) -> str:

@@ -126,7 +126,7 @@ class FileStream(Part):
 
     @property
     def is_plain(self) -> bool:
-        """True if the file holds the text of its records as it is, at the places that they tell."""
+        """True if the file holds the text of its records as it is, at the positions that they tell."""
         return self.size > 0 and not self.local
 
     def records(self) -> Iterator[Record | Problem]:

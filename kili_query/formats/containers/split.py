@@ -43,7 +43,7 @@ _SCALAR = re.compile(rb'[^\s,\]\[{}"]+')
 
 
 class _End(NamedTuple):
-    """How looking for the end of a value went: `at` is its end, or the place of the fault."""
+    """How looking for the end of a value went: `at` is its end, or the position of the fault."""
 
     outcome: Literal["found", "cut", "bad"]
     at: int
@@ -83,7 +83,7 @@ class Window:
         return True
 
     def skip_space(self, at: int) -> int:
-        """The next place that is not white space; at the end of the text the length of `data`."""
+        """The next position that is not white space; at the end of the text the length of `data`."""
         while True:
             end = _SPACE.match(self.data, at).end()  # type: ignore[union-attr]
             if end < len(self.data) or not self.more(end):
@@ -183,7 +183,7 @@ class _Splitter:
             yield self.cut_off(at)
 
     def value(self, at: int) -> tuple[Record | Problem, int]:
-        """The value at a place, and the place behind it in the window; -1 if nothing more can be read."""
+        """The value at a position, and the position behind it in the window; -1 if nothing more can be read."""
         self.count += 1
         end, at = self.end(at)
         window = self.window
@@ -209,7 +209,7 @@ class _Splitter:
         return Problem(message, where, code=code), at
 
     def behind(self, at: int) -> tuple[bool, int]:
-        """Whether the brackets of a bad item are balanced and an item can end there; the place behind it, or its own.
+        """Whether the brackets of a bad item are balanced and an item can end there; the position behind it, or its own.
 
         The window may move.
         """
@@ -224,7 +224,7 @@ class _Splitter:
         return window.data[at : at + 1] in (b",", b"]", b"{", b""), at
 
     def end(self, at: int) -> tuple[_End, int]:
-        """How the value at a place ends; the window may move, so the place is given again."""
+        """How the value at a position ends; the window may move, so the position is given again."""
         window = self.window
         while True:
             end = find_end(window.data, at, closed=window.closed)
@@ -237,7 +237,7 @@ class _Splitter:
             at = 0
 
     def next_item(self, start: int) -> int:
-        """The next place where an item starts, behind a bad one that starts at `start`; -1 if there is none.
+        """The next position where an item starts, behind a bad one that starts at `start`; -1 if there is none.
 
         Objects inside of the bad item look like items too: the next item must be a record of the kind that went
         before. What is well-formed and no such record is stepped over as a whole.
@@ -277,7 +277,7 @@ class _Splitter:
 
 
 def find_end(data: bytes, at: int, *, closed: bool = False) -> _End:
-    """Where the JSON value at a place ends; white space behind it may be counted in. `closed`: no more data follows."""
+    """Where the JSON value at a position ends; white space behind it may be counted in. `closed`: no more data follows."""
     try:
         _RAW.decode(memoryview(data)[at:])
     except msgspec.DecodeError as error:

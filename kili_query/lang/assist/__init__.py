@@ -1,4 +1,4 @@
-"""What editors ask of the language: what may be written, repaired, shown, meant. Knows no editor."""
+"""Editor features of the language: completion, hover, quick fixes, rename, outline. They know no editor."""
 
 from __future__ import annotations
 

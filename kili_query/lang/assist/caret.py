@@ -1,4 +1,4 @@
-"""A caret in a text that need not be a query yet: what the parser could go on with there, and what is half written."""
+"""Completion context: what the parser could go on with at a caret in an incomplete text, and what is half written there."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Caret(NamedTuple):
 
 
 def carets(text: str, offset: int) -> list[Caret]:
-    """How the text before an offset can be read: with the word that ends there finished, and still being written.
+    """How the text before an offset can be read: with the token that ends there finished, and still being written.
 
     >>> [caret.slot.name for caret in carets("A.B.count > 1 AND", 17)]
     ['COMPARISON', 'CONNECTIVE']
@@ -58,7 +58,7 @@ def _outside_quotes(patterns: tuple[re.Pattern[str], ...], text: str, start: int
 
 
 def _word_start(text: str) -> int:
-    """Where the word starts that ends the text: letters, digits, `_`, `-`, `*`."""
+    """Where the token starts that ends the text: letters, digits, `_`, `-`, `*`."""
     start = len(text)
     while start and (text[start - 1].isalnum() or text[start - 1] in "_-*"):
         start -= 1

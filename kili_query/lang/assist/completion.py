@@ -1,4 +1,4 @@
-"""What can be written at a caret: names of the ontology, operators, keywords, sensible numbers, the best first."""
+"""Completion at a caret: names of the ontology, operators, keywords, sensible numbers, the best first."""
 
 from __future__ import annotations
 

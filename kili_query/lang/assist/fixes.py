@@ -1,4 +1,4 @@
-"""Repairs of a query text: the edits that its diagnostics propose, the other names that may be meant, all at once."""
+"""Quick fixes of a query text: the edits that its diagnostics propose, other names that may be meant, all fixes at once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a part of a query is about, as Markdown: a job, a category, what a comparison means."""
+"""Hover texts, as Markdown: what a job, a category, a comparison or a group in a query is about."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def _verdict(node: Node, ontology: Ontology | None) -> str:
 
 
 def _group(text: str, word: Word, ontology: Ontology | None) -> Hover | None:
-    """What the AND, OR, NOT or pair of parentheses around a word means."""
+    """What the AND, OR, NOT or pair of parentheses around a token means."""
     try:
         tree = parse_tree(text)
     except QuerySyntaxError:

@@ -1,4 +1,4 @@
-"""Queries as HTML, each word with the class and the colour of its role; names cannot bring in markup."""
+"""Syntax highlighting as HTML: each token with the class and the colour of its role; names cannot bring in markup."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def to_html(text: str) -> str:
 
 
 def isolated(word: str) -> str:
-    """A word as HTML. If it may run from right to left, or says so, what follows it stays in its place.
+    """A token as HTML. If it may run from right to left, or says so, what follows it stays in its place.
 
     >>> isolated("<b>"), isolated("\u05d0")
     ('&lt;b&gt;', '<bdi>\u05d0</bdi>')

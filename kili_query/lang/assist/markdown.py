@@ -1,4 +1,4 @@
-"""Markdown out of texts that may hold markup themselves: names of an ontology are anybody's."""
+"""Markdown escaping: names of an ontology are anybody's, and may hold markup themselves."""
 
 from __future__ import annotations
 

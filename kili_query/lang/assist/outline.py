@@ -1,4 +1,4 @@
-"""A query text at a glance: its comparisons, the names in it and where they stand again, what people call them."""
+"""Outline and rename: the comparisons of a query text, the names in it, where they stand again, their display names."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A query in plain English: what each comparison means, with the names that people see."""
+"""Plain English for queries: what each comparison means, with the display names of the ontology."""
 
 from __future__ import annotations
 

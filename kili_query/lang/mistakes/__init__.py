@@ -1,1 +1,1 @@
-"""Why a text is no query: each mistake named in the language's words, with what would work."""
+"""Syntax error messages: why a text is no query, each mistake named in the language's words, with what would work."""

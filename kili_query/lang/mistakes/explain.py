@@ -1,4 +1,4 @@
-"""A second, finer look at a text that is not a query: what is wrong, in the language's words, and what would work.
+"""Syntax errors: from where the parser stopped to one diagnostic, in the language's words, with what would work.
 
 The parser stops at a position and knows what it could go on with. From there this module only reads ahead: it decides
 nothing about what is a query. It begins at what is expected; what stands in place of an operand, an operator, a number

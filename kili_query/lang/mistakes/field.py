@@ -1,4 +1,4 @@
-"""A field of a label or an asset where a count belongs: what it is asked with, since a query only counts objects."""
+"""Syntax errors that name a field of a label or an asset: what it is asked with, since a query only counts objects."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The names that a project has, told where a text lacks one: `person.count` has no job, and these are the jobs."""
+"""Syntax errors with an ontology at hand: a missing job or category is named, or those that there are."""
 
 from __future__ import annotations
 

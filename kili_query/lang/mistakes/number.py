@@ -1,4 +1,4 @@
-"""What stands in the place of a whole number: decimals, words, quotes, lists; and what would mean the same."""
+"""Syntax errors where a whole number is expected: decimals, words, quotes, lists; and what would mean the same."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def instead_of_number(at: At, operator: Operator, start: int) -> Diagnostic:
 
 
 def number_before(at: At) -> Diagnostic | None:
-    """What is wrong with a comparison whose number began before this place, if the fault is in the number."""
+    """What is wrong with a comparison whose number began before this position, if the fault is in the number."""
     symbol, start, number = _compared_before(at)
     decimal = decimal_around(at)
     if decimal is None and symbol in ("<", "<=", ">", ">=") and not _GROUPED.match(at.text, number.start):
@@ -114,7 +114,7 @@ def listed_numbers(at: At, more: re.Match[str]) -> Fix | None:
 
 
 def _compared_before(at: At) -> tuple[str, int, Span]:
-    """The operator before this place and where it starts, and the number behind it; no operator: an empty one."""
+    """The operator before this position and where it starts, and the number behind it; no operator: an empty one."""
     end = len(at.text[: at.position].rstrip())
     first = end
     while first and at.text[first - 1].isdigit():
@@ -126,7 +126,7 @@ def _compared_before(at: At) -> tuple[str, int, Span]:
 
 
 def decimal_around(at: At) -> re.Match[str] | None:
-    """A number that is not whole: its whole part is right before this place, the rest here."""
+    """A number that is not whole: its whole part is right before this position, the rest here."""
     start = at.position
     while start and at.text[start - 1].isdigit():
         start -= 1

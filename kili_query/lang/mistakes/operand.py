@@ -1,4 +1,4 @@
-"""An operand that is not `JOB.CATEGORY.count`: which part is missing or wrong, and what would work."""
+"""Syntax errors in an operand, which is no `JOB.CATEGORY.count`: which part is missing or wrong, and what would work."""
 
 from __future__ import annotations
 
@@ -193,7 +193,7 @@ def _parts(at: At) -> tuple[list[_Part], int]:
 
 
 def _first_foreign(at: At, end: int) -> At:
-    """The place of the first foreign character outside quotes; the end if there is none."""
+    """The position of the first foreign character outside quotes; the end if there is none."""
     for piece in _QUOTED_OR_ODD.finditer(at.text, at.position, end):
         if piece[0][0] != '"' and is_foreign(piece[0]):
             return at._replace(position=piece.start())

@@ -1,4 +1,4 @@
-"""What stands behind a count and is no operator of the language: those of other languages, words, nothing at all."""
+"""Syntax errors where an operator is expected: those of other languages, words, nothing at all."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A place in a text that is not a query, and what stands there: what the explanations of syntax errors share."""
+"""Position of a syntax error and the token there: what the explanations of syntax errors share."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ A_SET = "a list such as `(1, 2)` or a range such as `2..5`"
 A_CONNECTIVE = "`AND`, `OR` or the end"
 
 GAP = re.compile(rf"(?:{SPACE}|{COMMENT}(?:\n|\Z))*+")
-"""A gap between two words, or at the end, where no line break need end a comment."""
+"""A gap between two tokens, or at the end, where no line break need end a comment."""
 QUOTES = "\"'`´‘’‚‛“”„‟«»‹›"
 """What stands for quotes on some keyboard; the language has the first."""
 _WORD = re.compile(r"[^\W\d][\w*-]*+|[+-]?\d[\w.]*+|[<>=!&|~≤≥≠]++|.", re.DOTALL)
@@ -30,7 +30,7 @@ _LOOKS_LIKE = str.maketrans("\u2212\u2010\u2011\u2013\u2014\u3002\u3001", "-----
 
 
 class At(NamedTuple):
-    """A place in the text, and what the parser knows there."""
+    """A position in the text, and what the parser knows there."""
 
     text: str
     position: int
@@ -44,22 +44,22 @@ class At(NamedTuple):
 
     @property
     def word(self) -> str:
-        """What stands here: a word, a number, a sign."""
+        """What stands here: a token, a number, a sign."""
         found = _WORD.match(self.text, self.position)
         return found[0] if found else ""
 
     @property
     def span(self) -> Span:
-        """The span of the word."""
+        """The span of the token."""
         return Span(self.position, self.position + len(self.word))
 
     @property
     def innermost(self) -> str:
-        """The kind of the last word that is open; an empty one if there is none."""
+        """The kind of the last token that is open; an empty one if there is none."""
         return self.open[-1].kind if self.open else ""
 
     def moved(self, position: int) -> At:
-        """The place after the white space and comments that follow `position`."""
+        """The position after the white space and comments that follow `position`."""
         gap = GAP.match(self.text, position)
         return self._replace(position=gap.end() if gap else position)
 
@@ -110,7 +110,7 @@ def escaped_for_html(at: At) -> Diagnostic | None:
 
 
 def look_alike(at: At) -> Diagnostic | None:
-    """A word of signs that look like those of the language, as other keyboards have them."""
+    """A token of signs that look like those of the language, as other keyboards have them."""
     found = _NOT_ASCII.match(at.text, at.position)
     # long ones mean nothing, and to order their accents can take quadratic time
     meant = plain(found[0]) if found and len(found[0]) <= _LONGEST else ""

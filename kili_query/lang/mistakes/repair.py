@@ -1,4 +1,4 @@
-"""Whether a repair works: the text is read again with its edit made, and what it leads to is looked at."""
+"""Verification of fixes: the text is parsed again with the edit made, and must be a query, or get further."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from kili_query.errors import Diagnostic
 from kili_query.lang.stopped import Stopped
 
 LONGEST = 20_000
-"""Longer texts, in characters, are not read again: what is wrong in them is told without a repair."""
+"""Longer texts, in characters, are not read again: what is wrong in them is reported without a repair."""
 _MOST = 50
 """How many mistakes may follow one another, each of which has to be repaired before the next is known."""
 

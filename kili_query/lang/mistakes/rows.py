@@ -1,4 +1,4 @@
-"""Mistakes as rows: what is written, what is meant, what is said of it; and the loop that finds the row that fits."""
+"""Tables of syntax errors: a row says what is written, what is meant and the hint; one loop finds the row that fits."""
 
 from __future__ import annotations
 
@@ -74,5 +74,5 @@ def explain(
 
 
 def fitting(row: Row, at: At, operator: Operator) -> re.Match[str] | None:
-    """What a row finds at a place, behind an operator; None if it does not fit."""
+    """What a row finds at a position, behind an operator; None if it does not fit."""
     return row.written.match(at.text, at.position) if operator in row.operators else None

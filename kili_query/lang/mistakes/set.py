@@ -1,4 +1,4 @@
-"""What stands behind IN and is neither a list such as `(1, 2)` nor a range such as `2..5`."""
+"""Syntax errors behind IN: what is neither a list such as `(1, 2)` nor a range such as `2..5`."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _DOTS = re.compile(r"\.{3,}+|…|\.\s++\.|(?<!\.)\.(?!\.)")
 
 
 def diagnose_set(at: At) -> Diagnostic | None:
-    """What is wrong with the list or the range that was begun before this place; None if it is complete."""
+    """What is wrong with the list or the range that was begun before this position; None if it is complete."""
     if at.at_end and at.slot is Slot.COMMA:
         return Diagnostic("KQ111", "the list is not closed", end_of(at), "a list ends with `)`", closing(at))
     fix = _meant(at)
@@ -66,7 +66,7 @@ def diagnose_set(at: At) -> Diagnostic | None:
 
 
 def _meant(at: At) -> Fix | None:
-    """The list or the range that is meant by what stands behind IN, if that reaches this place."""
+    """The list or the range that is meant by what stands behind IN, if that reaches this position."""
     behind = next(word for word in reversed(at.open) if word.kind == "_IN")
     start = at.moved(behind.end).position
     if python := _PYTHON.match(at.text, start):

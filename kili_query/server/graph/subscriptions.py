@@ -1,4 +1,4 @@
-"""Subscriptions: what clients are told of labels as they are made and changed, over websockets.
+"""Subscriptions: labels are sent to clients as they are made and changed, over websockets.
 
 The protocol is that of Apollo's subscriptions-transport-ws, subprotocol `graphql-ws` (wire.md 10): `connection_init` with
 the key, `connection_ack`; `start`, then `data` for each event, `ka` now and then; `stop`, `complete`. What waits for a

@@ -1,4 +1,4 @@
-"""What a database keeps of the values of an export: texts without halves of surrogate pairs, numbers that an answer can tell."""
+"""Values as the database stores them: texts without halves of surrogate pairs, numbers that an answer can hold."""
 
 from __future__ import annotations
 
