@@ -94,6 +94,7 @@ async def test_a_query_is_completed_while_nothing_around_it_parses(editor: Edito
         "traffic light",
         "BUS",
         "COACH",
+        "*",
     ]
     assert await editor.codes(uri) == ["KQ102"]
     end = at
