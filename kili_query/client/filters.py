@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
-from kili_query.client.caller_warnings import warn
+from kili_query.client.messages import warn
 from kili_query.client.types import CheckQueries
 from kili_query.errors import (
     Diagnostic,

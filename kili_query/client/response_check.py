@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from kili_query.client.caller_warnings import warn
+from kili_query.client.messages import warn
 from kili_query.client.types import CheckQueries
 from kili_query.errors import ArgumentError, QueryWarning
 from kili_query.model.ontology import Ontology

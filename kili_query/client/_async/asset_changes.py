@@ -8,10 +8,10 @@ from typing import Any, NamedTuple
 from kili_query.client._async.changes import require_named
 from kili_query.client._async.searched import AsyncSearched
 from kili_query.client.arguments import check_arguments
+from kili_query.client.messages import named, warn
 from kili_query.client.operations import asset_changes as wire
 from kili_query.client.operations.asset_changes import Outcome, PageResolution
 from kili_query.client.sending.batches import Progress, Remaining, split
-from kili_query.client.telling import named, warn
 from kili_query.client.types import CategorySearch, Mark, OptionalTexts, Row, Texts
 from kili_query.client.wire.calls import Call
 from kili_query.client.wire.documents import Operation

@@ -12,10 +12,10 @@ from typing import TypeVar
 
 from kili_query.client._async.concurrency import in_order
 from kili_query.client._async.session import AsyncSession, Listing
+from kili_query.client.messages import named
 from kili_query.client.operations import assets as asset_wire
 from kili_query.client.progress import progress_bar
 from kili_query.client.sending.batches import Partly, Progress, parts, waves
-from kili_query.client.telling import named
 from kili_query.client.types import Row
 from kili_query.client.wire.calls import Call
 from kili_query.client.wire.where import Where, asset_where

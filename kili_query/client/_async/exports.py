@@ -16,11 +16,11 @@ from kili_query.client._async.assets import AsyncAssets
 from kili_query.client._async.concurrency import aside
 from kili_query.client._async.session import PAGES_AHEAD, Listing
 from kili_query.client.arguments import check_arguments
-from kili_query.client.caller_warnings import warn
 from kili_query.client.filters import decision, read_search
 from kili_query.client.garbage import few_full_collections
 from kili_query.client.media.folder import MediaFolder
 from kili_query.client.media.plan import Asset
+from kili_query.client.messages import warn
 from kili_query.client.operations import exports as wire
 from kili_query.client.operations.exports import layers_of, located
 from kili_query.client.operations.projects import Project

@@ -25,11 +25,11 @@ from kili_query.client.importing.plan import (
     make_items,
     variables,
 )
+from kili_query.client.messages import named, warn
 from kili_query.client.operations import asset_imports as wire
 from kili_query.client.operations.viewer import VIEWER_EMAIL
 from kili_query.client.progress import progress_bar
 from kili_query.client.sending.batches import Progress, Remaining, parts
-from kili_query.client.telling import named, warn
 from kili_query.client.types import Id, Seconds, Texts
 from kili_query.client.wire.calls import Call
 from kili_query.errors import ApiError, ApiTimeoutError, BatchImportError, UploadFromLocalDataForbiddenError

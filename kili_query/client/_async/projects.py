@@ -8,10 +8,10 @@ from typing import Any, Literal
 from kili_query.client._async.session import AsyncSession, Listing
 from kili_query.client.absent import an_area_elsewhere
 from kili_query.client.arguments import check_arguments
+from kili_query.client.messages import warn
 from kili_query.client.operations import projects as wire
 from kili_query.client.operations.projects import DEFAULT_FIELDS, USER_FIELDS
 from kili_query.client.operations.tags import CHECK_TAG, TAGS, TAGS_OF_PROJECT, tag_ids
-from kili_query.client.telling import warn
 from kili_query.client.types import (
     ComplianceTags,
     Day,

@@ -6,7 +6,7 @@ from typing import Any
 
 from kili_query.client._async.assets import AsyncAssets
 from kili_query.client._async.changes import AsyncChanges
-from kili_query.client.caller_warnings import warn
+from kili_query.client.messages import warn
 from kili_query.client.wire.calls import Call
 from kili_query.client.wire.where import asset_where
 from kili_query.errors import ArgumentError, IncompatibleArgumentsError, MissingArgumentError

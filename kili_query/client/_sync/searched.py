@@ -7,7 +7,7 @@ from typing import Any
 
 from kili_query.client._sync.assets import Assets
 from kili_query.client._sync.changes import Changes
-from kili_query.client.caller_warnings import warn
+from kili_query.client.messages import warn
 from kili_query.client.wire.calls import Call
 from kili_query.client.wire.where import asset_where
 from kili_query.errors import ArgumentError, IncompatibleArgumentsError, MissingArgumentError

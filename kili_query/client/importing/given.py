@@ -13,7 +13,7 @@ from typing import Any
 
 from kili_query.client.importing.kinds import KINDS, Kind, is_url, suffix_of
 from kili_query.client.importing.local import MissingFileError, is_file
-from kili_query.client.telling import named, warn
+from kili_query.client.messages import named, warn
 from kili_query.errors import ArgumentError, DataError, ImportValidationError
 from kili_query.model.decoding import decode_json
 

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Self
 
-from kili_query.client.caller_warnings import warn
 from kili_query.client.media.names import Names
 from kili_query.client.media.plan import JSON_CONTENT, Asset, File, Missing, files_of, leads_to_json
+from kili_query.client.messages import warn
 from kili_query.client.progress import bytes_bar
 from kili_query.client.types import Row
 from kili_query.errors import ArgumentError, DownloadError

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from kili_query.client.caller_warnings import warn
+from kili_query.client.messages import warn
 from kili_query.client.types import Row
 from kili_query.client.wire.decoding import ANNOTATIONS, labels_in
 from kili_query.client.wire.documents import Operation, count_query, page_query, selection

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import msgspec
 from pydantic import BaseModel, ConfigDict, SecretStr
 
-from kili_query.client.caller_warnings import warn
+from kili_query.client.messages import warn
 from kili_query.client.types import CheckQueries
 from kili_query.errors import ArgumentError, AuthenticationError, DataError
 

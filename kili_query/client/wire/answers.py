@@ -9,7 +9,7 @@ from urllib.parse import urljoin
 
 import msgspec
 
-from kili_query.client.caller_warnings import warn
+from kili_query.client.messages import warn
 from kili_query.client.sending.retries import Failure, Kind, kind_of_refusal, kind_of_status
 from kili_query.errors import (
     ApiError,

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from kili_query.client.arguments import shown
-from kili_query.client.caller_warnings import warn
+from kili_query.client.messages import warn
 from kili_query.errors import ArgumentError
 
 Arguments = Mapping[str, Any]

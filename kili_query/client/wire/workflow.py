@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from kili_query.client.caller_warnings import warn
+from kili_query.client.messages import warn
 from kili_query.client.operations.projects import Project
 from kili_query.errors import ArgumentError
 from kili_query.lang.wording import listed, nearest

@@ -18,7 +18,7 @@ from sqlalchemy.exc import DBAPIError
 from kili_query.errors import DataError
 from kili_query.server.store import tables
 from kili_query.server.store.media import private, remove_expired, remove_strays
-from kili_query.server.store.moments import after, now
+from kili_query.server.store.timestamps import after, now
 from kili_query.server.store.upgrading import upgrade
 
 DATABASE, LOCK, FILES = "kili.db", "kili.lock", "files"

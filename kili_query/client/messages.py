@@ -1,4 +1,4 @@
-"""What is told: warnings that point at the caller's line, however deep inside the SDK they arise; names in sentences."""
+"""Messages to the caller: warnings that point at the caller's line, however deep in the SDK they arise; names in a sentence."""
 
 from __future__ import annotations
 
