@@ -239,9 +239,9 @@ class LabelEvents:
         self._since = now
         try:
             for row in await self._changed():
-                self._told.know(row["id"], wire.moment_of(row))
+                self._told.know(row["id"], wire.timestamp_of(row))
         except (ApiError, ArgumentError, DataError):
-            self._told.floor = wire.written_moment(now)
+            self._told.floor = wire.timestamp_at(now)
 
     async def _drop(self) -> None:
         socket, self._socket = self._socket, None
@@ -304,7 +304,7 @@ class LabelEvents:
                 return
             if socket.caught_up is not None and socket.caught_up > self._since:
                 self._since = socket.caught_up
-                self._told.forget_before(wire.written_moment(self._since - MARGIN))
+                self._told.forget_before(wire.timestamp_at(self._since - MARGIN))
             await self._take(message)
 
     async def _take(self, message: dict[str, Any]) -> None:
@@ -326,12 +326,12 @@ class LabelEvents:
             except ApiError as error:
                 self._ready.append(self._hidden(error))
                 return
-            if row is not None and not self._told.comes_again(row["id"], wire.moment_of(row)):
+            if row is not None and not self._told.comes_again(row["id"], wire.timestamp_of(row)):
                 await self._tell(row)
 
     async def _tell(self, row: Row) -> None:
         """Make an event ready, if it satisfies the query."""
-        text, name, moment = row.get("jsonResponse"), row["id"], wire.moment_of(row)
+        text, name, moment = row.get("jsonResponse"), row["id"], wire.timestamp_of(row)
         try:
             if self._input_type in CONVERSATIONS and "annotations" not in row:
                 row["jsonResponse"] = response_of(row, text)
@@ -361,7 +361,7 @@ class LabelEvents:
                 return
             self._not_known(error)
         else:
-            self._missed = deque(row["id"] for row in rows if self._told.is_new(row["id"], wire.moment_of(row)))
+            self._missed = deque(row["id"] for row in rows if self._told.is_new(row["id"], wire.timestamp_of(row)))
         self._to_look = False
         if not self._missed:
             self._since = until
@@ -381,8 +381,8 @@ class LabelEvents:
         else:
             place = {label_id: n for n, label_id in enumerate(ids)}
             for row in sorted(rows, key=lambda row: place.get(row["id"], 0)):
-                if self._told.is_new(row["id"], wire.moment_of(row)):
-                    self._told.found(row["id"], wire.moment_of(row))
+                if self._told.is_new(row["id"], wire.timestamp_of(row)):
+                    self._told.found(row["id"], wire.timestamp_of(row))
                     await self._tell(row)
         for _ in ids:
             self._missed.popleft()
@@ -396,7 +396,7 @@ class LabelEvents:
         return True
 
     def _not_known(self, error: KiliQueryError) -> None:
-        told = f"what happened to labels of project `{self._project_id}` since {wire.written_moment(self._since)} is not known"
+        told = f"what happened to labels of project `{self._project_id}` since {wire.timestamp_at(self._since)} is not known"
         missed = EventsMissedError(f"{told}: {error}", operation="labelCreatedOrUpdated")
         self._ready.append(self._hidden(missed))
 
@@ -407,13 +407,13 @@ class LabelEvents:
         ------
         ApiError: the server does not tell, or there are too many.
         """
-        since = wire.written_moment(self._since - MARGIN)
+        since = wire.timestamp_at(self._since - MARGIN)
         where = label_where({"project_id": self._project_id})
         where["asset"]["updatedAtGte"] = since
         rows = await self._labels(["id", "createdAt", "updatedAt"], where, MOST_MISSED + 1)
         if len(rows) > MOST_MISSED:
             raise ApiError(f"there are more than {MOST_MISSED:,} labels to look through")
-        return sorted((row for row in rows if wire.moment_of(row) >= since), key=wire.moment_of)
+        return sorted((row for row in rows if wire.timestamp_of(row) >= since), key=wire.timestamp_of)
 
     async def _labels(self, fields: list[str], where: Where, first: int) -> list[Row]:
         session, input_type = self._session, self._input_type
