@@ -11,6 +11,7 @@ from kili_query.client._async.session import Listing
 from kili_query.client.arguments import check_arguments, require_lengths
 from kili_query.client.importing.answers import AnswerFile, files_of
 from kili_query.client.label_dict import LabelDict
+from kili_query.client.messages import named, warn
 from kili_query.client.operations import label_changes as wire
 from kili_query.client.operations import labels as label_wire
 from kili_query.client.operations.asset_imports import FILE_UPLOAD
@@ -19,7 +20,6 @@ from kili_query.client.operations.viewer import VIEWER_ID
 from kili_query.client.positions import right_call
 from kili_query.client.response_check import check_responses
 from kili_query.client.sending.batches import Remaining, parts, split
-from kili_query.client.telling import named, warn
 from kili_query.client.types import Id, Natural, OptionalTexts, Response, Row, Texts
 from kili_query.client.wire.calls import Call
 from kili_query.client.wire.where import asset_where, label_where
