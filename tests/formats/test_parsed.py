@@ -392,6 +392,23 @@ def test_labels_that_do_not_fit_are_kept_or_left_out() -> None:
     assert video.jobs["TEXT"].frames.numbers == [3]
 
 
+def test_odd_shapes_that_are_kept_can_be_looked_at() -> None:
+    odd = {
+        "MANY": {"categories": [{"noname": 1}, None, ["x"], "A"]},
+        "DRAWN": {"annotations": ["x", {"boundingPoly": ["x", {}, [3]], "categories": 3}]},
+        "POSE": {"annotations": [{"type": "pose", "points": ["x", {}], "children": []}]},
+        "ONE": {"categories": {}, "children": []},
+        "TEXT": [],
+    }
+    label = label_of(odd, misfits="keep")
+    _read_all(label.jobs)
+    assert label.json_response == odd
+    with pytest.raises(InvalidMutationError, match="which cannot be changed as an object"):
+        label.jobs["TEXT"].text = "x"
+    with pytest.raises(InvalidMutationError, match="to which nothing can be added"):
+        label.jobs["ONE"].add_category("A")
+
+
 def test_lists_give_lists_and_generators_generators_that_wait() -> None:
     asked = []
 

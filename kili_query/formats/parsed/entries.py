@@ -54,7 +54,10 @@ class CategoryValues:
         ------
         InvalidMutationError: the job has no such category.
         """
-        return self._data()["name"]  # type: ignore[no-any-return]
+        name = self._data().get("name")
+        if not isinstance(name, str):
+            raise AnswerMissingError(f"the category of job `{self._job.name}` has no `name`")
+        return name
 
     @name.setter
     def name(self, name: str) -> None:
@@ -90,7 +93,8 @@ class CategoryValues:
 
     def __repr__(self) -> str:
         data = self._data()
-        return repr({"name": data.get("name"), "display_name": self.display_name, **data})
+        shown = {"display_name": self.display_name} if isinstance(data.get("name"), str) else {}
+        return repr({"name": data.get("name"), **shown, **data})
 
 
 class Stored(Generic[T]):
@@ -127,15 +131,15 @@ class Settable(Stored[T]):
 
 
 def _mid(name: str, value: object) -> str:
-    if not text(name, value):
+    if not (mid := text(name, value)):
         raise InvalidMutationError("`mid` is empty; it must be non-empty")
-    return str(value)
+    return mid
 
 
 def _offset(name: str, value: object) -> int:
-    if whole(name, value) < 0:
+    if (offset := whole(name, value)) < 0:
         raise InvalidMutationError(f"`{name}` is {value}, and must be from 0")
-    return int(str(value))
+    return offset
 
 
 def _score(name: str, value: object) -> int:

@@ -109,9 +109,8 @@ class BoundingPolyList:
 
     def _rings(self) -> list[Json]:
         listed = list_at(self._annotation, "boundingPoly")
-        if not any(isinstance(entry, list) for entry in listed):
-            return listed
-        return [ring for entry in listed for ring in (entry if isinstance(entry, list) else [entry])]
+        flat = [ring for entry in listed for ring in (entry if isinstance(entry, list) else [entry])]
+        return [ring if isinstance(ring, dict) else {} for ring in flat]
 
     def __repr__(self) -> str:
         return repr(self.as_list())

@@ -188,7 +188,8 @@ class ParsedAnnotation(_Marked, AnnotationValues):
         """The points of a pose."""
         self._require("points")
         self._get("points")
-        return [PosePoint(point, self._job, self._rules) for point in list_at(self._data, "points")]
+        points = list_at(self._data, "points")
+        return [PosePoint(point if isinstance(point, dict) else {}, self._job, self._rules) for point in points]
 
     @property
     def annotations(self) -> AnnotationList:
