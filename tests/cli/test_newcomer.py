@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import os
 import pty
@@ -234,7 +235,15 @@ def test_fields_are_not_made_into_counts(run: Run, text: str) -> None:
     assert ended.code == 1
     assert "a query only counts objects" in ended.out
     assert ".count`" not in ended.out, "nothing is proposed that would not work"
-    assert re.search(r"`(author_in|type_in|created_at_gte)` of `Kili.labels`", ended.out)
+    assert re.search(r"`(author_in|type_in|created_at_gte)` of `Kili\.labels` asks", ended.out)
+
+
+def test_arguments_that_are_proposed_are_there() -> None:
+    from kili_query import Kili
+    from kili_query.lang.mistakes.field import ARGUMENTS
+
+    for method, argument in ARGUMENTS.values():
+        assert argument in inspect.signature(getattr(Kili, method)).parameters
 
 
 # -- an output that is a folder ----------------------------------------------------------------------------------------
