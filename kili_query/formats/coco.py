@@ -21,7 +21,7 @@ from kili_query.formats.datasets import (
     pieces_of,
     size_of,
 )
-from kili_query.formats.refusals import dataset_format
+from kili_query.formats.refusals import dataset_format, extra_missing
 from kili_query.model.annotations import Annotation
 from kili_query.model.ontology import Job
 
@@ -194,8 +194,11 @@ def _area(rings: list[list[tuple[float, float]]]) -> float:
 def _ring_area(ring: list[tuple[float, float]]) -> float:
     if _surrounds_its_middle(ring):
         return _enclosed(ring)
-    from shapely import Polygon
-    from shapely.validation import make_valid
+    try:
+        from shapely import Polygon
+        from shapely.validation import make_valid
+    except ImportError:
+        raise extra_missing("the area of an outline that may cross itself (COCO)") from None
 
     polygon = Polygon(ring)
     return float(polygon.area if polygon.is_valid else make_valid(polygon).area)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from importlib.util import find_spec
 from typing import Any
 
 from kili_query.errors import ArgumentError, DataError, DownloadError, KiliQueryError, NotFoundError
@@ -56,12 +57,25 @@ def dataset_format(name: str) -> Dataset:
     Raises
     ------
     ArgumentError: there is none of this name.
+    KiliQueryError: a library that it needs is not installed.
     """
     row = next((row for row in DATASETS if row.name == name), None)
     if row is None:
         known = ", ".join(f"`{row.name}`" for row in DATASETS)
         raise ArgumentError("fmt", f"is `{name}`; it takes one of {known}")
+    if name in _WITH_YAML and find_spec("yaml") is None:
+        raise extra_missing(f"the format `{name}`")
     return row
+
+
+_WITH_YAML = ("yolo_v5", "yolo_v7", "yolo_v8")
+
+
+def extra_missing(what: str) -> KiliQueryError:
+    """The error for what needs the extra `formats`."""
+    return KiliQueryError(
+        f'{what} needs the extra `formats`: pip install "kili_query[formats]", or ".[formats]" in a clone'
+    )
 
 
 def check_options(

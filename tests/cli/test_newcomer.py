@@ -8,6 +8,7 @@ import os
 import pty
 import re
 import subprocess
+import sys
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -276,6 +277,25 @@ def test_a_folder_as_output_is_an_export_in_a_folder(run: Run, tmp_path: Path) -
     assert run("filter", source, QUERY, "-o", f"{source}/").code == 2
     assert run("filter", tmp_path / "nowhere.zip", QUERY, "-o", f"{out}2/").code == 2
     assert {path.name for path in tmp_path.iterdir()} == {"x.zip", "kept", "empty"}, "nothing half-written is left"
+
+
+def test_a_library_that_is_not_installed_is_told(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("yaml", "shapely"):
+        monkeypatch.setitem(sys.modules, name, None)
+    for form in ("yolo_v5", "yolo_v8"):
+        ended = run("convert", COCO, "--to", form, "--ontology", COCO_INTERFACE, "-o", tmp_path / "x.zip")
+        assert ended.code == 2
+        assert f"the format `{form}` needs the extra `formats`: pip install" in ended.err
+    crossing = [{"x": x, "y": y} for x, y in ((0, 0), (1, 1), (1, 0), (0, 1))]
+    answer = {"SEGMENTATION_JOB": {"annotations": [
+        {"mid": "m", "type": "semantic", "categories": [{"name": "cup"}], "boundingPoly": [{"normalizedVertices": crossing}]},
+    ]}}  # fmt: skip
+    sized = [{"externalId": "a.jpg", "resolution": {"width": 9, "height": 9}, "labels": [{"jsonResponse": answer}]}]
+    path = write(tmp_path / "x.json", sized)
+    ended = run("convert", path, "--to", "coco", "--ontology", COCO_INTERFACE, "-o", tmp_path / "x.zip")
+    assert (ended.code, "may cross itself (COCO) needs the extra `formats`" in ended.err) == (2, True)
+    assert list(tmp_path.iterdir()) == [path]
+    assert run("convert", COCO, "--to", "yolo_v4", "--ontology", COCO_INTERFACE, "-o", tmp_path / "x.zip").code == 0
 
 
 def test_a_folder_is_no_dataset_and_no_file(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
