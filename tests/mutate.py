@@ -483,6 +483,10 @@ def _equal() -> dict[tuple[str, str, str], str]:
     return {(row["module"], row["line"], change): row["why"] for row in rows for change in row["changes"]}
 
 
+def _shown(change: Change) -> str:
+    return f"  kili_query/{change.module}.py:{change.old.lineno}: {change.line}\n    {change.text}"
+
+
 class Tally(NamedTuple):
     """A row of the table."""
 
@@ -513,7 +517,6 @@ def main() -> int:
         options.error(f"{', '.join(sorted(unknown))}: not in the table of tests/mutate.py")
     equal, sources = _equal(), {module: Source.of(module) for module in known}
     tallies: list[Tally] = []
-    unnoticed: list[Change] = []
     print(f"{'module':32}{'tried':>7}{'caught':>8}{'equal':>7}{'missed':>8}{'share':>9}")
     for room in CORE:
         here = {module: sources[module] for module in room.modules if module in (asked.modules or known)}
@@ -523,13 +526,10 @@ def main() -> int:
             sample = sorted(source.changes, key=lambda change: change.order(asked.seed))[: asked.size]
             different = [change for change in sample if change.key not in equal]
             green = list(missed(different, here, tests, asked.jobs, asked.patience))
-            unnoticed += green
             tallies.append(Tally(len(sample), len(sample) - len(different), len(green)))
-            print(f"{module:32}{tallies[-1]}", flush=True)
+            print(f"{module:32}{tallies[-1]}", *map(_shown, green), sep="\n", flush=True)
     total = Tally(*map(sum, zip(*tallies, strict=True)))
     print(f"{'all':32}{total}")
-    for change in unnoticed:
-        print(f"\nkili_query/{change.module}.py:{change.old.lineno}: {change.line}\n    {change.text}")
     for gone in sorted(equal.keys() - {change.key for source in sources.values() for change in source.changes}):
         print(f"\nno such change any more, in {EQUAL.name}: {gone}")
     return int(total.share < WANTED)

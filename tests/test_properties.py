@@ -96,6 +96,13 @@ def test_breaking_over_lines_changes_white_space_only(tree: Node, width: int) ->
     assert "".join(lines.split()) == "".join(to_text(tree).split())
 
 
+@example(parse_tree("NOT (A.B.count > 1 OR C.D.count > 1)"))
+@given(trees())
+def test_what_fits_in_a_line_stays_on_it(tree: Node) -> None:
+    text = to_text(tree)
+    assert to_lines(tree, len(text)) == text
+
+
 @given(small_trees, st.integers(1, 120))
 def test_only_a_single_comparison_may_be_longer_than_a_line(tree: Node, width: int) -> None:
     for line in to_lines(tree, width).splitlines():

@@ -49,7 +49,7 @@ def thinned(text: str) -> Thinned:
     number = 0
     while number < len(opened):
         end = number + 1
-        while end < len(opened) and inside[end] and (around[end - 1] or closed[end] == closed[end - 1] == -1):
+        while end < len(opened) and inside[end] and (around[end - 1] or closed[end] == -1):
             letters[opened[end]] = " "
             if closed[end] >= 0:
                 letters[closed[end]] = " "

@@ -93,3 +93,8 @@ def test_a_count_says_what_it_is_made_of() -> None:
     assert isinstance(operand, Count)
     assert (operand.text, operand.keys, operand.key) == ('J."my b".count', (("J", "my b"),), ("J", "my b"))
     assert operand.names == (("J", NOWHERE), ("my b", NOWHERE))
+
+
+def test_what_was_made_in_python_stands_nowhere() -> None:
+    made = Comparison(Count("A", "B"), Operator.GT, 1)
+    assert made.span == made.operand.span == made.operand.job_span == Span(0, 0)

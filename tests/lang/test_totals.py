@@ -20,6 +20,7 @@ from kili_query.lang.assist.words import in_words
 from kili_query.lang.ast import Comparison, Node, Operand, conjunction, operand_of
 from kili_query.lang.json_form import tree_from_json, tree_to_json
 from kili_query.lang.operators import Operator
+from kili_query.lang.rewrites import portable_superset
 from kili_query.model.counts import CategoryCounts, find_objects, total
 from tests import naive
 from tests.strategies import responses, small_trees
@@ -135,6 +136,11 @@ ONTOLOGY = Ontology.from_json_interface(
         }
     }
 )
+
+
+def test_what_no_object_means_for_kili_is_that_no_category_has_one() -> None:
+    superset = portable_superset(parse("BOATS.*.count == 0").tree, ONTOLOGY)
+    assert superset == parse("BOATS.FERRY.count == 0 AND BOATS.OLD.count == 0").tree
 
 
 @pytest.mark.parametrize(
