@@ -392,3 +392,20 @@ def test_the_sample_export() -> None:
                     for tree in (a, And((a, b)), Or((a, Not(b)))):
                         holds = compile_predicate(tree)
                         assert store.find(tree, "p") == [i for i, row in enumerate(counts, 1) if holds(row)]
+
+
+def test_counts_go_with_their_labels_and_projects() -> None:
+    connection = sqlite3.connect(":memory:")
+    connection.execute("PRAGMA foreign_keys = ON")
+    connection.executescript("CREATE TABLE owners (id TEXT PRIMARY KEY); CREATE TABLE labels (id INTEGER PRIMARY KEY)")
+    create_tables(connection, projects="owners (id)", labels="labels (id)")
+    connection.executescript("INSERT INTO owners VALUES ('p'), ('q'); INSERT INTO labels VALUES (1), (2), (3)")
+    for project, labels in {"p": (1, 2), "q": (3,)}.items():
+        rows = CountRows(connection, project)
+        for label in labels:
+            rows.add(label, {("A", "B"): label})
+        rows.flush()
+    for gone, left in {"labels WHERE id = 1": [2, 3], "owners WHERE id = 'q'": [2]}.items():
+        connection.execute(f"DELETE FROM {gone}")
+        assert [n for (n,) in connection.execute("SELECT n FROM counts ORDER BY n")] == left
+    connection.close()

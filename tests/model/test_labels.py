@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from kili_query import DataError
+from kili_query.model.counts import Answered
 from kili_query.model.kili import LABEL_TYPES
 from kili_query.model.labels import DEFAULT_LABEL_TYPES, AllBut, Label, chosen_types, is_record, labels_of
 
@@ -201,3 +202,30 @@ def test_labels_know_who_made_them_and_when() -> None:
     assert (talk.id, talk.author, talk.created_at) == (None, "ann@example.com", None)
     [odd] = labels_of({"id": "a", "labels": ["no label"]})
     assert (odd.id, odd.author, odd.created_at) == (None, None, None)
+
+
+class _Read(dict[str, object], Answered):
+    """A label whose answers somebody has read, and may have changed."""
+
+    answers: dict[str, object] = {"J": {"text": "yes"}}  # noqa: RUF012
+
+
+def test_a_label_that_was_read_already_has_the_answers_that_it_has_now() -> None:
+    (label,) = labels_of(
+        {"id": "a1", "externalId": "a.jpg", "labels": [_Read(id="l1", labelType="REVIEW")]}, types=None
+    )
+    assert (label.response, label.external_id, label.asset_id, label.label_type) == (
+        _Read.answers,
+        "a.jpg",
+        "a1",
+        "REVIEW",
+    )
+    assert (label.key, label.position) == ("labels", 0)
+
+
+def test_what_label_of_says_of_the_asset_comes_first() -> None:
+    bare = {"jsonResponse": {}, "assetId": "beside", "externalId": "beside.jpg"}
+    (label,) = labels_of({**bare, "labelOf": {"id": "within", "externalId": "within.jpg"}})
+    assert (label.asset_id, label.external_id) == ("within", "within.jpg")
+    (label,) = labels_of({**bare, "labelOf": {}})
+    assert (label.asset_id, label.external_id) == ("beside", "beside.jpg")
