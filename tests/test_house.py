@@ -38,6 +38,7 @@ def test_the_layout_is_that_of_ruff() -> None:
 
 
 @pytest.mark.long
+@pytest.mark.timeout(1200)  # with an empty cache, on a machine that has other things to do
 def test_mypy_is_content() -> None:
     _run(sys.executable, "-m", "mypy", "--cache-dir", str(CACHE / "mypy"))  # mypy itself tells by Python and version
 
