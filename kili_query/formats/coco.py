@@ -21,7 +21,8 @@ from kili_query.formats.datasets import (
     pieces_of,
     size_of,
 )
-from kili_query.formats.refusals import dataset_format, extra_missing
+from kili_query.formats.extras import load
+from kili_query.formats.refusals import dataset_format
 from kili_query.model.annotations import Annotation
 from kili_query.model.ontology import Job
 
@@ -194,14 +195,10 @@ def _area(rings: list[list[tuple[float, float]]]) -> float:
 def _ring_area(ring: list[tuple[float, float]]) -> float:
     if _surrounds_its_middle(ring):
         return _enclosed(ring)
-    try:
-        from shapely import Polygon
-        from shapely.validation import make_valid
-    except ImportError:
-        raise extra_missing("the area of an outline that may cross itself (COCO)") from None
-
-    polygon = Polygon(ring)
-    return float(polygon.area if polygon.is_valid else make_valid(polygon).area)
+    polygon = load("shapely", "formats").Polygon(ring)
+    if not polygon.is_valid:
+        polygon = load("shapely.validation", "formats").make_valid(polygon)
+    return float(polygon.area)
 
 
 def _surrounds_its_middle(ring: list[tuple[float, float]]) -> bool:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from kili_query.errors import DataError
+from kili_query.formats.extras import load
 
 
 def rate_of(asset: Mapping[str, Any]) -> float | None:
@@ -33,16 +34,9 @@ def cut_frames(film: Path, folder: Path, rate: float | None = None) -> tuple[Pat
 
     Raises
     ------
-    DataError: PyAV is not installed, or the film cannot be read.
+    DataError: PyAV is not installed (the extra `video`), or the film cannot be read.
     """
-    try:
-        import av
-    except ImportError:
-        raise DataError(
-            'cutting frames from a film needs `pip install "kili_query[video]"`; `with_assets=False` leaves it where it is',
-            code="KQ503",
-            where=film.name,
-        ) from None
+    av = load("av", "video")
     folder.mkdir(parents=True, exist_ok=True)
     found: list[Path] = []
     try:

@@ -69,8 +69,9 @@ class RawWriter:
 
     def _text(self, asset: Json) -> bytes:
         try:
+            json.dumps(asset, allow_nan=False)  # infinite numbers, of which msgspec makes null without a word
             text = msgspec.json.format(_encoded(asset), indent=4)
-        except (UnicodeEncodeError, OverflowError, TypeError, ValueError):  # half characters, numbers of any length
+        except (UnicodeEncodeError, OverflowError, TypeError, ValueError):  # and half characters, numbers of any length
             return json.dumps(asset, sort_keys=True, indent=4).encode()
         return text if text.isascii() else _NOT_ASCII.sub(_escape, text.decode()).encode()
 

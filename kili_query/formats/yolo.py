@@ -22,6 +22,7 @@ from kili_query.formats.datasets import (
     parts_of,
     pieces_of,
 )
+from kili_query.formats.extras import load
 from kili_query.formats.refusals import dataset_format
 from kili_query.model.annotations import Annotation
 from kili_query.model.ontology import Job
@@ -145,14 +146,12 @@ class _Folder:
             names = "".join(f"{n} {name}\n" for n, name in enumerate(self.names))
             yield f"{self.place}classes.txt", [names.encode(errors="replace")]
             return
-        import yaml
-
         content: dict[str, Any] = {part: f"images/{part}" for part in order.parts}
         if order.fmt == "yolo_v5":
             content["names"] = dict(enumerate(self.names))
         else:
             content |= {"nc": len(self.names), "names": self.names}
-        text = yaml.safe_dump(content, sort_keys=False, allow_unicode=True)
+        text = load("yaml", "formats").safe_dump(content, sort_keys=False, allow_unicode=True)
         yield f"{self.place}data.yaml", [text.encode(errors="replace")]
 
 

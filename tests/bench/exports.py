@@ -63,7 +63,7 @@ import resource, sys, time
 from kili_query.cli import app
 started = time.perf_counter()
 app(sys.argv[1:], standalone_mode=False)
-print(time.perf_counter() - started, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+print(time.perf_counter() - started, time.process_time(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
 """
 
 
@@ -135,7 +135,7 @@ def _on_disk(folder: Path, numbers: list[int]) -> None:
     for number in numbers:
         source = folder / f"{number}.ndjson"
         export(source, number)
-        for target in ("coco", "yolo_v8", "pascal_voc", "kili"):
+        for target in ("coco", "yolo_v8", "pascal_voc", "kili") if number == numbers[0] else ("coco",):
             arguments = [
                 "convert",
                 str(source),
@@ -150,10 +150,10 @@ def _on_disk(folder: Path, numbers: list[int]) -> None:
             done = subprocess.run(
                 [sys.executable, "-c", CONVERT, *arguments], capture_output=True, text=True, check=True
             )
-            seconds, peak = map(float, done.stdout.split())
+            seconds, used, peak = map(float, done.stdout.split())
             size = source.stat().st_size / 1e6
             print(
-                f"{number:>9,} labels to {target:10} {size / seconds:6.1f} MB/s, {seconds:6.1f} s, peak {peak:.0f} MB",
+                f"{number:>9,} labels to {target:10} {size / seconds:6.1f} MB/s, {seconds:6.1f} s, {used:6.1f} s of CPU, peak {peak:.0f} MB",
                 flush=True,
             )
         source.unlink()

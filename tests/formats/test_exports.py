@@ -21,7 +21,10 @@ from kili_query import (
     Kili,
     NotExportableAssetError,
     NotFound,
+    Ontology,
 )
+from kili_query.formats.assembly import Dataset
+from kili_query.formats.datasets import Order, Skipped
 from kili_query.server import LocalKili
 from tests.cli.test_cli import kili_query_process
 from tests.client.pictures import png
@@ -184,6 +187,25 @@ def test_external_ids_are_names_of_files_within_the_folder_each_its_own(
         assert sorted(label["content"] for label in labels) == sorted(media)
 
 
+def test_raw_keeps_whatever_an_asset_holds() -> None:
+    label = _label(1, "CAR")
+    label["jsonResponse"]["NOTE"] = {
+        "text": "é\ud800",
+        "far": 1e999,
+        "long": 10**30,
+        "none": None,
+        "small": [0.1, 1e-7],
+    }
+    for change in ({}, {"far": 1, "text": "é 🚲"}):
+        label["jsonResponse"]["NOTE"].update(change)
+        order = Order("kili", Ontology.from_json_interface(INTERFACE, "IMAGE"), normalized=True)
+        ((_, content),) = Dataset(order, skipped=Skipped()).add(_asset("é", label), [])
+        assert not isinstance(content, Path)
+        text = b"".join(content)
+        assert json.loads(text)["latestLabel"] == label
+        assert text.isascii()
+
+
 def test_what_a_format_cannot_hold_is_told(export: Export) -> None:
     label = _label(1, "CAR", "LORRY")
     with pytest.warns(ExportWarning, match="1 of a category that the ontology lacks"):
@@ -212,6 +234,25 @@ def test_both_clients_write_the_same(export: Export, tmp_path: Path) -> None:
     assert theirs.keys() == ours.keys()
     one, other = (json.loads(files["labels.json"]) for files in (ours, theirs))
     assert {**one, "info": 0} == {**other, "info": 0}
+
+
+@pytest.mark.parametrize("fmt", ["kili", "coco"])
+def test_frames_are_cut_from_films_for_each_format(shared: Path, tmp_path: Path, fmt: Any) -> None:
+    pytest.importorskip("av", reason="frames of films need the extra `video`")
+    folder = shared / "exports" / "cases" / "yolo-native-video-with-assets"
+    server = StandIn(folder, json.loads((folder / "case.json").read_bytes()))
+    kili = Kili("key", "https://api.example.test/graphql", transport=server, disable_tqdm=True)
+    kili.export_labels("proj-1", tmp_path / "out.zip", fmt, layout="merged")
+    files = _files(tmp_path / "out.zip")
+    media = "assets" if fmt == "kili" else "data"
+    frames = [f"{media}/clip_{n:02}.jpg" for n in range(1, 11)]
+    assert {*frames, f"{media}/clip.mp4"} <= files.keys()
+    assert all(files[name].startswith(b"\xff\xd8") for name in frames)
+    if fmt == "kili":
+        asset = json.loads(files["labels/clip.json"])
+        assert (asset["content"], asset["jsonContent"]) == ("assets/clip.mp4", frames)
+    else:
+        assert [image["file_name"] for image in json.loads(files["labels.json"])["images"]] == frames
 
 
 # -- what goes wrong ---------------------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+import sys
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,8 +13,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kili_query import DataError
 from kili_query.formats.coco import _ring_area
 from kili_query.formats.containers.zipping import ZipWriter
+from kili_query.formats.extras import load
 from kili_query.formats.names import Names, safe_name
 
 
@@ -91,6 +94,19 @@ def test_no_name_is_given_twice(wanted: list[str]) -> None:
     given_names = [names.free(name) for name in wanted]
     names.close()
     assert len({name.lower() for name in given_names}) == len(wanted)
+
+
+def test_ctrl_c_waits_until_a_library_is_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "slow_to_load.py").write_text("import os, signal\nos.kill(os.getpid(), signal.SIGINT)\nthere = True\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(KeyboardInterrupt):
+        load("slow_to_load", "formats")
+    assert sys.modules.pop("slow_to_load").there
+
+
+def test_a_library_that_is_not_there_is_named_with_its_extra() -> None:
+    with pytest.raises(DataError, match=r'`not_there` needs the extra `video`: pip install "kili_query\[video\]"'):
+        load("not_there", "video")
 
 
 PLACES = st.tuples(st.floats(0, 1), st.floats(0, 1))

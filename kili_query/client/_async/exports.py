@@ -26,6 +26,7 @@ from kili_query.client.operations.exports import layers_of, located
 from kili_query.client.operations.projects import Project
 from kili_query.client.types import Id, LabelTypes, Row, Texts
 from kili_query.client.wire.calls import Call
+from kili_query.client.wire.decoding import labels_in
 from kili_query.client.wire.where import asset_where, without_aliases
 from kili_query.errors import ArgumentError, DataError
 from kili_query.formats.assembly import PARTS, README, Dataset, readme
@@ -320,8 +321,9 @@ def _write(rows: list[Row], dataset: Dataset, archive: ZipWriter) -> None:
 def _write_with_files(asset: Asset, folder: Path, dataset: Dataset, archive: ZipWriter) -> None:
     """Write an asset with its labels and its media, which then are deleted."""
     media = Media(asset.files.get("content"), tuple(asset.frames), asset.files.get("jsonContent"))
-    if dataset.row.tools and dataset.input_type == "VIDEO" and media.file and not media.frames:
-        media = replace(media, frames=cut_frames(media.file, folder / "frames", rate_of(asset.row)))
+    film = media.file if dataset.input_type == "VIDEO" and not asset.row.get("jsonContent") else None
+    if film and (not dataset.takes_assets or any(label.get("jsonResponse") for label in labels_in([asset.row]))):
+        media = replace(media, frames=cut_frames(film, folder / "frames", rate_of(asset.row)))
     _add(asset.row, media, dataset, archive)
     for path in (media.file, media.text, *media.frames):
         if path is not None:
