@@ -64,11 +64,14 @@ class Dataset:
         """True for Kili's own format, which keeps whole assets."""
         return self._raw is not None
 
-    def begin(self) -> Iterator[File]:
+    def folders(self) -> Iterator[File]:
         """The folders that are there even if they stay empty."""
         yield f"{self.row.media}/", ()
-        if self.row.name != "coco" and not self._order.single_file and self._order.layout == "merged":
-            yield "labels/", ()
+        if self.row.name == "coco" or self._order.single_file:
+            return
+        parted = self._raw is None and self._order.layout == "split"
+        for job in self.row.jobs_of(self._order.ontology) if parted else ("",):
+            yield f"{job}/labels/".lstrip("/"), ()
 
     def add(self, asset: Mapping[str, Any], labels: Sequence[Label], media: Media | None = None) -> Iterator[File]:
         """The files that an asset brings, with those of its labels that take part.

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from kili_query import (
@@ -219,8 +220,6 @@ def test_both_clients_write_the_same(export: Export, tmp_path: Path) -> None:
     server = StandIn(tmp_path, {"project": project})
 
     async def run() -> None:
-        import httpx
-
         class Both(httpx.AsyncBaseTransport):
             async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
                 await request.aread()
@@ -286,6 +285,36 @@ def test_a_failure_leaves_the_older_file_and_nothing_else(export: Export, tmp_pa
     assert {path.name for path in tmp_path.iterdir()} == {"out.zip", "assets.json", "media"}
     if kind is not KeyboardInterrupt:
         assert what == "media that are not there" or "bad" in str(raised.value)
+
+
+def test_a_task_that_is_cancelled_leaves_the_older_file(tmp_path: Path) -> None:
+    (tmp_path / "assets.json").write_text(json.dumps([_asset(f"{n}", _label(n, "CAR")) for n in range(120)]))
+    (tmp_path / "out.zip").write_text("older")
+    project = {"id": "p", "title": "P", "inputType": "IMAGE", "jsonInterface": INTERFACE}
+    server = StandIn(tmp_path, {"project": project})
+
+    class Slow(httpx.AsyncBaseTransport):
+        async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+            answer = server.handle_request(request)
+            if json.loads(await request.aread())["variables"].get("skip"):
+                reached.set()
+                await asyncio.sleep(60)
+            return answer
+
+    reached = asyncio.Event()
+
+    async def run() -> None:
+        async with AsyncKili("key", "https://api.example.test/graphql", transport=Slow(), disable_tqdm=True) as kili:
+            export = kili.export_labels("p", tmp_path / "out.zip", "yolo_v5", layout="merged", with_assets=False)
+            task = asyncio.ensure_future(export)
+            await reached.wait()
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+
+    asyncio.run(run())
+    assert (tmp_path / "out.zip").read_text() == "older"
+    assert {path.name for path in tmp_path.iterdir()} == {"out.zip", "assets.json"}
 
 
 def test_a_file_that_is_replaced_is_told(export: Export, caplog: pytest.LogCaptureFixture) -> None:

@@ -102,8 +102,13 @@ async def as_done(calls: AsyncGenerator[Callable[[], Awaitable[T]] | None], most
 
 
 async def aside(work: Callable[[], T]) -> T:
-    """What some work on the disk gives, done beside the event loop."""
-    return await asyncio.to_thread(work)
+    """What some work on the disk gives, done beside the event loop; who is cancelled meanwhile waits for its end."""
+    under_way = asyncio.ensure_future(asyncio.to_thread(work))
+    try:
+        return await asyncio.shield(under_way)
+    except asyncio.CancelledError:
+        await asyncio.wait([under_way])
+        raise
 
 
 PART = 1 << 18

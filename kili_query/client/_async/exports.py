@@ -9,6 +9,7 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing, closing
 from dataclasses import replace
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any, Literal
 
@@ -346,9 +347,7 @@ def _not_downloaded(missing: Sequence[Any]) -> HTTPError:
 
 
 def _finish(dataset: Dataset, archive: ZipWriter) -> None:
-    for name, content in dataset.finish():
-        archive.write(name, content)
-    for name, content in dataset.begin():
+    for name, content in chain(dataset.finish(), dataset.folders()):
         archive.write(name, content)
 
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from dataclasses import replace
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any, Literal
 
@@ -347,9 +348,7 @@ def _not_downloaded(missing: Sequence[Any]) -> HTTPError:
 
 
 def _finish(dataset: Dataset, archive: ZipWriter) -> None:
-    for name, content in dataset.finish():
-        archive.write(name, content)
-    for name, content in dataset.begin():
+    for name, content in chain(dataset.finish(), dataset.folders()):
         archive.write(name, content)
 
 
