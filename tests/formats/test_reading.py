@@ -12,6 +12,7 @@ import struct
 import sys
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -450,6 +451,37 @@ def test_truncated_gzip_gives_what_is_readable(tmp_path: Path) -> None:
         assert "the compressed data ends too early" in problems[0]
 
 
+def test_lines_may_be_indented_and_blank(tmp_path: Path) -> None:
+    lines = [json.dumps(asset(name)).encode() for name in "abc"]
+    text = b"".join((lines[0], b"\n \t\n  ", lines[1], b"\n\n\t", lines[2], b" \n"))
+    assert read(write(tmp_path / "x.ndjson", text)) == (["a", "b", "c"], [])
+
+
+def test_a_folder_within_that_cannot_be_listed_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(tmp_path / "a.json", [asset("a")])
+    closed = tmp_path / "closed"
+    closed.mkdir()
+    listed = os.scandir
+
+    def scandir(path: Any) -> Any:
+        if Path(path) == closed:
+            raise PermissionError(13, "Permission denied", str(path))
+        return listed(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    with pytest.raises(DataError, match="Permission denied"):
+        read(tmp_path)
+
+
+@pytest.mark.parametrize("lost", [4, 8])
+def test_gzip_that_breaks_off_behind_the_list(tmp_path: Path, lost: int) -> None:
+    packed = gzip.compress(json.dumps([asset("a")]).encode())
+    labels, problems = read(write(tmp_path / "x.json.gz", packed[:-lost]))
+    assert labels == ["a"]
+    assert len(problems) == 1
+    assert "the compressed data ends too early" in problems[0]
+
+
 def test_gzip_of_several_members_and_damage(tmp_path: Path) -> None:
     packed = gzip.compress(json.dumps(asset("a")).encode() + b"\n") + gzip.compress(json.dumps(asset("b")).encode())
     assert read(write(tmp_path / "x.gz", packed + b"\0" * 20)) == (["a", "b"], [])
@@ -564,6 +596,12 @@ def test_archive_of_any_method(tmp_path: Path, method: int, single: bool) -> Non
         found = [r for part in parts for r in part.records()]
         assert [json.loads(r.data)["externalId"] for r in found if isinstance(r, Record)] == names
     assert sum(part.size for part in plan([path], 100)) > 5000
+    sizes = [part.size for part in plan([path], 1000)]
+    with zipfile.ZipFile(path) as made:
+        assert sum(sizes) == sum(info.file_size for info in made.infolist() if info.filename.endswith(".json"))
+    if not single:
+        assert max(sizes) <= 1000
+        assert all(one + next_one > 1000 for one, next_one in pairwise(sizes))
 
 
 def test_members_without_isal_or_pread(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -168,7 +168,7 @@ def read_stream(
 
 
 def read_whole(
-    data: bytes, source: str, member: str | None = None, *, lines: bool = False, optional: bool = False
+    data: bytes, source: str, member: str | None = None, *, lines: bool, optional: bool
 ) -> Iterator[Record | Problem]:
     """`read_stream` of a text that is at hand. An optional one is mostly an asset as a whole: then no need to cut."""
     if optional and not lines and data[:64].lstrip()[:1] == b"{" and _looks_like_one(data):
