@@ -76,8 +76,9 @@ def python_with(name: str, *packages: str) -> Path:
 
 def _python_with_kili(version: str) -> Path:
     own = os.environ.get("KILI_QUERY_ORACLE") if version == KILI else None
-    home = Path(own or CACHE / f"kili-{version}-image-pandas-coco")
-    return _python_with(f"kili {version}", home, [f"kili[image,pandas,coco,yolo]=={version}", *AGED.get(version, ())])
+    extras = "image,pandas,coco,yolo" if version == KILI else "image,pandas"  # the older ones are asked for no datasets
+    home = Path(own or CACHE / f"kili-{version}-{extras.replace(',', '-').removesuffix('-yolo')}")
+    return _python_with(f"kili {version}", home, [f"kili[{extras}]=={version}", *AGED.get(version, ())])
 
 
 def _python_with(name: str, home: Path, packages: Sequence[str]) -> Path:
