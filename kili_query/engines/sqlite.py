@@ -47,7 +47,7 @@ from typing import NamedTuple
 
 from kili_query.errors import Diagnostic, Span, UnsupportedQueryError
 from kili_query.lang.ast import Count, Group, Leaf, Node, Not, Operand, Or, Total, fold
-from kili_query.lang.intervals import ALL, NONE, Interval, Intervals, union
+from kili_query.lang.intervals import ALL, NONE, Interval, Intervals, exactly, union
 from kili_query.lang.printer import to_text
 
 MAX_COUNT = 2**63 - 1
@@ -229,6 +229,9 @@ class _Steps:
         ((job, category),) = leaf.operand.keys
         names = (("job", job), ("category", category))
         meant = "".join(f" AND {column} = {self._bind(name)}" for column, name in names if name is not None)
+        rows = f"FROM operands CROSS JOIN counts ON operand_id = operands.id{meant}{self._project}"
+        if leaf.values == ~exactly(0):  # whoever has a row has one object at least
+            return f"SELECT label_id {rows}"
         ends = _ends(leaf.values)
         asked = "VALUES " + ", ".join(f"({self._bind(low)}, {self._bind(high)})" for low, high in ends[:_LIST])
         if len(ends) > _LIST:
@@ -236,7 +239,7 @@ class _Steps:
             asked = f"SELECT {low_high} FROM json_each({self._bind(str(ends).translate(_BRACKETS))})"
         return (
             "SELECT label_id\n  FROM (SELECT label_id, sum(iif(typeof(category) = 'text', n, -n)) AS total\n"
-            f"    FROM operands CROSS JOIN counts ON operand_id = operands.id{meant}{self._project} GROUP BY label_id)\n"
+            f"    {rows} GROUP BY label_id)\n"
             f"  CROSS JOIN ({asked}) AS asked ON total BETWEEN asked.column1 AND asked.column2"
         )
 

@@ -37,21 +37,14 @@ V = TypeVar("V")
 class CategoryCounts(dict[Key, int]):
     """The counts of a label, and what they do not tell: which objects have several categories of their job.
 
-    >>> CategoryCounts({("BOATS", "FERRY"): 2, ("BOATS", "OLD"): 1}, {"BOATS": 1}).total("BOATS")
+    >>> counts = CategoryCounts({("BOATS", "FERRY"): 2, ("BOATS", "OLD"): 1})
+    >>> counts.shared = {"BOATS": 1}
+    >>> counts.total("BOATS")
     2
     """
 
-    __slots__ = ("shared",)
-
-    shared: Mapping[str, int]
+    shared: Mapping[str, int] = _NOT_SHARED
     """Job key -> by how much its counts, added up, exceed the number of its objects; zeros left out."""
-
-    def __init__(self, counts: Counts, shared: Mapping[str, int] = _NOT_SHARED) -> None:
-        super().__init__(counts)
-        self.shared = shared
-
-    def __reduce__(self) -> tuple[type[CategoryCounts], tuple[dict[Key, int], dict[str, int]]]:
-        return CategoryCounts, (dict(self), dict(self.shared))
 
     def total(self, job: str | None = None, category: str | None = None) -> int:
         """`total` of these counts."""
