@@ -110,7 +110,8 @@ class Scanner:
         self._totals = totals
         self._lookout = lookout if lookout is not None and lookout.unmet else None
         self._wanted = wanted
-        self._elsewhere = wanted.get(None, ()) if wanted is not None else ()
+        # not an empty set, which would hash each name that it is asked for
+        self._elsewhere: Container[str] = (wanted or {}).get(None) or ()
         self._counted = wanted if self._lookout is None else None  # all, as long as names are looked for
         self._can_match = can_match if types == DEFAULT_LABEL_TYPES else None
         self._ontology = ontology
