@@ -45,6 +45,7 @@ def test_every_way_to_write_nothing_is_zero(zero: str, operator: str) -> None:
     [
         ("> 1e18", "> 1000000000000000000"), ("< 12e17", "< 1200000000000000000"), (">= 0.1e1", ">= 1"), ("> 0.1", ">= 1"),
         ("< 0.1", "<= 0"), ("> 1e-9", ">= 1"), ("== 10.00", "== 10"), ("== 0.5", "< 0"), ("<= 1.99", "<= 1"), ("> 120e-2", ">= 2"),
+        ("> -0.5", ">= 0"), ("< -0.5", "<= -1"), (">= -1.5", ">= -1"), ("<= -1.5", "<= -2"),
     ],
 )  # fmt: skip
 def test_numbers_with_a_fraction_become_the_whole_ones_that_mean_the_same(written: str, read: str) -> None:
