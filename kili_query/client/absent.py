@@ -50,7 +50,7 @@ METHODS: Mapping[str, str] = MappingProxyType(
     )
     | _each(
         _PEOPLE,
-        "count_organizations count_project_users count_users create_user delete_from_roles get_current_user "
+        "count_organizations count_project_users count_users delete_from_roles get_current_user "
         "organization_metrics organizations update_password update_properties_in_project_user update_properties_in_role "
         "update_properties_in_user users",
     )

@@ -11,6 +11,7 @@ from kili_query.errors import DataError
 from kili_query.formats.datasets import LabelledImage
 from kili_query.model.annotations import Annotation, annotations_of_label, rotation_of
 from kili_query.model.counts import decode_response, frame_keys
+from kili_query.model.kili import VIDEOS
 from kili_query.model.labels import Label, is_bare
 from kili_query.model.ontology import Ontology
 
@@ -60,7 +61,7 @@ def _of_label(
         "asset": asset, "label": label.record if isinstance(label.record, Mapping) else {},
     }  # fmt: skip
     frames = sorted(int(str(key)) for key in frame_keys(response.keys(), ontology))
-    if ontology.input_type != "VIDEO" and not frames:
+    if ontology.input_type not in VIDEOS and not frames:
         yield LabelledImage(name, annotations, **about)
         return
     contents = asset.get("jsonContent")

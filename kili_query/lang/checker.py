@@ -16,6 +16,7 @@ from kili_query.lang.printer import to_text
 from kili_query.lang.rewrites import push_not
 from kili_query.lang.simplifier import Finding, verdict_or_rest
 from kili_query.lang.wording import listed, nearest, other_form, shown
+from kili_query.model.kili import VIDEOS
 from kili_query.model.ontology import Job, Ontology, folded, one_form
 
 _SHOWN = 60
@@ -354,7 +355,7 @@ def _check_bounds(root: Node, ontology: Ontology) -> Iterator[Diagnostic]:
 
 def _check_choices(node: And, ontology: Ontology) -> Iterator[Diagnostic]:
     """Several categories asked of a job that chooses one. Not in videos, where the choice can change."""
-    if ontology.input_type in (None, "VIDEO"):
+    if ontology.input_type in (None, *VIDEOS):
         return
     needed: dict[str, dict[str, Leaf]] = {}
     for item in node.items:

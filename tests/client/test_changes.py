@@ -11,6 +11,7 @@ import httpx
 import pytest
 
 from kili_query import (
+    ApiError,
     ArgumentError,
     AssetLockedError,
     GraphQLError,
@@ -474,6 +475,20 @@ def test_a_lock_ends_by_itself(kili: Client, server: LocalKili) -> None:
     assert len(kili.call("append_labels", [first], [SUN])) == 1
     server.lock(first)
     assert len(kili.call("append_labels", [first], [SUN])) == 1  # one's own
+
+
+def test_a_user_is_made_once(kili: Client, server: LocalKili) -> None:
+    project, _ = filled(kili)
+    email = f"joan-{project}@example.com"
+    assert list(kili.call("create_user", email.upper(), "secret", "USER", "Joan")) == ["id"]
+    kili.call("append_to_roles", project, email, "REVIEWER")
+    [row] = kili.call("project_users", project, email, fields=["role", "user.firstname"])
+    assert row == {"role": "REVIEWER", "user": {"firstname": "Joan"}}
+    with pytest.raises(ApiError, match=f"has a user `{email}` already") as refused:
+        kili.call("create_user", email, "secret", "ADMIN")
+    assert "secret" not in str(refused.value)
+    with pytest.raises(ArgumentError, match="`organization_role`"):
+        kili.call("create_user", "kay@example.com", "secret", "BOSS")
 
 
 def test_people_of_a_project_are_found_by_status_and_organization(kili: Client, server: LocalKili) -> None:

@@ -49,7 +49,6 @@ FAILING: dict[tuple[str, str], str] = {
     ("recipes/llm_dynamic", "ours"): "`llm` of `kili` is not there",
     ("tests/e2e/export_labels", "kili"): "local Kili has no demo projects",
     ("tests/e2e/export_labels", "ours"): "local Kili has no demo projects",
-    ("recipes/basic_project_setup", "ours"): "`create_user` of `kili` is not there",
     ("recipes/importing_pdf_assets", "ours"): "files that end in `.17766` are not for projects of input type PDF",
     ("tests/e2e/import_predictions", "ours"): "`external_id_array` has 2 items, and `content_array` has 1",
 }

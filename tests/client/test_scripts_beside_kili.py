@@ -148,6 +148,8 @@ CALLS: dict[str, Call] = {
     "update_project, metadata": call("update_properties_in_project", "$M", metadata_properties={"k": {"type": "number"}}),
     "update_project, too much": call("update_properties_in_project", "$M", consensus_tot_coverage=101),
     "update_project, none": call("update_properties_in_project", "gone", title="x"),
+    "create_user, one that is there": call("create_user", "Ada@example.com", "secret", "USER", "Ada", "L"),
+    "create_user, wrong": call("create_user", "mal@x.invalid", "secret", "BOSS"),
     "append_to_roles": call("append_to_roles", "$M", "ada@x.invalid"),
     "append_to_roles, as": call("append_to_roles", "$M", "bob@x.invalid", "REVIEWER"),
     "append_to_roles, wrong": call("append_to_roles", "$M", "bob@x.invalid", "BOSS"),

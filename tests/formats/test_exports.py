@@ -24,6 +24,7 @@ from kili_query import (
     NotFound,
     Ontology,
 )
+from kili_query.client._sync import exports
 from kili_query.formats.assembly import Dataset
 from kili_query.formats.datasets import Order, Skipped
 from kili_query.server import LocalKili
@@ -105,6 +106,15 @@ def test_only_labels_that_match_if_that_is_asked_for(export: Export) -> None:
     assert search == {"label_category_search": "BOXES.CAR.count >= 1"}
     with pytest.raises(ArgumentError, match="label_category_search"):
         export(assets, matching_labels_only=True)
+
+
+def test_that_many_media_take_long_is_told(export: Export, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(exports, "MANY_ASSETS", 1)
+    assets = [_asset(name, _label(1, "CAR"), content=f"https://files.example.test/{name}") for name in "ab"]
+    with pytest.warns(ExportWarning, match="media of more than 1 assets are downloaded; `with_assets=False`") as told:
+        export(assets, media=b"\x89PNG")
+    assert len(told) == 1
+    export(assets)
 
 
 def test_labels_that_were_sent_back_and_other_types(export: Export) -> None:

@@ -9,7 +9,7 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing, closing
 from dataclasses import replace
 from functools import partial
-from itertools import chain
+from itertools import chain, count
 from pathlib import Path
 from typing import Any, Literal
 
@@ -133,7 +133,8 @@ class AsyncExports(AsyncAssets):
         Warns
         -----
         UserWarning: no job of the project can be written in the format: no file is written. Annotations were left out
-        (`ExportWarning`), or assets have other names in the dataset than their external ids.
+        (`ExportWarning`), assets have other names in the dataset than their external ids, or media of more than 1,000
+        assets are downloaded.
 
         Examples
         --------
@@ -221,9 +222,13 @@ class AsyncExports(AsyncAssets):
             media = MediaFolder(folder, project.input_type, project.id, recorded=False, hidden=bar)
             with media:
                 async with aclosing(self._with_media(pages, media, call)) as rows:
+                    numbers = count(1)
                     async for asset in rows:
                         if media.missing:
                             raise _not_downloaded(media.missing)
+                        if next(numbers) == MANY_ASSETS + 1:
+                            told = f"media of more than {MANY_ASSETS:,} assets are downloaded; `with_assets=False` leaves them out"
+                            warn(told, ExportWarning)
                         await aside(partial(_write_with_files, asset, folder, dataset, archive))
                 media.tell_empty()
 

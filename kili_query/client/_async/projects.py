@@ -250,6 +250,39 @@ class AsyncProjects(AsyncSession):
         self._projects.pop(project_id, None)
         return changed
 
+    async def create_user(
+        self,
+        email: Id,
+        password: str,
+        organization_role: Literal["ADMIN", "USER"],
+        firstname: str | None = None,
+        lastname: str | None = None,
+    ) -> Row:
+        """Add a user to the organization. Gives `{"id": ...}`.
+
+        Parameters
+        ----------
+        email: the e-mail address; capital letters become small ones.
+        password: for the first time that the user signs in. Local Kili keeps none.
+        organization_role: what the user may do in the organization.
+        firstname, lastname: the name, if it is known.
+
+        Raises
+        ------
+        ArgumentError: an argument cannot be used.
+        ApiError: the server gave no answer, or a refusal, such as of an address that has a user already.
+
+        Examples
+        --------
+        >>> list(await kili.create_user("grace@example.com", "a secret", "USER"))
+        ['id']
+        """
+        check_arguments(AsyncProjects.create_user, locals())
+        data = {"email": email.lower(), "firstname": firstname, "lastname": lastname, "password": password}
+        asked = wire.CREATE_USER.asking(data=data | {"organizationRole": organization_role})
+        made: Row = await self._execute(asked, Call.of("create_user"))
+        return {"id": made["id"]}
+
     async def append_to_roles(
         self, project_id: Id, user_email: Id, role: Literal["ADMIN", "TEAM_MANAGER", "REVIEWER", "LABELER"] = "LABELER"
     ) -> Row:

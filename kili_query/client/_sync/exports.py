@@ -10,7 +10,7 @@ from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from dataclasses import replace
 from functools import partial
-from itertools import chain
+from itertools import chain, count
 from pathlib import Path
 from typing import Any, Literal
 
@@ -134,7 +134,8 @@ class Exports(Assets):
         Warns
         -----
         UserWarning: no job of the project can be written in the format: no file is written. Annotations were left out
-        (`ExportWarning`), or assets have other names in the dataset than their external ids.
+        (`ExportWarning`), assets have other names in the dataset than their external ids, or media of more than 1,000
+        assets are downloaded.
 
         Examples
         --------
@@ -222,9 +223,13 @@ class Exports(Assets):
             media = MediaFolder(folder, project.input_type, project.id, recorded=False, hidden=bar)
             with media:
                 with closing(self._with_media(pages, media, call)) as rows:
+                    numbers = count(1)
                     for asset in rows:
                         if media.missing:
                             raise _not_downloaded(media.missing)
+                        if next(numbers) == MANY_ASSETS + 1:
+                            told = f"media of more than {MANY_ASSETS:,} assets are downloaded; `with_assets=False` leaves them out"
+                            warn(told, ExportWarning)
                         aside(partial(_write_with_files, asset, folder, dataset, archive))
                 media.tell_empty()
 

@@ -136,6 +136,17 @@ def _roles(value: Any) -> list[Row]:
     return objects(value.get("roles") or []) if isinstance(value, dict) else objects(value)
 
 
+CREATE_USER = Operation(
+    "createUser",
+    """mutation ($data: CreateUserData!) {
+  data: createUser(data: $data) {
+    id
+  }
+}""",
+    _changed,
+    change=True,
+)
+
 APPEND_TO_ROLES = Operation(
     "appendToRoles",
     """mutation ($data: AppendToRolesData!, $where: ProjectWhere!) {
