@@ -21,8 +21,8 @@ def load(name: str, extra: str) -> Any:
     ------
     DataError: it is not installed.
     """
-    holds = hasattr(signal, "pthread_sigmask") and threading.current_thread() is threading.main_thread()
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT]) if holds else set()
+    came = list[int]()
+    kept = _keep_interrupts(came)
     try:
         return import_module(name)
     except ImportError:
@@ -32,5 +32,14 @@ def load(name: str, extra: str) -> Any:
             code="KQ503",
         ) from None
     finally:
-        if holds:
-            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        if kept is not None:
+            signal.signal(signal.SIGINT, kept)
+        if came:
+            signal.raise_signal(signal.SIGINT)
+
+
+def _keep_interrupts(came: list[int]) -> Any:
+    """Note Ctrl-C in place of what is done then; gives what to set again. None: another thread, or it is not of Python."""
+    if threading.current_thread() is not threading.main_thread() or signal.getsignal(signal.SIGINT) is None:
+        return None
+    return signal.signal(signal.SIGINT, lambda number, _: came.append(number))

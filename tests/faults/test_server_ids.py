@@ -88,6 +88,7 @@ def first_version(path: Path) -> None:
             for (sql,) in indexes:
                 if "_by_uid" not in sql:
                     database.execute(sql)
+        database.execute("DROP TABLE locks")
         database.execute("PRAGMA user_version = 1")
     database.close()
 

@@ -99,7 +99,10 @@ def test_frames_layers_rich_texts_and_chats_are_imported(server: LocalKili, kili
 
 def test_what_cannot_be_made_later_is_told_by_the_notification(server: LocalKili, kili: Kili) -> None:
     project, client = make(kili, "IMAGE"), Uploading(server)
-    with pytest.raises(BatchImportError, match="could not make some of the assets"):
+    with pytest.raises(
+        BatchImportError,
+        match="could not make `fake`: 1 assets were imported; 1 were not: `fake`: the file is no picture",
+    ):
         kili.append_many_to_dataset(project, ["fake.png", "sat.tif"], external_id_array=["fake", "map"])
     assert [asset["externalId"] for asset in kili.assets(project, fields=["externalId"])] == ["map"]
     [told] = client.ask("{ notifications(where: {}, first: 9, skip: 0) { status message } }")
