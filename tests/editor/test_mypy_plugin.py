@@ -169,6 +169,15 @@ def test_the_filters_of_the_package_kili_are_checked_by_their_names(
         'Labels().list("p", filter={"category_search": "A.B.count = 1", "x": {"category_search": "A.B.count = 1"}})\n'
         'Labels().list("p", **{"filter": {"label_category_search": "A.B.count = 1", "category_search": ""}})\n'
         'Kili().labels(project_id="p", **{"category_search": "A.B.count = 1"})\n'
+        'opts = {"category_search": "A.B.count = 1", "project_id": "p"}\n'
+        "Kili().labels(**opts)\n"
+        'Labels().list("p", filter=dict(category_search="A.B.count = 1"))\n'
+        "def f() -> None:\n"
+        '    opts = {"category_search": "C.D.count = 1"}\n'
+        "    Labels().list('p', filter=opts)\n"
+        'twice = {"category_search": "A.B.count = 1"}\n'
+        'twice = {"category_search": "A.B.count == 1"}\n'
+        "Kili().labels(**twice)\n"
     )
     file = _project(tmp_path, source, None)
     monkeypatch.setenv("MYPYPATH", str(tmp_path))
@@ -178,6 +187,9 @@ def test_the_filters_of_the_package_kili_are_checked_by_their_names(
         ("8:58", "KQ105: `=` is not an operator  [kili-query]"),
         ("9:70", "KQ105: `=` is not an operator  [kili-query]"),
         ("10:64", "KQ105: `=` is not an operator  [kili-query]"),
+        ("11:39", "KQ105: `=` is not an operator  [kili-query]"),
+        ("13:59", "KQ105: `=` is not an operator  [kili-query]"),
+        ("15:43", "KQ105: `=` is not an operator  [kili-query]"),
     ]
 
 

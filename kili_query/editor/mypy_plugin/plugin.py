@@ -11,7 +11,21 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from mypy.errorcodes import ErrorCode
-from mypy.nodes import Context, Decorator, DictExpr, Expression, RefExpr, StrExpr, SymbolNode, TypeInfo, Var
+from mypy.nodes import (
+    AssignmentStmt,
+    CallExpr,
+    Context,
+    Decorator,
+    DictExpr,
+    Expression,
+    MypyFile,
+    NameExpr,
+    RefExpr,
+    StrExpr,
+    SymbolNode,
+    TypeInfo,
+    Var,
+)
 from mypy.plugin import AnalyzeTypeContext, FunctionSigContext, MethodSigContext, Plugin, ReportConfigContext
 from mypy.typeops import try_getting_str_literals
 from mypy.types import (
@@ -50,6 +64,7 @@ class QueryPlugin(Plugin):
         super().__init__(options)
         self._settings = Settings()
         self._last: tuple[str, tuple[int, int], Literals | None] | None = None
+        self._dicts: tuple[MypyFile, dict[Var, DictExpr]] | None = None
 
     def report_config_data(self, ctx: ReportConfigContext) -> object:
         """What the findings of a module depend on beside its source: if it changes, mypy checks the module again."""
@@ -121,13 +136,24 @@ class QueryPlugin(Plugin):
         for formal in _queries_of(ctx.default_signature):
             name = ctx.default_signature.arg_names[formal]
             for given in ctx.args[formal]:
-                for argument in _queries_in(given, name):
+                for argument in _queries_in(self._dict_of(given, ctx) or given, name):
                     texts = _texts(argument, ctx)
                     if name in _BY_NAME:  # an empty filter is none
                         texts = [text for text in texts if text]
                     if texts:
                         self._check_texts(texts, argument, ctx)
         return ctx.default_signature
+
+    def _dict_of(self, given: Expression, ctx: Call) -> DictExpr | None:
+        """The dict that a name stands for, as in `opts = {...}` and `f(**opts)`: the only one that it is ever given."""
+        if not isinstance(given, NameExpr) or not isinstance(given.node, Var):
+            return None
+        tree: MypyFile | None = getattr(ctx.api, "tree", None)
+        if tree is None:
+            return None
+        if self._dicts is None or self._dicts[0] is not tree:
+            self._dicts = tree, _dicts(tree)
+        return self._dicts[1].get(given.node)
 
     def _check_texts(self, texts: list[str], argument: Expression, ctx: Call) -> None:
         from kili_query.query import check
@@ -143,6 +169,35 @@ class QueryPlugin(Plugin):
                 if diagnostic.severity is not Severity.HINT:
                     literals = literals or Literals.of_file(ctx.api.path)
                     _report(diagnostic, text, argument, literals, ctx)
+
+
+def _dicts(tree: MypyFile) -> dict[Var, DictExpr]:
+    """The names of a file that are given a dict once, and nothing else."""
+    made: dict[Var, DictExpr | None] = {}
+    todo: list[Any] = [tree]
+    while todo:
+        node = todo.pop()
+        if isinstance(node, list):
+            todo += node
+        elif isinstance(node, AssignmentStmt):
+            for target in node.lvalues:
+                if isinstance(target, NameExpr) and isinstance(target.node, Var):
+                    made[target.node] = None if target.node in made else _written(node.rvalue)
+        elif node is not None:  # mypy lets no class of Python walk its trees
+            todo += (getattr(node, below, None) for below in _BELOW)
+    return {name: value for name, value in made.items() if value is not None}
+
+
+_BELOW = ("defs", "body", "else_body", "handlers", "finally_body", "bodies", "func")
+"""Where statements stand below others."""
+
+
+def _written(value: Expression) -> DictExpr | None:
+    """The dict that an expression is: written with braces, or as `dict(name=...)`."""
+    if isinstance(value, CallExpr) and isinstance(value.callee, RefExpr) and value.callee.fullname == "builtins.dict":
+        named = [StrExpr(name) if name else None for name in value.arg_names]
+        return DictExpr(list(zip(named, value.args, strict=True)))
+    return value if isinstance(value, DictExpr) else None
 
 
 def _signatures(node: SymbolNode | None) -> Iterator[CallableType]:
@@ -178,13 +233,14 @@ def _is_query(kind: Type) -> bool:
 
 def _queries_in(given: Expression, name: str | None) -> Iterator[Expression]:
     """What stands for queries in what a parameter is given: itself, or entries of a dict of filters or of arguments."""
-    if not isinstance(given, DictExpr):
+    entries = _written(given)
+    if entries is None:
         if name not in DICTS:
             yield given
         return
-    for key, value in given.items:
+    for key, value in entries.items:
         known = key.value if isinstance(key, StrExpr) else None
-        if isinstance(value, DictExpr) and (key is None or (name in DICTS and known in DICTS)):
+        if _written(value) is not None and (key is None or (name in DICTS and known in DICTS)):
             yield from _queries_in(value, name)
         elif known is not None and (known == name or (name in DICTS and known in FILTERS)):
             yield value
