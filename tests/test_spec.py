@@ -202,6 +202,17 @@ def test_check_reports_all_that_is_found_in_source_order(row: dict[str, Any]) ->
     assert [_as_row(found, text) for found in check(text, ontology)] == list(map(_expected, row["found"]))
 
 
+SURE = {"KQ104", "KQ108", "KQ205", "KQ206", "KQ209", "KQ304", "KQ305"}
+"""The codes whose fixes keep what is meant: `lint --fix` applies them unasked. Names are guessed."""
+
+
+@pytest.mark.parametrize("row", _rows("checks.toml", "checks", "text", "input_type", "ontology"))
+def test_a_fix_that_guesses_is_not_safe(row: dict[str, Any]) -> None:
+    ontology = _ontology(row.get("input_type", "IMAGE") or None) if row.get("ontology", True) else None
+    fixes = [(found.code, found.fix.safe) for found in check(row["text"], ontology) if found.fix]
+    assert fixes == [(code, code in SURE) for code, _ in fixes]
+
+
 def test_every_code_of_names_and_sense_has_a_row() -> None:
     rows = tomllib.loads((SPEC / "checks.toml").read_text("utf-8"))["checks"]
     found = {d["code"] for row in rows for d in row["found"]}

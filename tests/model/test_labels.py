@@ -10,7 +10,7 @@ import pytest
 from kili_query import DataError
 from kili_query.model.counts import Answered
 from kili_query.model.kili import LABEL_TYPES
-from kili_query.model.labels import DEFAULT_LABEL_TYPES, AllBut, Label, chosen_types, is_record, labels_of
+from kili_query.model.labels import DEFAULT_LABEL_TYPES, AllBut, Label, chosen_types, id_text, is_record, labels_of
 
 
 def _label(**more: Any) -> dict[str, Any]:
@@ -229,3 +229,7 @@ def test_what_label_of_says_of_the_asset_comes_first() -> None:
     assert (label.asset_id, label.external_id) == ("within", "within.jpg")
     (label,) = labels_of({**bare, "labelOf": {}})
     assert (label.asset_id, label.external_id) == ("beside", "beside.jpg")
+
+
+def test_an_empty_id_is_one_that_says_nothing() -> None:
+    assert (id_text(None, ""), id_text("", "a"), id_text(None)) == ("", "a", None)
