@@ -15,7 +15,7 @@ from kili_query.lang.parser import parse_tree
 from kili_query.server.graph.problems import refused
 
 _BROKEN_NUMBER = re.compile(  # a number with a fraction or an exponent, which our own language does not have
-    r"(>=|<=|==|>|<)([ \t\r\n]*)([+-]?)(?=\d+\.|\.\d|\d+[eE][+-]?\d)(\d*)(\.\d*)?(?:[eE]([+-]?\d+))?", re.ASCII
+    r"(>=|<=|==|>|<)([ \t\r\n]*)([+-]?)(?=\d+\.|\.\d|\d+[eE][+-]?\d)(\d*)(\.\d*)?(?:[eE]([+-]?\d+))?"
 )
 _HUGE = 10**19
 """Beyond every count."""

@@ -482,6 +482,16 @@ def test_gzip_that_breaks_off_behind_the_list(tmp_path: Path, lost: int) -> None
     assert "the compressed data ends too early" in problems[0]
 
 
+def test_a_member_that_is_compressed_twice_is_still_named(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "x.zip", "w") as archive:
+        archive.writestr(
+            "labels/a.json.gz", gzip.compress(gzip.compress(b"[" + json.dumps(asset("a")).encode() + b", @]"))
+        )
+    labels, problems = read(tmp_path / "x.zip")
+    assert labels == ["a"]
+    assert ["x.zip: labels/a.json.gz: " in str(problem) for problem in problems] == [True]
+
+
 def test_gzip_of_several_members_and_damage(tmp_path: Path) -> None:
     packed = gzip.compress(json.dumps(asset("a")).encode() + b"\n") + gzip.compress(json.dumps(asset("b")).encode())
     assert read(write(tmp_path / "x.gz", packed + b"\0" * 20)) == (["a", "b"], [])

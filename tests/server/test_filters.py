@@ -184,6 +184,15 @@ def test_one_label_must_satisfy_all_that_is_asked_of_labels(world: tuple[Asking,
     assert found < apart[0] & apart[1]
 
 
+def test_labels_that_are_asked_for_are_of_the_project_that_is_asked_of_them(world: tuple[Asking, str]) -> None:
+    asking, project = world
+    labelled = sum(bool(asset.get("labels")) for asset in RECORDS)
+    for asked, found in (({"id": project}, labelled), ({"id": "nobody"}, 0)):
+        for label in ({"project": asked}, {"asset": {"project": asked}}):
+            where = {"project": {"id": project}, "label": {"typeIn": TYPES, **label}}
+            assert asking.count("Asset", where) == len(asking.assets(where)) == found
+
+
 def test_filters_by_step(world: tuple[Asking, str]) -> None:
     asking, project = world
     document = "query ($id: ID!) { projects(where: {id: $id}, first: 1, skip: 0) { workflowVersion steps { id name stepGroupId } stepGroups { id name } } }"

@@ -52,6 +52,11 @@ def test_numbers_with_a_fraction_become_the_whole_ones_that_mean_the_same(writte
     assert to_text(parse_search(f"A.B.count {written}")) == f"A.B.count {read}"
 
 
+@pytest.mark.parametrize("written", ["1.\u0665", "\u0661.5", "1\u0665e-1"])
+def test_digits_of_other_scripts_are_digits_in_fractions_too(written: str) -> None:
+    assert to_text(parse_search(f"A.B.count > {written}")) == "A.B.count >= 2"
+
+
 def test_a_search_of_too_many_names_is_refused(asking: Asking, load: Load) -> None:
     load({"externalId": "x", "labels": [{"jsonResponse": response(1)}]})
     search = " OR ".join(f"OBJ.N{i}.count > 0" for i in range(10_001))
