@@ -30,7 +30,12 @@ def find_all(response: object, jobs: Collection[str] = (), input_type: str | Non
     found: dict[Key, set[Place]] = {}
     plain = {}
     for key, value in (response or {}).items():  # type: ignore[attr-defined]
-        frame = str(key).isdigit() and str(key).isascii() and key not in jobs and input_type in (None, "VIDEO")
+        frame = (
+            str(key).isdigit()
+            and str(key).isascii()
+            and key not in jobs
+            and input_type in (None, "VIDEO", "VIDEO_LEGACY")
+        )
         if key in PSEUDO:
             continue
         if (frame and (value is None or isinstance(value, dict))) or (key == "assetLevel" and key not in jobs):

@@ -7,7 +7,15 @@ import json
 import click
 
 from kili_query.cli import BAD_INPUT, FINE, QUERY_ERROR, SOME_UNREADABLE
-from kili_query.cli.options import chosen_types, counted, latest_option, load_ontology, ontology_options, type_options
+from kili_query.cli.options import (
+    chosen_types,
+    counted,
+    latest_option,
+    load_ontology,
+    ontology_options,
+    tell_latest,
+    type_options,
+)
 
 
 @click.command("check-labels")
@@ -45,6 +53,7 @@ def command(
     labels = wrong = found = unreadable = 0
     rows: list[dict[str, str]] = []
     skipped: list[DataError] = []
+    tell_latest(latest, sources)
     types = chosen_types(label_types, all_types, latest=latest)
     for label in read_labels(*sources, types=types, latest=latest, on_problem=unread.append, on_skip=skipped.append):
         problems = check_label(label, ontology)

@@ -19,6 +19,7 @@ from kili_query.cli.options import (
     known_names,
     latest_option,
     ready_query,
+    tell_latest,
     type_options,
 )
 from kili_query.cli.queries import divided, given_queries, lacking
@@ -74,6 +75,7 @@ def command(
         raise click.UsageError("the ontology says which jobs are written, and in which order: --ontology FILE")
     query = ready_query(given.text, names, sources) if given else None
     refuse_inputs(output, [*sources, *filter(None, (text, ontology_file, names.found))])
+    tell_latest(latest, sources)
     types = chosen_types(label_types, all_types) if label_types or all_types else PEOPLE
     return write_dataset(
         sources, output, to=target, ontology=names.ontology, query=query, layout=layout, title=title, single_file=single_file,

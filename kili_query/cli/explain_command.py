@@ -17,6 +17,7 @@ from kili_query.cli.options import (
     known_names,
     latest_option,
     ready_query,
+    tell_latest,
     tell_problems,
     tell_unmet,
     type_options,
@@ -102,6 +103,7 @@ def command(
 
         echo(json.dumps({"text": in_words(asked.tree, ontology)}) if as_json else in_words(asked.tree, ontology))
         return FINE
+    tell_latest(latest, sources)
     types, wanted = chosen_types(label_types, all_types, latest=latest), _Wanted(assets, labels)
     problems: list[DataError] = []
     skipped: list[DataError] = []

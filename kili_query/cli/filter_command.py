@@ -23,6 +23,7 @@ from kili_query.cli.options import (
     progress,
     ready_query,
     tell_blanks,
+    tell_latest,
     tell_left_out,
     tell_problems,
     tell_unmet,
@@ -155,6 +156,7 @@ def command(
         refuse_inputs(to_file, filter(None, [names.found]))
     replaces = to_file is not None and os.path.isfile(to_file)
     query, ontology = ready_query(given.text, names, sources) if given else None, names.ontology
+    tell_latest(latest, sources)
     types = chosen_types(label_types, all_types, latest=latest)
 
     started, summary, matches = time.perf_counter(), Summary(), 0

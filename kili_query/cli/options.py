@@ -98,6 +98,13 @@ def latest_option(command: F) -> F:
     )(command)  # fmt: skip
 
 
+def tell_latest(latest: bool, sources: Sequence[object]) -> None:
+    """Warn where the newest label of an asset may stand in another source than one that is taken."""
+    if latest and len(sources) > 1:
+        told = "`--latest` takes the newest label of each asset within a source; an asset of several sources is there once for each"
+        echo(f"warning: {told}", err=True)
+
+
 def csv_safe_option(command: F) -> F:
     """`--csv-safe`."""
     help = "Put a ' before cells of CSV that a spreadsheet would run as a formula."

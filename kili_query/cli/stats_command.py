@@ -20,6 +20,7 @@ from kili_query.cli.options import (
     latest_option,
     progress,
     tell_blanks,
+    tell_latest,
     tell_problems,
     type_options,
     workers_option,
@@ -86,6 +87,7 @@ def command(
     if csv_safe and not as_csv:
         raise click.UsageError("--csv-safe goes with --csv")
     ontology = known_names(ontology_file, input_type, no_ontology, quiet=quiet).ontology
+    tell_latest(latest, sources)
     types = chosen_types(label_types, all_types, latest=latest)
     total: Statistics | Groups = Groups() if by else Statistics()
     with progress(sources, quiet) as bar:

@@ -169,4 +169,6 @@ def _shape(annotation: Annotation, rotation: int, skipped: Skipped) -> list[floa
     if annotation.tool == "rectangle":
         left, top, right, bottom = box_of(outline)
         return [(left + right) / 2, (top + bottom) / 2, right - left, bottom - top]
+    if len(outline) < 3:  # a line of four numbers would be read as a box
+        return []
     return [number for at in outline for number in at]

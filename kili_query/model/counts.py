@@ -46,6 +46,12 @@ class CategoryCounts(dict[Key, int]):
     shared: Mapping[str, int] = _NOT_SHARED
     """Job key -> by how much its counts, added up, exceed the number of its objects; zeros left out."""
 
+    def copy(self) -> CategoryCounts:
+        """The same counts, with what objects share; `{**counts}` leaves that behind."""
+        copied = CategoryCounts(self)
+        copied.shared = self.shared
+        return copied
+
     def total(self, job: str | None = None, category: str | None = None) -> int:
         """`total` of these counts."""
         return total(self, job, category)

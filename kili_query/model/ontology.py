@@ -10,7 +10,7 @@ from pathlib import Path
 
 from kili_query.errors import DataError
 from kili_query.model.decoding import decode_json, kind_of
-from kili_query.model.kili import LABEL_KEYS
+from kili_query.model.kili import LABEL_KEYS, VIDEOS
 from kili_query.model.spelling import normalized
 
 PLAIN_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_*-]*")
@@ -197,7 +197,7 @@ class Ontology:
             if bound is None:
                 return None
             # in a video the choice can change from frame to frame
-            single = self.jobs[key].is_single_choice and self.input_type not in (None, "VIDEO")
+            single = self.jobs[key].is_single_choice and self.input_type not in (None, *VIDEOS)
             most[key] = bound if single else most.get(key, 0) + bound
         return sum(most.values()) if most else None
 

@@ -13,7 +13,7 @@ from kili_query.formats.containers.sources import Source, plan
 from kili_query.formats.datasets import File, Layout, Order, Skipped
 from kili_query.formats.kili import Part, Problem, Record, decode_record
 from kili_query.formats.latest import latest_only
-from kili_query.formats.refusals import check_jobs, check_options, dataset_format
+from kili_query.formats.refusals import check_jobs, check_options, check_project, dataset_format
 from kili_query.formats.selection import PEOPLE as PEOPLE
 from kili_query.model.kili import LABEL_KEYS
 from kili_query.model.labels import Label, LabelTypes, is_bare, labels_of
@@ -66,11 +66,15 @@ def convert(
 
     Raises
     ------
+    NotCompatibleInputType: the format takes no projects of the type that the ontology tells.
     DataError: a source cannot be read, no job of the ontology can be written, or an image has no size that is known.
     """
     row = dataset_format(to)
     check_options(row, layout=layout, single_file=single_file, normalized=normalized, split=split is not None)
-    check_jobs(row, ontology, layout=layout)
+    if ontology.input_type is None:
+        check_jobs(row, ontology, layout=layout)
+    else:
+        check_project(row, ontology.input_type, ontology, layout=layout)
     order = Order(
         to,
         ontology,

@@ -608,3 +608,40 @@ def test_labels_and_ontologies_have_a_short_repr() -> None:
 
     assert repr(next(read_labels(COCO))) == "<Label coco_1.jpg, latestLabel DEFAULT>"
     assert repr(Ontology.load(COCO_INTERFACE, "IMAGE")) == "<Ontology of 3 jobs with 160 categories, IMAGE>"
+
+
+def test_the_newest_label_of_several_sources_is_looked_for_in_each_and_that_is_told(run: Run, tmp_path: Path) -> None:
+    answer = {"J": {"categories": [{"name": "A"}]}}
+    paths = [
+        write(tmp_path / name, [{"externalId": "a", "labels": [{"jsonResponse": answer}]}])
+        for name in ("x.json", "y.json")
+    ]
+    for command in (
+        ["filter", *paths, "J.A.count > 0", "--count"],
+        ["stats", *paths],
+        ["explain", *paths, "J.A.count > 0"],
+    ):
+        assert "`--latest` takes the newest label of each asset within a source" in run(*command, "--latest").err
+    assert "within a source" not in run("filter", paths[0], "J.A.count > 0", "--count", "--latest").err
+
+
+@pytest.mark.parametrize(("to", "kind"), [("coco", "TEXT"), ("yolo_v8", "PDF"), ("geojson", "VIDEO")])
+def test_a_dataset_of_another_kind_of_project_is_refused(run: Run, tmp_path: Path, to: str, kind: str) -> None:
+    ended = run(
+        "convert", COCO, "--to", to, "--ontology", COCO_INTERFACE, "--input-type", kind, "-o", tmp_path / "x.zip"
+    )
+    assert (ended.code, f"this one is of type {kind}" in ended.err) == (2, True)
+    assert not (tmp_path / "x.zip").exists()
+
+
+def test_an_outline_of_two_corners_is_no_box(run: Run, tmp_path: Path) -> None:
+    corners = [{"x": 0.1, "y": 0.1}, {"x": 0.2, "y": 0.2}]
+    answer = {"SEGMENTATION_JOB": {"annotations": [
+        {"mid": "m", "type": "semantic", "categories": [{"name": "cup"}], "boundingPoly": [{"normalizedVertices": corners[:n]}]}
+        for n in (1, 2)
+    ]}}  # fmt: skip
+    path = write(tmp_path / "x.json", [{"externalId": "a.jpg", "labels": [{"jsonResponse": answer}]}])
+    ended = run("convert", path, "--to", "yolo_v8", "--ontology", COCO_INTERFACE, "-o", tmp_path / "x.zip")
+    assert "2 without a box or an outline" in ended.err
+    with zipfile.ZipFile(tmp_path / "x.zip") as archive:
+        assert archive.read("labels/a.txt") == b""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import errno
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -272,6 +274,32 @@ def test_what_is_missing_is_told_at_the_end_and_the_rest_is_kept(
     rows = _download(client, place, tmp_path)
     assert len(proxy.asked("/files?")) == asked + 3
     assert {row["externalId"]: Path(row["content"]).read_bytes() for row in rows} == place.pictures
+
+
+def test_what_begins_anew_and_breaks_each_time_is_given_up(place: Place, tmp_path: Path) -> None:
+    asked = []
+
+    def answer(listening: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                connection, _ = listening.accept()
+                asked.append(connection.recv(4096))
+                connection.sendall(
+                    b"HTTP/1.1 200 OK\r\ncontent-type: image/png\r\ncontent-length: 60\r\n\r\n1234567890"
+                )
+                connection.close()
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        threading.Thread(target=answer, args=(listening,), daemon=True).start()
+        with Kili(place.server.api_key, place.server.endpoint, verify=False, disable_tqdm=True) as kili:
+            project = str(kili.create_project("Short", input_type="IMAGE", json_interface={"jobs": {}})["id"])
+            address = f"http://127.0.0.1:{listening.getsockname()[1]}/x.png"
+            kili.append_many_to_dataset(project, [address], external_id_array=["short"])
+            with pytest.raises(DownloadError, match="short"):
+                kili.assets(project, fields=FIELDS, download_media=True, local_media_dir=tmp_path)
+        listening.shutdown(socket.SHUT_RDWR)
+    assert 1 < len(asked) < 9
+    assert not any(name.startswith("short") and not name.endswith(".part") for name in os.listdir(tmp_path))
 
 
 LARGE = os.urandom(3_000_000)

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from kili_query import Ontology, Query, UnsupportedQueryError, count, count_categories, parse
+from kili_query import Ontology, Query, UnsupportedQueryError, check, count, count_categories, parse
 from kili_query.engines.explain import explain
 from kili_query.engines.lookout import Lookout
 from kili_query.lang import assist, decide
@@ -22,6 +22,7 @@ from kili_query.lang.json_form import tree_from_json, tree_to_json
 from kili_query.lang.operators import Operator
 from kili_query.lang.rewrites import portable_superset
 from kili_query.model.counts import CategoryCounts, find_objects, total
+from kili_query.server.store.kept import whole_names
 from tests import naive
 from tests.strategies import responses, small_trees
 
@@ -146,10 +147,10 @@ def test_what_no_object_means_for_kili_is_that_no_category_has_one() -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("BOATS.*.count > 10", "job `BOATS` (Boats) has more than 10 objects of any category"),
-        ("BOATS.*.count == 0", "job `BOATS` (Boats) has exactly 0 objects of any category"),
-        ("*.OLD.count IN 1..2", "the label has from 1 to 2 of `OLD` (Old one) in any job"),
-        ("*.*.count >= 3", "the label has at least 3 objects in any job"),
+        ("BOATS.*.count > 10", "job `BOATS` (Boats) has more than 10 objects of all categories together"),
+        ("BOATS.*.count == 0", "job `BOATS` (Boats) has exactly 0 objects of all categories together"),
+        ("*.OLD.count IN 1..2", "the label has from 1 to 2 of `OLD` (Old one) in all jobs together"),
+        ("*.*.count >= 3", "the label has at least 3 objects in all jobs together"),
     ],
 )
 def test_a_total_is_said_in_plain_english(text: str, words: str) -> None:
@@ -160,7 +161,7 @@ def test_a_star_is_explained_where_it_stands() -> None:
     found = assist.hover("BOATS.*.count > 1", 6, ONTOLOGY)
     assert found
     assert found.markdown.startswith("`*` stands for all categories")
-    assert "more than 1 objects of any category" in found.markdown
+    assert "more than 1 object of all categories together" in found.markdown
     found = assist.hover("*.OLD.count > 1", 0, ONTOLOGY)
     assert found
     assert found.markdown.startswith("`*` stands for all jobs")
@@ -308,3 +309,18 @@ def test_every_pair_of_totals_and_counts_is_ordered_as_it_must_be() -> None:
     for one, other in product(OPERANDS, OPERANDS):
         wider = other.job in (None, one.job) and other.category in (None, one.category)
         assert decide.implies(Comparison(one, Operator.GT, 1), Comparison(other, Operator.GT, 1)) is wider
+
+
+def test_a_copy_knows_what_objects_share() -> None:
+    counts = count_categories({"J": {"annotations": [{"mid": "1", "categories": [{"name": "A"}, {"name": "B"}]}]}})
+    assert [parse("J.*.count > 1").holds(each) for each in (counts, counts.copy())] == [False, False]
+    assert whole_names(counts) is counts
+    named = count_categories({"J\ud83d": {"annotations": [{"mid": "1", "categories": [{"name": "A"}, {"name": "B"}]}]}})
+    assert total(whole_names(named)) == named.total() == 1
+
+
+def test_one_name_in_a_function_may_be_a_category_and_is_not_mended_unasked() -> None:
+    for text, safe in (("sum(D) > 0", False), ("count(J.D) > 0", True)):
+        [found] = check(text)
+        assert found.fix
+        assert found.fix.safe is safe

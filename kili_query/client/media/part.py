@@ -91,7 +91,7 @@ class Part(Body):
         ------
         OSError: the file cannot be written.
         """
-        self._mark, self._taken = self.size, False
+        self._mark, self._taken = max(self._mark, self.size), False
         if status == 416 and self.size and headers.get("content-range") == f"bytes */{self.size}":
             self._whole_size = self.size
             self._taken, self.target = True, self._place(self._type)
@@ -121,7 +121,7 @@ class Part(Body):
 
     @property
     def got_on(self) -> bool:
-        """Whether the last attempt has brought something."""
+        """Whether the last attempt has brought more than all before: what begins anew each time does not get on."""
         return self.size > self._mark
 
     @property
@@ -220,7 +220,7 @@ class Part(Body):
     def _begin_anew(self) -> None:
         self.arrived(-self.size)
         self.content.clear()
-        self.size = self._mark = self._written = 0
+        self.size = self._written = 0
         self._whole_size = None
         if self._file is not None:
             self._file.seek(0)

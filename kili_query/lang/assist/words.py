@@ -52,7 +52,8 @@ def leaf_in_words(
             bounds = f"from {start} to {end}" if start and end else f"{start} or more" if start else f"up to {end}"
             how_many = f"{'any number but ' * negated}{bounds}"
     ((job_key, category_key),) = leaf.operand.keys
-    holder, what = "the label has", " objects"
+    one = isinstance(leaf, Comparison) and leaf.number == 1
+    holder, what = "the label has", " object" if one else " objects"
     if job_key is not None:
         job = ontology.jobs.get(job_key) if ontology else None
         title = f" ({name(job.title)})" if job and job.title else ""
@@ -71,4 +72,4 @@ def _of_all(operand: Operand) -> str:
     """What the `*` of a total adds up."""
     if isinstance(operand, Count):
         return ""
-    return " in any job" if operand.job is None else " of any category"
+    return " in all jobs together" if operand.job is None else " of all categories together"

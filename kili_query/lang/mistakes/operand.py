@@ -126,7 +126,9 @@ def _called(at: At) -> Diagnostic | None:
     meant = text if function == "count" or function in _AS_COUNT else None
     if function in ("exists", "has", "any", "contains") and not compared:
         meant = f"{text} > 0"
-    fix = Fix(Span(*call.span()), meant) if meant else None
+    fix = (
+        Fix(Span(*call.span()), meant, safe=call["category"] is not None) if meant else None
+    )  # one name may be a category
     message = f"there are no functions such as `{shown(call['function'])}`"
     what = "total" if ALL_NAMES in (call["job"], call["category"] or ALL_NAMES) else "count"
     return Diagnostic("KQ101", message, Span(*call.span()), f"a {what} is written `{shown(text)}`", fix)

@@ -8,7 +8,7 @@ from itertools import chain
 from math import isfinite
 
 from kili_query.errors import DataError
-from kili_query.model.counts import Counts, Key
+from kili_query.model.counts import CategoryCounts, Counts
 from kili_query.model.decoding import decode_json, encode_json
 
 _HALF = re.compile("[\ud800-\udfff]")
@@ -31,10 +31,14 @@ def whole_names(counts: Counts) -> Counts:
     """The counts for names that a database keeps: the very same object if it keeps all."""
     if not any(map(_has_half, chain.from_iterable(counts))):
         return counts
-    found: dict[Key, int] = {}
+    found = CategoryCounts()
     for (job, category), number in counts.items():
         names = whole_text(job), whole_text(category)
         found[names] = found.get(names, 0) + number
+    shared: dict[str, int] = {}
+    for job, number in counts.shared.items() if isinstance(counts, CategoryCounts) else ():
+        shared[whole_text(job)] = shared.get(whole_text(job), 0) + number
+    found.shared = shared
     return found
 
 
