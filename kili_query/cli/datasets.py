@@ -111,7 +111,8 @@ def write_dataset(
     if renamed > MAX_SHOWN:
         echo(f"renamed: {renamed - MAX_SHOWN:,} more", err=True)
     if not assets:
-        wanted = "satisfies the query" if query is not None else "takes part (--type, --all-types)"
+        kinds = "--type, --all-types; without them labels that people made"
+        wanted = f"satisfies the query ({kinds})" if query is not None else f"can be written ({kinds})"
         echo(f"no asset has a label that {wanted}: the dataset is empty", err=True)
     if not quiet:
         left_out = f"; left out: {counted(skipped.total, 'annotation')} ({skipped})" if skipped.total else ""

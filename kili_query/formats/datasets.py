@@ -171,8 +171,8 @@ def size_of(image: LabelledImage) -> tuple[int, int]:
     """
     if not image.width or not image.height:
         raise NotExportableAssetError(
-            "the size of the image is not known (`resolution`); `update_properties_in_assets(resolution_array=...)` sets it, "
-            "and `with_assets=True` of `export_labels` measures it",
+            "the size of the image is not known: the export has no `resolution`, nor was there a picture to measure; "
+            "`update_properties_in_assets(resolution_array=...)` sets it",
             code="KQ503",
             where=image.name,
         )

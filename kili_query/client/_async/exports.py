@@ -375,6 +375,8 @@ def _tell(dataset: Dataset, skipped: Skipped, renamed: dict[str, str], target: s
             f"names in the dataset that are not the external ids: {told}{f' and {more} more' if more else ''}",
             ExportWarning,
         )
+    if not dataset.assets and not dataset.dropped:
+        warn("no asset has a label that takes part: the dataset is empty", ExportWarning)
     if dataset.dropped:
         told = (
             f"among {dataset.assets + dataset.dropped:,} assets, only {dataset.assets:,} are geotiffs, and are exported"
