@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib
+import os
 import shutil
+import signal
 import subprocess
 import sys
 import tomllib
@@ -69,3 +71,13 @@ def test_notebooks_find_their_extension() -> None:
     assert shell.find_cell_magic("kili_query")
     assert shell.run_line_magic("unload_ext", "kili_query") is None
     assert shell.find_cell_magic("kili_query") is None
+
+
+def test_ctrl_c_before_anything_is_loaded_leaves_no_traceback(tmp_path: Path) -> None:
+    (tmp_path / "click.py").write_text("import os, signal, time\nos.kill(os.getpid(), signal.SIGINT)\ntime.sleep(9)\n")
+    path = os.pathsep.join([str(tmp_path), str(ROOT)])
+    done = subprocess.run(
+        [sys.executable, "-m", "kili_query", "check", "A.B.count > 1"],
+        capture_output=True, text=True, check=False, env={**os.environ, "PYTHONPATH": path},
+    )  # fmt: skip
+    assert (done.returncode, done.stdout, done.stderr) == (-signal.SIGINT, "", "")
