@@ -61,7 +61,7 @@ if TYPE_CHECKING:
 )
 @click.option("--invert", is_flag=True, help="Give what does not match.")
 @found_ontology_options
-@type_options()
+@type_options("all but AUTOSAVE; with --to DEFAULT and REVIEW")
 @latest_option
 @click.option("--validate", is_flag=True, help="Decode every label, also those that cannot match.")
 @workers_option
