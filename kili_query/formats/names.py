@@ -10,8 +10,7 @@ from contextlib import contextmanager
 from kili_query.errors import DataError
 
 _NOT_IN_NAMES = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
-_RESERVED = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\.|$)", re.IGNORECASE)
-"""What Windows takes for a device, with whatever ending."""
+_DEVICE = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9]) *(\.|$)", re.IGNORECASE)
 
 _LONGEST = 200
 """Bytes of a step of a path: file systems take 255, and endings and numbers come to it."""
@@ -28,9 +27,17 @@ def safe_name(external_id: str) -> str:
     return "/".join(kept) or "_"
 
 
+def no_device(step: str) -> str:
+    """A step of a path, with another beginning where Windows takes it for a device, whatever its ending.
+
+    >>> no_device("con.png"), no_device("cone.png")
+    ('_con.png', 'cone.png')
+    """
+    return f"_{step}" if _DEVICE.match(step) else step
+
+
 def _step(step: str) -> str:
-    if _RESERVED.match(step):
-        step = f"_{step}"
+    step = no_device(step)
     if len(step.encode()) <= _LONGEST:
         return step
     stem, dot, ending = step.rpartition(".")
@@ -54,12 +61,12 @@ class Names:
 
     def take(self, name: str, whose: str = "") -> bool:
         """Take a name; False if it is taken."""
-        with _temporary():
+        with temporary():
             return self._db.execute("INSERT OR IGNORE INTO taken VALUES (?, ?)", [name, whose]).rowcount > 0
 
     def whose(self, name: str) -> str | None:
         """What a name was taken for; None if it is free."""
-        with _temporary():
+        with temporary():
             found = self._db.execute("SELECT whose FROM taken WHERE name = ?", [name]).fetchone()
         return found[0] if found else None
 
@@ -77,7 +84,7 @@ class Names:
 
 
 @contextmanager
-def _temporary() -> Iterator[None]:
+def temporary() -> Iterator[None]:
     """Tells of a temporary file that cannot be written as of any other."""
     try:
         yield

@@ -9,11 +9,12 @@ import tempfile
 import time
 import zipfile
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from itertools import groupby
 from typing import BinaryIO
 
 from kili_query.errors import DataError
+from kili_query.formats.names import temporary
 from kili_query.model.labels import AssetIds
 from kili_query.model.pieces import indented
 from kili_query.offline.media import README, File, Origin, leads_out, media_names
@@ -75,7 +76,7 @@ class ArchiveWriter:
 
     def close(self) -> None:
         """Write the labels that wait, and what comes after the last hit; the file itself stays open."""
-        with _temporary():
+        with temporary():
             for ids, labels in self._waiting.assets() if self._waiting else ():
                 self._put(None, ids[0] or ids[1] or None, _asset_of(ids, labels))
         if self._list:
@@ -174,7 +175,7 @@ class _Waiting:
     def add(self, ids: AssetIds, data: bytes) -> None:
         """Keep a label. One that names no asset is alone in its own."""
         key = json.dumps(ids) if any(ids) else None
-        with _temporary():
+        with temporary():
             found = self._db.execute("SELECT number FROM asset WHERE ids = ?", [key]).fetchone()
             number = found[0] if found else self._db.execute("INSERT INTO asset (ids) VALUES (?)", [key]).lastrowid
             self._db.execute("INSERT INTO label VALUES (?, ?)", [number, data])
@@ -192,15 +193,6 @@ class _Waiting:
     def close(self) -> None:
         """Let go of the labels."""
         self._db.close()
-
-
-@contextmanager
-def _temporary() -> Iterator[None]:
-    """Tells of a temporary file that cannot be written as of any other."""
-    try:
-        yield
-    except sqlite3.Error as error:
-        raise DataError(f"cannot be written: {error}", code="KQ503", where="a temporary file") from None
 
 
 def _asset_of(ids: AssetIds, labels: Iterable[bytes]) -> Iterator[bytes]:

@@ -158,7 +158,7 @@ def test_a_download_that_broke_goes_on_with_what_is_missing(
 
 ODD = {
     "../../escaped": "escaped.png", "/etc/passwd": "etc/passwd.png", "..\\..\\escaped2": "escaped2.png", "..": "_.png",
-    "con": "con_.png", "NUL.png": "NUL_.png", "cam/./two//x": "cam/two/x.png", "line\nbreak\x1b": "line_break_.png",
+    "con": "_con.png", "NUL.png": "_NUL.png", "cam/./two//x": "cam/two/x.png", "line\nbreak\x1b": "line_break_.png",
     "x.part": "x.part_.png", "😀": "😀.png", RECORD: f"{RECORD}.png", " spaced .v2 ": " spaced .v2 .png",
 }  # fmt: skip
 """External ids, and the names of their files."""
@@ -407,6 +407,16 @@ def test_empty_files_are_told(place: Place, proxy: Proxy, film: str, tmp_path: P
     assert Path(row["content"]).read_bytes() == b""
     (row,) = client.call("assets", film, fields=FIELDS, download_media=True, local_media_dir=tmp_path)
     assert Path(row["content"]).stat().st_size > 3_000_000
+
+
+@KINDS
+def test_a_web_page_in_place_of_a_picture_is_told(
+    place: Place, proxy: Proxy, film: str, tmp_path: Path, kind: str
+) -> None:
+    client = Client(kind, place.server.api_key, proxy.endpoint)
+    proxy.on("/files?", f.says(200, b"<html>who are you?</html>", content_type="text/html; charset=utf-8"))
+    with pytest.warns(UserWarning, match="1 media are web pages, such as ask for a password: `large`"):
+        client.call("assets", film, fields=FIELDS, download_media=True, local_media_dir=tmp_path)
 
 
 def test_an_export_tells_of_empty_files_and_is_not_written_without_one(

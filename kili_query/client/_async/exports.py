@@ -230,7 +230,7 @@ class AsyncExports(AsyncAssets):
                             told = f"media of more than {MANY_ASSETS:,} assets are downloaded; `with_assets=False` leaves them out"
                             warn(told, ExportWarning)
                         await aside(partial(_write_with_files, asset, folder, dataset, archive))
-                media.tell_empty()
+                media.tell_odd()
 
     async def _ids_of(self, project_id: str, external_ids: Texts, call: Call) -> list[str]:
         """The ids of assets, in the order of their external ids.

@@ -231,7 +231,7 @@ class Exports(Assets):
                             told = f"media of more than {MANY_ASSETS:,} assets are downloaded; `with_assets=False` leaves them out"
                             warn(told, ExportWarning)
                         aside(partial(_write_with_files, asset, folder, dataset, archive))
-                media.tell_empty()
+                media.tell_odd()
 
     def _ids_of(self, project_id: str, external_ids: Texts, call: Call) -> list[str]:
         """The ids of assets, in the order of their external ids.

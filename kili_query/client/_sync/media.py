@@ -122,4 +122,6 @@ class Media(Session):
             return partial(file.asset.lose, file.field, file.url, reason_of(error))
         if not part.size and not is_there(path):
             media.empty.append(file.asset.external_id)
+        elif part.is_page and media.input_type != "TEXT":
+            media.pages.append(file.asset.external_id)
         return partial(file.asset.put, file, path)

@@ -60,6 +60,8 @@ class MediaFolder:
         """What could not be downloaded, so far."""
         self.empty: list[str] = []
         """External ids of assets with a file that holds nothing."""
+        self.pages: list[str] = []
+        """External ids of assets with a web page where a picture, a film or a PDF is meant."""
         self.meter = Meter(hidden)
         self._added = added
         self._told = False
@@ -124,7 +126,7 @@ class MediaFolder:
                 f"{len(changed):,} media have other names than their external ids, as files of other assets have those"
                 f" ({told}{_more(changed, SHOWN)})"
             )
-        self.tell_empty()
+        self.tell_odd()
         if self.missing:
             told = "; ".join(map(str, self.missing[:SHOWN]))
             error = DownloadError(
@@ -136,11 +138,12 @@ class MediaFolder:
             error.done = list(done)
             raise error
 
-    def tell_empty(self) -> None:
-        """Tell of files that hold nothing."""
-        if self.empty:
-            told = ", ".join(f"`{asset}`" for asset in self.empty[:SHOWN])
-            warn(f"{len(self.empty):,} media are empty files: {told}{_more(self.empty, SHOWN)}")
+    def tell_odd(self) -> None:
+        """Tell of files that hold nothing, or a web page."""
+        for assets, what in ((self.empty, "empty files"), (self.pages, "web pages, such as ask for a password")):
+            if assets:
+                told = ", ".join(f"`{asset}`" for asset in assets[:SHOWN])
+                warn(f"{len(assets):,} media are {what}: {told}{_more(assets, SHOWN)}")
 
 
 def _more(things: Sequence[Any] | dict[str, str], shown: int) -> str:

@@ -15,6 +15,7 @@ from typing import IO, NamedTuple
 
 import msgspec
 
+from kili_query.formats.names import no_device
 from kili_query.model.spelling import normalized
 
 RECORD = ".kili_query.jsonl"
@@ -28,9 +29,6 @@ LONGEST = 200
 
 LONGEST_PATH = 1_000
 """Bytes of a name with its folders."""
-
-_DEVICES = frozenset(("con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(1, 10))))
-"""What Windows takes for a device, whatever suffix it has."""
 
 _CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _OF_WINDOWS = re.compile('[<>:"|?*]')
@@ -76,7 +74,7 @@ def safe_name(external_id: str, tail: str = "") -> str:
     r"""The name of a file for an external id, with slashes between its folders: it never leads out of a folder.
 
     >>> safe_name("../cam\\one"), safe_name("con.png"), safe_name("..")
-    ('cam/one', 'con_.png', '_')
+    ('cam/one', '_con.png', '_')
     """
     steps = external_id.replace("\\", "/").split("/")
     kept = [_safe_step(step) for step in steps if step not in ("", ".", "..")] or ["_"]
@@ -91,9 +89,7 @@ def _safe_step(step: str) -> str:
     step = _CONTROLS.sub("_", step)
     if os.name == "nt":
         step = re.sub(r"[. ]+$", "_", _OF_WINDOWS.sub("_", step))
-    name, dot, suffixes = step.partition(".")
-    if name.rstrip(" ").casefold() in _DEVICES:
-        step = f"{name}_{dot}{suffixes}"
+    step = no_device(step)
     return step + "_" if step.casefold().endswith((PART, NOTE)) else step
 
 

@@ -120,6 +120,11 @@ class Part(Body):
         return not self._there
 
     @property
+    def is_page(self) -> bool:
+        """Whether the answer called itself a web page: such as asks for a password comes with status 200."""
+        return self._type.partition(";")[0].strip().lower() == "text/html"
+
+    @property
     def got_on(self) -> bool:
         """Whether the last attempt has brought more than all before: what begins anew each time does not get on."""
         return self.size > self._mark
