@@ -95,7 +95,7 @@ def command(
             _load(server, export, interface, input_type, title, quiet)
         _show(server, data_dir)
         while True:
-            time.sleep(3600)
+            time.sleep(0.2)  # a signal that comes just before a sleep does not end it
 
 
 def _local_kili(data_dir: str | None, host: str, port: int, hosts: tuple[str, ...]) -> LocalKili:

@@ -128,7 +128,10 @@ class Subscription:
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait for its end, for so many seconds at most; tells whether it has ended."""
-        self._thread.join(timeout)
+        if timeout is not None:
+            self._thread.join(timeout)
+        while timeout is None and self._thread.is_alive():  # Ctrl-C that comes just before a wait does not end it
+            self._thread.join(0.2)
         return not self._thread.is_alive()
 
     def __enter__(self) -> Self:
