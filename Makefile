@@ -16,6 +16,7 @@ fix:  ## layout of the code, what is generated from it, and what the docs show
 	.venv/bin/ruff check --fix --quiet .
 	.venv/bin/ruff format --quiet .
 	$(python) -m kili_query.client.generate.unasync
+	$(python) -m kili_query.lang.generate
 	$(python) tests/test_docs.py
 
 docs:  ## the site, in site/

@@ -1,4 +1,4 @@
-"""What all tests share: the parser built beforehand, hypothesis profiles, the path of the shared data."""
+"""What all tests share: hypothesis profiles, the path of the shared data."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-from kili_query.lang.parser import warm_up
 from tests.installing import CACHE, python_with_kili
 
 ROOT = Path(__file__).parent.parent
@@ -75,11 +74,6 @@ LARGE = tuple(
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What takes long begins, with its file: a process takes whole files, so that what they share is made once."""
     items.sort(key=lambda item: (item.get_closest_marker("long") is None, not item.nodeid.startswith(LARGE)))
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _warm_parser() -> None:
-    warm_up()
 
 
 @pytest.fixture(scope="session")

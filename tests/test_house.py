@@ -168,4 +168,5 @@ def test_what_is_written_by_programs_is_written_by_make_fix() -> None:
     steps = re.search(r"^fix:.*\n((?:\t.+\n)+)", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
     assert steps
     assert "-m kili_query.client.generate.unasync" in steps[1]
+    assert "-m kili_query.lang.generate" in steps[1]
     assert steps[1].index("ruff format") < steps[1].index("unasync") < steps[1].index("tests/test_docs.py")

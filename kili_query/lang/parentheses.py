@@ -10,7 +10,7 @@ import re
 from typing import NamedTuple
 
 from kili_query.lang.lexis import COMMENT, GAP, QUOTED
-from kili_query.lang.stopped import Open, Stopped
+from kili_query.lang.stopped import Stopped, Token
 
 _NESTED = re.compile(rf"\({GAP}\(")
 _PART = re.compile(rf"\(++|\)++|[^\s()\"#][^()\"#]*+|{COMMENT}|{QUOTED}|(?P<unclosed>\"[\s\S]*+)")
@@ -32,7 +32,7 @@ class Thinned(NamedTuple):
         for word in stopped.open:
             start, times = self.innermost.get(word.start, (word.start, 1))
             end = min(start + word.end - word.start, position)  # a word can have taken along what is white space now
-            words.append(Open(word.kind, start, end, word.text[: end - start], times))
+            words.append(Token(word.kind, start, end, word.text[: end - start], times))
         return stopped._replace(position=position, open=tuple(words))
 
 

@@ -1,13 +1,10 @@
-"""The parser: text becomes a typed tree, here and nowhere else, by the Lark grammar."""
+"""The parser: text becomes a typed tree, here and nowhere else, by the grammar."""
 
 from __future__ import annotations
 
-import pkgutil
 import re
 from collections.abc import Callable
-from functools import cache
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from kili_query.errors import Diagnostic, QuerySyntaxError, Span
 from kili_query.lang.ast import (
@@ -26,14 +23,12 @@ from kili_query.lang.ast import (
     leaves,
     operand_of,
 )
+from kili_query.lang.automaton import read
 from kili_query.lang.lexis import ALL_NAMES, COMMENT, DIGITS, QUOTED, unquote
 from kili_query.lang.numbers import number_from_text
 from kili_query.lang.operators import BY_SYMBOL
 from kili_query.lang.parentheses import thinned
-from kili_query.lang.stopped import Open, Slot, Stopped
-
-if TYPE_CHECKING:
-    from lark import Lark, Token, UnexpectedInput
+from kili_query.lang.stopped import Stopped, Token
 
 MAX_TEXT = 1_000_000
 """The longest text, in characters."""
@@ -84,13 +79,9 @@ def stopped_in(text: str) -> Stopped | None:
 
 def _read(text: str) -> Any:
     """What the rules make of a text, or where the parser stopped."""
-    from lark import exceptions
-
     thin = thinned(text)
-    try:
-        return grammar().parse(thin.text)
-    except exceptions.UnexpectedInput as error:
-        return thin.restored(_stopped(error, len(text)))
+    made = read(thin.text, _RULES)
+    return thin.restored(made) if isinstance(made, Stopped) else made
 
 
 _MAYBE_NOT = re.compile(rf"{COMMENT}|{QUOTED}|\"[\s\S]*+|[\w*.+-]++|[^\s(]")
@@ -111,42 +102,7 @@ def _hopeless_run(text: str) -> Span | None:
     return None
 
 
-def warm_up() -> None:
-    """Build the parser now, which otherwise the first query does (about 30 ms)."""
-    grammar()
-
-
-@cache
-def grammar() -> Lark:
-    """The parser of the grammar, built once."""
-    from lark import Lark
-
-    return Lark(_grammar_text(), parser="lalr", transformer=_Drafts())
-
-
-def _grammar_text() -> str:
-    """The grammar, from the installed package; from the folder beside it in a checkout that is not installed."""
-    name = "category_search.lark"
-    try:
-        source = pkgutil.get_data("kili_query.grammar", name)
-    except ModuleNotFoundError:
-        source = None
-    return (source or Path(__file__).parents[2].joinpath("grammar", name).read_bytes()).decode()
-
-
-def _stopped(error: UnexpectedInput, length: int) -> Stopped:
-    """Lark's error in our own words, for a text of that length."""
-    state: Any = error.interactive_parser
-    accepts: set[str] = state.accepts()
-    # beside tokens, which are a kind of str, the stack holds what the rules have made of them
-    tokens: list[Token] = [value for value in state.parser_state.value_stack if isinstance(value, str)]  # type: ignore[misc]
-    at_end = getattr(error, "token", None) == ""
-    return Stopped(
-        length if at_end else error.pos_in_stream or 0,
-        Slot.of(accepts),
-        "RPAR" in accepts,
-        tuple(Open(token.type, token.start_pos or 0, token.end_pos or 0, str(token)) for token in tokens),
-    )
+# -- what becomes of the rules of the grammar ---------------------------------------------------------------------------
 
 
 class _Draft:
@@ -161,56 +117,59 @@ class _Draft:
         self.end = end
 
 
-class _Drafts:
-    """What becomes of each rule of the grammar. The methods bear the names of the rules."""
-
-    def in_list(self, tokens: list[Token]) -> InList:
-        operand, negated, _, *numbers, close = tokens
-        values = tuple(number_from_text(piece[0]) for token in numbers for piece in _pieces(token))
-        return InList(_operand(operand), values, negated is not None, _across(operand, close))
-
-    def in_range(self, tokens: list[Token]) -> InRange:
-        operand, negated, *bounds = tokens
-        if bounds[0].type == "RANGE":
-            bounds.insert(0, None)  # type: ignore[arg-type]
-        low, dots, high = bounds
-        low_value, high_value = (None if bound is None else number_from_text(bound) for bound in (low, high))
-        span = _across(operand, dots if high is None else high)
-        return InRange(_operand(operand), low_value, high_value, negated is not None, span)
-
-    def group(self, items: list[Any]) -> _Draft:
-        opening, inner, closing = items
-        inner = _leaf(inner)
-        if isinstance(inner, _Draft) and inner.kind is None:  # parentheses in parentheses say nothing new
-            inner.start, inner.end = opening.start_pos, closing.end_pos
-            return inner
-        return _Draft(None, [inner], opening.start_pos, closing.end_pos)
+def _in_list(tokens: list[Any]) -> InList:
+    operand, negated, _, *numbers, close = tokens
+    values = tuple(number_from_text(piece[0]) for token in numbers for piece in _pieces(token))
+    return InList(_operand(operand), values, negated is not None, Span(operand.start, close.end))
 
 
-def _of(kind: type[And] | type[Or]) -> Callable[[_Drafts, list[Any]], _Draft]:
-    def draft(_: _Drafts, items: list[Any]) -> _Draft:
+def _in_range(tokens: list[Any]) -> InRange:
+    operand, negated, *bounds = tokens
+    if bounds[0].kind == "RANGE":
+        bounds.insert(0, None)
+    low, dots, high = bounds
+    low_value, high_value = (None if bound is None else number_from_text(bound.text) for bound in (low, high))
+    span = Span(operand.start, (high or dots).end)
+    return InRange(_operand(operand), low_value, high_value, negated is not None, span)
+
+
+def _group(items: list[Any]) -> _Draft:
+    opening, inner, closing = items
+    inner = _leaf(inner)
+    if isinstance(inner, _Draft) and inner.kind is None:  # parentheses in parentheses say nothing new
+        inner.start, inner.end = opening.start, closing.end
+        return inner
+    return _Draft(None, [inner], opening.start, closing.end)
+
+
+def _of(kind: type[And] | type[Or]) -> Callable[[list[Any]], _Draft]:
+    def draft(items: list[Any]) -> _Draft:
         drafts = [_leaf(item) for item in items]
         return _Draft(kind, drafts, _start(drafts[0]), _end(drafts[-1]))
 
     return draft
 
 
-def _not(_: _Drafts, items: list[Any]) -> _Draft:
+def _not(items: list[Any]) -> _Draft:
     words, item = items[0], _leaf(items[1])
-    for start in range(words.end_pos - len("NOT"), words.start_pos - 1, -len("NOT")):
+    for start in range(words.end - len("NOT"), words.start - 1, -len("NOT")):
         item = _Draft(Not, [item], start, _end(item))
     return item  # type: ignore[return-value]  # there is one NOT at least
 
 
-# these rules have the names of keywords of Python
-setattr(_Drafts, "and", _of(And))
-setattr(_Drafts, "or", _of(Or))
-setattr(_Drafts, "not", _not)
+_RULES = {
+    "in_list": _in_list,
+    "in_range": _in_range,
+    "group": _group,
+    "and": _of(And),
+    "or": _of(Or),
+    "not": _not,
+}
 
 
 def _leaf(item: Any) -> _Draft | Leaf:
     """A comparison comes from the lexer as one token."""
-    return _comparison(item) if isinstance(item, str) else item  # type: ignore[arg-type]
+    return _comparison(item) if isinstance(item, Token) else item
 
 
 def _start(item: _Draft | Leaf) -> int:
@@ -226,7 +185,7 @@ _PIECE = re.compile(rf"{COMMENT}|{QUOTED}|[<>=!]+|[\w*+-]+")
 
 
 def _pieces(token: Token) -> list[re.Match[str]]:
-    return [piece for piece in _PIECE.finditer(token) if piece[0][0] != "#"]
+    return [piece for piece in _PIECE.finditer(token.text) if piece[0][0] != "#"]
 
 
 _PLAIN_COMPARISON = re.compile(rf"([\w*-]+)\.([\w*-]+)\.count ?([<>=!]=?) ?({DIGITS})")
@@ -234,8 +193,8 @@ _PLAIN_COMPARISON = re.compile(rf"([\w*-]+)\.([\w*-]+)\.count ?([<>=!]=?) ?({DIG
 
 
 def _comparison(token: Token) -> Comparison:
-    start: int = token.start_pos  # type: ignore[assignment]  # only tokens made by hand have None
-    plain = _PLAIN_COMPARISON.match(token)
+    start = token.start
+    plain = _PLAIN_COMPARISON.match(token.text)
     if plain:
         job, category, operator, number = plain.groups()
         dot = start + len(job)
@@ -255,7 +214,7 @@ def _comparison(token: Token) -> Comparison:
 
 def _operand(token: Token) -> Operand:
     job, category, _ = _pieces(token)
-    return _operand_of(job, category, *_across(token, token))
+    return _operand_of(job, category, token.start, token.end)
 
 
 def _operand_of(job: re.Match[str], category: re.Match[str], start: int, end: int) -> Operand:
@@ -267,10 +226,6 @@ def _operand_of(job: re.Match[str], category: re.Match[str], start: int, end: in
 def _one(name: str) -> str | None:
     """The key that is written; None for `*`, which is none."""
     return None if name == ALL_NAMES else unquote(name)
-
-
-def _across(first: Token, last: Token) -> Span:
-    return Span(first.start_pos, last.end_pos)  # type: ignore[arg-type]  # only tokens made by hand have None
 
 
 def _freeze(root: _Draft | Leaf, text: str) -> Node:

@@ -1,4 +1,4 @@
-"""Parser state at a syntax error: the position, what could stand there, what is still open; without lark's types."""
+"""Parser state at a syntax error: the position, what could stand there, what is still open."""
 
 from __future__ import annotations
 
@@ -43,8 +43,8 @@ class Slot(Enum):
         return next(slot for slot in cls if slot.value <= accepts)
 
 
-class Open(NamedTuple):
-    """A token that was read and is not yet part of something complete."""
+class Token(NamedTuple):
+    """A token that was read."""
 
     kind: str
     """What it is in the grammar: `LPAR`, `OPERAND`, `NOT`, `_IN`, `_AND`."""
@@ -62,5 +62,5 @@ class Stopped(NamedTuple):
     slot: Slot
     closable: bool
     """True if a parenthesis, or the list, could be closed here."""
-    open: tuple[Open, ...]
-    """What is open, the innermost last."""
+    open: tuple[Token, ...]
+    """The tokens that are not yet part of something complete, the innermost last."""

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from kili_query.errors import Diagnostic, Fix, Span
 from kili_query.lang.lexis import COMMENT, SPACE
-from kili_query.lang.stopped import Open, Slot
+from kili_query.lang.stopped import Slot, Token
 from kili_query.lang.wording import shown
 from kili_query.model.spelling import normalized
 
@@ -35,7 +35,7 @@ class At(NamedTuple):
     text: str
     position: int
     slot: Slot
-    open: Sequence[Open]
+    open: Sequence[Token]
 
     @property
     def at_end(self) -> bool:
