@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from enum import Enum
 from functools import cached_property
 from itertools import islice
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn, TypeAlias, overload
 
 from kili_query.errors import Diagnostic, QueryCheckError, Severity
 from kili_query.lang import ast
@@ -15,6 +15,7 @@ from kili_query.lang.parser import MAX_COMPARISONS, limit_tree, parse_tree
 from kili_query.lang.printer import to_lines, to_text
 
 if TYPE_CHECKING:
+    from kili_query.engines.dialects import DialectName, Statement
     from kili_query.engines.explain import Explanation
     from kili_query.model.counts import Counts, Key, Selector
     from kili_query.model.labels import Label
@@ -226,6 +227,42 @@ class Query:
         from kili_query.engines.remote import compile_filter
 
         return compile_filter(self._located, self.source)
+
+    @overload
+    def to_sql(
+        self, dialect: DialectName, *, parameters: Literal[False] = False, counts: str = ..., labels: str = ...
+    ) -> str: ...
+
+    @overload
+    def to_sql(
+        self, dialect: DialectName, *, parameters: Literal[True], counts: str = ..., labels: str = ...
+    ) -> Statement: ...
+
+    def to_sql(
+        self, dialect: DialectName, *, parameters: bool = False, counts: str = "counts", labels: str = "labels"
+    ) -> str | Statement:
+        """The SELECT that gives the labels which satisfy the query, over the tables of an index (docs/scale.md).
+
+        Parameters
+        ----------
+        dialect: `"duckdb"`, `"sqlite"`, `"spark"`, `"postgres"`, `"bigquery"` or `"snowflake"`.
+        parameters: True for names as parameters, `(text, values)`, in the style of the dialect's usual driver.
+        counts, labels: SQL of the two tables, such as `read_parquet('labels.kqindex/counts/*.parquet')`.
+
+        Raises
+        ------
+        UnsupportedQueryError: the database cannot hold a name (KQ401), or the query is too large for it (KQ402).
+
+        >>> print(parse("A.B.count > 1 OR A.C.count > 1").to_sql("duckdb"))
+        SELECT * FROM labels WHERE label IN (SELECT label FROM counts
+          WHERE job = 'A' AND category IN ('B', 'C') AND n >= 2)
+        >>> parse('A."it\\'s".count == 0').to_sql("bigquery", parameters=True).parameters
+        {'k0': 'A', 'k1': "it's"}
+        """
+        from kili_query.engines.dialects import compile_select
+
+        made = compile_select(self._tree, dialect, parameters=parameters, counts=counts, labels=labels)
+        return made if parameters else made.text
 
     def equivalent(self, other: Query | CategoryQuery) -> bool:
         """True if the same labels satisfy both queries, whatever their counts. Exact.

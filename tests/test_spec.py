@@ -6,17 +6,19 @@ import json
 import re
 import tomllib
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 from itertools import chain
 from typing import Any, NamedTuple
 
 import pytest
 
 from kili_query import Ontology, Query, QuerySyntaxError, UnsupportedQueryError, check, count_categories, parse
+from kili_query.engines.dialects import DIALECTS, DialectName
 from kili_query.errors import CODES, Diagnostic, Span
 from kili_query.lang.operators import Operator
 from kili_query.model.ontology import is_plain_name
 from tests.conftest import SPEC
+from tests.engines import test_sql
 from tests.engines.test_sqlite import answer
 
 
@@ -223,6 +225,11 @@ def test_every_code_of_names_and_sense_has_a_row() -> None:
 
 Engine = Callable[[Query, Any, Ontology | None], bool]
 
+
+def _in_table(dialect: DialectName, query: Query, label: Any, ontology: Ontology | None) -> bool:
+    return test_sql.answer(query, count_categories(label, ontology), dialect)
+
+
 ENGINES: dict[str, Engine] = {
     "memory": lambda query, label, ontology: query.matches(label, ontology),
     "explain": lambda query, label, ontology: query.explain(label, ontology).truth,
@@ -231,6 +238,7 @@ ENGINES: dict[str, Engine] = {
     "negated": lambda query, label, ontology: not query.negate().matches(label, ontology),
     "sqlite": lambda query, label, ontology: answer(query.tree, count_categories(label, ontology)),
     "json": lambda query, label, ontology: Query.from_json(query.to_json()).matches(label, ontology),
+    **{f"SQL of {dialect}": partial(_in_table, dialect) for dialect in DIALECTS},
 }
 
 

@@ -23,7 +23,7 @@ FINE, QUERY_ERROR, BAD_INPUT, SOME_UNREADABLE, INTERRUPTED = 0, 1, 2, 3, 130
 _COMMANDS = {
     "check": "Check queries: syntax, names, sense.",
     "format": "Print queries in canonical form, broken over lines.",
-    "compile": "Translate a query for Kili's server, or to JSON.",
+    "compile": "Translate a query for Kili's server, to JSON, or to SQL.",
     "explain": "Say what a query means, and why labels satisfy it or not.",
     "lint": "Check the queries in Python files, notebooks and query files.",
     "check-labels": "Check labels against an ontology: names, shapes, choices.",
