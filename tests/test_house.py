@@ -134,8 +134,18 @@ def test_nothing_names_the_hosts_of_registries_or_paths_of_a_machine() -> None:
     assert not [path for path in files if forbidden.search(path.read_text(encoding="utf-8"))]
 
 
+@pytest.mark.parametrize(
+    "command", ["check A.B.count>0", "lint tests/data", "filter tests/data/coco.zip A.B.count>0 --count"]
+)
+def test_a_command_loads_only_what_it_needs(command: str) -> None:
+    run = f"import sys; sys.argv[1:] = {command.split()}; from kili_query.cli import main; main()"
+    code = f"import atexit, sys; atexit.register(lambda: print(*{{'lark', 'rich', 'pydantic', 'httpx', 'asyncio'}} & set(sys.modules), 'end'))\n{run}"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.stdout.splitlines()[-1] == "end", done.stderr
+
+
 def test_importing_the_package_loads_nothing_else() -> None:
-    code = "import sys, kili_query; print(*sorted({'lark', 'rich', 'msgspec', 'pydantic', 'click', 'httpx'} & set(sys.modules)))"
+    code = "import sys, kili_query; print(*sorted({'typing', 'lark', 'rich', 'msgspec', 'pydantic', 'click', 'httpx'} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == ""
 
 
