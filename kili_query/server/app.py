@@ -34,6 +34,7 @@ from kili_query.server.graph.reading import Reader
 from kili_query.server.graph.resolvers import make_documents
 from kili_query.server.graph.subscriptions import Subscriptions
 from kili_query.server.hosts import Hosts
+from kili_query.server.prompt import AT_ONCE, HARMLESS, Prompt
 from kili_query.server.store import tables as t
 from kili_query.server.store.media import LAYERS, STORED
 from kili_query.server.store.store import FILES, Account, Store
@@ -71,6 +72,7 @@ class Api:
         self._bodies = Bodies(self._door)
         # files are written to a disk that may be slow
         self._files = ThreadPoolExecutor(max_workers=4, thread_name_prefix="local-kili-files")
+        self._max_upload = max_upload
         self._secret = (store.setting("secret") or "").encode()
         self._uploads = Uploads(store, Bucket(self._secret), self._files, self._writer, max_upload)
         self._subscriptions = Subscriptions(store, self._documents, self._threads, self._reader)
@@ -88,11 +90,16 @@ class Api:
         ]
         self.app = Starlette(routes=routes, exception_handlers={HTTPException: _refusal, DataError: _failure})
 
-    def for_hosts(self, names: Iterable[str]) -> ASGIApp:
-        """The application for a port: requests that name another host than its own are refused."""
+    def for_hosts(self, names: Iterable[str]) -> tuple[ASGIApp, Prompt]:
+        """The application for a port, which refuses requests that name another host than its own; and prompt answers."""
         told = "the `Host` of the request is not this server; `LocalKili(hosts=...)` and `kili-query serve --allow-host` name more"
         refusal = _json(error_body(told, "MISDIRECTED_REQUEST"), "", 421)
-        return Hosts(self.app, refusal, names)
+        hosts = Hosts(self.app, refusal, names)
+        return hosts, Prompt(self._store, Bucket(self._secret), hosts, PREFIXES, self._write_waiting, self._max_upload)
+
+    def _write_waiting(self) -> None:
+        """Write the rows of files that wait, behind the changes that are under way."""
+        self._writer.submit(self._store.write_waiting)
 
     def close(self) -> None:
         """End the threads; what they are doing is finished first."""
@@ -194,14 +201,14 @@ class Api:
         file_id = request.query_params.get("id", "")
 
         def read() -> Response:
-            with self._store.reading() as connection:
-                kind = connection.scalar(select(t.files.c.content_type).where(t.files.c.id == file_id))
+            kind = self._store.kind(file_id)
             path = self._store.folder / FILES / file_id
             if kind is None or not path.is_file():
                 raise HTTPException(404, "there is no such file")
+            self._store.remember_kind(file_id, kind)
             found = path.stat()
-            file = FileResponse(path, media_type=kind, headers=_HARMLESS, stat_result=found)
-            if found.st_size > _AT_ONCE or request.method != "GET" or "range" in request.headers:
+            file = FileResponse(path, media_type=kind, headers=HARMLESS, stat_result=found)
+            if found.st_size > AT_ONCE or request.method != "GET" or "range" in request.headers:
                 return file
             return Response(path.read_bytes(), headers=dict(file.headers))
 
@@ -279,12 +286,6 @@ _CODES = {
     403: "FORBIDDEN", 404: "NOT_FOUND", 405: "METHOD_NOT_ALLOWED", 409: "CONFLICT", 413: "PAYLOAD_TOO_LARGE", 500: STORAGE_FAILED,
     507: STORAGE_FAILED,
 }  # fmt: skip
-
-_AT_ONCE = 1 << 20
-"""Bytes of a file that is read as a whole, beside its row: most pictures."""
-
-_HARMLESS = {"x-content-type-options": "nosniff", "content-security-policy": "sandbox"}
-"""Whatever a file that somebody has uploaded is, a browser does not run it."""
 
 
 def _failure(_: HttpRequest, error: Exception) -> Response:

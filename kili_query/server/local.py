@@ -126,7 +126,7 @@ class LocalKili:
             host, port = listening.getsockname()[:2]
             shown = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
             self.url = f"http://[{shown}]:{port}" if ":" in shown else f"http://{shown}:{port}"
-            self._closing.append(serve(api.for_hosts((self._host, *self._hosts)), listening))
+            self._closing.append(serve(*api.for_hosts((self._host, *self._hosts)), listening))
 
     # -- what it has -----------------------------------------------------------------------------------------------
 

@@ -9,7 +9,7 @@ import logging
 import mimetypes
 from pathlib import Path
 from time import monotonic
-from typing import Any
+from typing import Any, BinaryIO
 
 from kili_query.server.films import measured_film
 
@@ -53,10 +53,22 @@ def is_picture(path: Path) -> bool:
         return False
 
 
+def picture_size(file: BinaryIO) -> dict[str, Any]:
+    """What is known of a picture in a file that is open."""
+    try:
+        return _sized(file)
+    except (Exception, RecursionError):
+        return {}
+
+
 def _picture(path: Path) -> dict[str, Any]:
+    return _sized(str(path))
+
+
+def _sized(file: BinaryIO | str) -> dict[str, Any]:
     import imagesize
 
-    width, height = imagesize.get(str(path))
+    width, height = imagesize.get(file)
     known = width > 0 and height > 0
     return {"resolution": {"width": int(width), "height": int(height)}} if known else {}
 

@@ -23,6 +23,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from kili_query.errors import DataError
+from kili_query.server.prompt import Headers, Prompt, Take
 
 IDLE = 5
 """Seconds that a connection is kept without a request."""
@@ -32,6 +33,9 @@ PATIENCE = 10
 
 STALLED = 30
 """Seconds after which an answer is given up of which nothing more was taken."""
+
+PROMPT = 5
+"""Seconds between two parts of a body that is answered promptly."""
 
 MAX_HEAD = 64 << 10
 """The most bytes of the head of a request."""
@@ -118,14 +122,21 @@ class _Websocket(_Watched, WebSocketsSansIOProtocol):
 
 
 class _Connection(_Watched, HttpToolsProtocol):
-    """A connection with bounds."""
+    """A connection with bounds. Requests that `prompt` knows are answered as soon as they are there."""
 
-    def __init__(self, *args: Any, **options: Any) -> None:
+    def __init__(self, *args: Any, prompt: Prompt, **options: Any) -> None:
         super().__init__(*args, **options)
         self.logger = logger
+        self._prompt = prompt
         self._timer: TimerHandle | None = None
+        self._until: float | None = None
+        """When the connection is closed, unless what is expected comes before."""
         self._head = 0
         """The bytes of the head that is being read; -1 behind it."""
+        self._take: Take | None = None
+        """What takes the body of the request that is answered promptly, and the body so far."""
+        self._body: list[bytes] = []
+        self._is_last = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin, if there is room."""
@@ -139,7 +150,9 @@ class _Connection(_Watched, HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """End."""
-        self._expect_end_of(None)
+        self._until = None
+        self._set_timer()
+        self._take, self._body = None, []
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -149,6 +162,8 @@ class _Connection(_Watched, HttpToolsProtocol):
         if self._head >= 0:
             self._head += len(data)
         super().data_received(data)
+        if self._take is not None:
+            self._expect_end_of(PROMPT)  # what comes slowly goes the other way, which tells when it gives up
         if self._head > MAX_HEAD:
             self.send_400_response(f"The head of a request has at most {MAX_HEAD} bytes.")
 
@@ -161,14 +176,63 @@ class _Connection(_Watched, HttpToolsProtocol):
         """The head is there; those who read the body see to its time."""
         self._head = -1
         self._expect_end_of(None)
-        super().on_headers_complete()
+        self._take = self._begun_promptly()
+        if self._take is None:
+            super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        """A part of the body is there."""
+        if self._take is None:
+            super().on_body(body)
+        else:
+            self._body.append(body)
 
     def on_message_complete(self) -> None:
         """The request is there."""
         self._head = 0
+        if (take := self._take) is not None:
+            body, self._take, self._body = b"".join(self._body), None, []
+            if (answer := take(body)) is not None:
+                self._answer(*answer)
+                return
+            self._pass_on(body)
         # there is no cycle for a first request that becomes a websocket
         self._expect_end_of(IDLE if self.cycle is not None and self.cycle.response_complete else None)
         super().on_message_complete()
+
+    def _pass_on(self, body: bytes) -> None:
+        """Have the application answer, which has seen nothing of the request."""
+        super().on_headers_complete()
+        super().on_body(body)
+
+    def _begun_promptly(self) -> Take | None:
+        """What takes the body of a plain request, if it is answered promptly and nothing before it waits for its answer."""
+        busy = self.cycle is not None and not self.cycle.response_complete
+        if busy or self.flow.write_paused or self.expect_100_continue or self.parser.should_upgrade():
+            return None
+        if self.parser.get_http_version() != "1.1" or not self.parser.should_keep_alive():
+            return None
+        return self._prompt.begun(self.parser.get_method(), self.url, self.headers)
+
+    def _answer(self, headers: Headers, body: bytes) -> None:
+        parts = [b"HTTP/1.1 200 OK\r\n"]
+        for name, value in (*self.server_state.default_headers, *headers):
+            parts += (name, b": ", value, b"\r\n")
+        if self._is_last:
+            parts.append(b"connection: close\r\n")
+        parts += (b"\r\n", body)
+        self.server_state.total_requests += 1
+        self.transport.write(b"".join(parts))
+        if self._is_last:
+            self.transport.close()
+        else:
+            self._expect_end_of(IDLE)
+
+    def shutdown(self) -> None:
+        """The server ends: what is being taken in is answered before."""
+        if self._take is None:
+            super().shutdown()
+        self._is_last = True
 
     def handle_websocket_upgrade(self) -> None:
         """The connection is no longer for requests: its times are not those of a websocket."""
@@ -182,10 +246,32 @@ class _Connection(_Watched, HttpToolsProtocol):
             self._expect_end_of(PATIENCE)
 
     def _expect_end_of(self, seconds: float | None) -> None:
-        """Close the connection after so many seconds, unless something else is expected before."""
+        """Close the connection after so many seconds, unless something else is expected before.
+
+        A timer that rings too early is set anew then: most requests set none.
+        """
+        if seconds is None:
+            self._until = None
+            return
+        self._until = self.loop.time() + seconds
+        if self._timer is None or self._timer.when() > self._until:
+            self._set_timer()
+
+    def _set_timer(self) -> None:
         if self._timer:
             self._timer.cancel()
-        self._timer = None if seconds is None else self.loop.call_later(seconds, self.transport.close)
+        self._timer = None if self._until is None else self.loop.call_at(self._until, self._look_at_time)
+
+    def _look_at_time(self) -> None:
+        if self._until is not None and self.loop.time() >= self._until:
+            self._timer = self._until = None
+            if self._take is None:
+                self.transport.close()
+            else:
+                body, self._take, self._body = b"".join(self._body), None, []
+                self._pass_on(body)
+        else:
+            self._set_timer()
 
 
 def most_connections() -> int:
@@ -225,10 +311,15 @@ def listening_socket(host: str, port: int) -> sockets.socket:
     return listening
 
 
-def serve(app: Any, listening: sockets.socket) -> Callable[[], object]:
-    """Serve an application from a thread with a loop of its own; gives what ends it."""
+def serve(app: Any, prompt: Prompt, listening: sockets.socket) -> Callable[[], object]:
+    """Serve an application, and prompt answers beside it, from a thread with a loop of its own; gives what ends it."""
+
+    class Connection(_Connection):
+        def __init__(self, *args: Any, **options: Any) -> None:
+            super().__init__(*args, prompt=prompt, **options)
+
     config = uvicorn.Config(
-        app, http=_Connection, ws=_Websocket, ws_max_size=MAX_MESSAGE, ws_ping_interval=None, ws_per_message_deflate=False, lifespan="off", log_config=None, access_log=False, timeout_graceful_shutdown=1,
+        app, http=Connection, ws=_Websocket, ws_max_size=MAX_MESSAGE, ws_ping_interval=None, ws_per_message_deflate=False, lifespan="off", log_config=None, access_log=False, timeout_graceful_shutdown=1,
         timeout_keep_alive=IDLE, backlog=BACKLOG,
     )  # fmt: skip
     server = uvicorn.Server(config)
@@ -237,7 +328,7 @@ def serve(app: Any, listening: sockets.socket) -> Callable[[], object]:
         asyncio.get_running_loop().set_exception_handler(_told)
         await server.serve([listening])
 
-    thread = threading.Thread(target=lambda: asyncio.run(run()), name="local-kili", daemon=True)
+    thread = threading.Thread(target=lambda: _runner()(run()), name="local-kili", daemon=True)
     thread.start()
 
     def stop() -> None:
@@ -245,6 +336,15 @@ def serve(app: Any, listening: sockets.socket) -> Callable[[], object]:
         thread.join()
 
     return stop
+
+
+def _runner() -> Callable[[Any], object]:
+    """What runs a coroutine: in the loop of uvloop, where it is installed, which takes half the time."""
+    try:
+        import uvloop
+    except ImportError:
+        return asyncio.run
+    return uvloop.run
 
 
 def _told(loop: AbstractEventLoop, context: dict[str, Any]) -> None:

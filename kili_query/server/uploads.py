@@ -24,17 +24,15 @@ from kili_query.server import bucket
 from kili_query.server.bodies import PATIENCE, encoding_of
 from kili_query.server.bucket import Bucket
 from kili_query.server.measuring import measured
+from kili_query.server.prompt import KEPT_FOR
 from kili_query.server.store import tables as t
-from kili_query.server.store.media import private, remove_expired
-from kili_query.server.store.store import FILES, Store
+from kili_query.server.store.media import private
+from kili_query.server.store.store import FILES, KEEP_FILE, FileRow, Store
 from kili_query.server.store.tables import driver
 from kili_query.server.store.timestamps import after
 
 MAX_UPLOAD = 32 << 30
 """The largest file, in bytes."""
-
-KEPT_FOR = 24 * 3600
-"""Seconds that a file is kept which no asset has as its content."""
 
 _PART = 1 << 20
 """Bytes that are written at once."""
@@ -54,12 +52,6 @@ class _Upload(NamedTuple):
 
 
 _KNOWN = select(t.files.c.expires_at).where(t.files.c.id == bindparam("id"))
-_KEEP = """
-    INSERT INTO files (id, name, project_id, content_type, facts, asset_id, expires_at)
-    VALUES (:id, :name, :project_id, :content_type, :facts, :asset_id, :expires_at)
-    ON CONFLICT (id) DO UPDATE SET project_id = excluded.project_id, content_type = excluded.content_type,
-        facts = excluded.facts, asset_id = excluded.asset_id, expires_at = excluded.expires_at
-"""
 
 
 class Uploads:
@@ -189,10 +181,8 @@ class Uploads:
             with self._store.writing() as connection:
                 for upload, _ in batch:
                     told.append(self._kept(connection, upload))
-                gone = remove_expired(connection)
                 if self._store.durable:
                     _see_names(self._store.folder / FILES)
-            self._store.discard(gone)
         except Exception as error:  # nothing was written
             told = [error] * len(batch)
         for (_, future), problem in zip(batch, told, strict=True):
@@ -213,9 +203,10 @@ class Uploads:
             os.replace(part, self._store.folder / FILES / file_id)
         except (HTTPException, OSError) as error:
             return error
-        row = {"project_id": place.project_id, "content_type": kind, "facts": facts, "asset_id": asset}
-        row["expires_at"] = None if asset is not None else after(KEPT_FOR)
-        driver(connection).execute(_KEEP, {"id": file_id, "name": place.rest[-1], **row})
+        expires = None if asset is not None else after(KEPT_FOR)
+        row = FileRow(file_id, place.rest[-1], place.project_id, kind, facts, expires, asset)
+        self._store.note(row)
+        driver(connection).execute(KEEP_FILE, row)
         return None
 
     def _check_head(self, request: Request) -> None:

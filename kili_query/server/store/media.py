@@ -8,7 +8,7 @@ import secrets
 from contextlib import suppress
 from pathlib import Path
 
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, delete, func, insert, select
 
 from kili_query.errors import DataError
 from kili_query.formats.containers.records import Place
@@ -89,10 +89,21 @@ def private(path: str, flags: int) -> int:
     return os.open(path, flags, 0o600)
 
 
+def is_over(end: str) -> bool:
+    """Whether a moment is over."""
+    return end < now()
+
+
 def remove_expired(connection: Connection) -> list[str]:
     """Forget the files that no asset has taken in time; gives their ids."""
     old = delete(t.files).where(t.files.c.expires_at < now()).returning(t.files.c.id)
     return list(connection.scalars(old))
+
+
+def first_end(connection: Connection) -> str | None:
+    """When the first of the files goes that no asset has."""
+    found: str | None = connection.scalar(select(func.min(t.files.c.expires_at)))
+    return found
 
 
 def remove_strays(connection: Connection, folder: Path) -> None:

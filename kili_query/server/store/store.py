@@ -17,11 +17,17 @@ from sqlalchemy.exc import DBAPIError
 
 from kili_query.errors import DataError
 from kili_query.server.store import tables
-from kili_query.server.store.media import private, remove_expired, remove_strays
+from kili_query.server.store.media import first_end, is_over, private, remove_expired, remove_strays
 from kili_query.server.store.timestamps import after, now
 from kili_query.server.store.upgrading import upgrade
 
 DATABASE, LOCK, FILES = "kili.db", "kili.lock", "files"
+
+MOST_WAITING = 5_000
+"""Files that may wait for the next change; more are a change of their own."""
+
+MOST_KINDS = 50_000
+"""Files whose content types are remembered."""
 
 
 class Account(NamedTuple):
@@ -29,6 +35,26 @@ class Account(NamedTuple):
 
     user_id: str
     organization_id: str
+
+
+class FileRow(NamedTuple):
+    """A row of `files`."""
+
+    id: str
+    name: str
+    project_id: str
+    content_type: str
+    facts: str | None
+    expires_at: str | None
+    asset_id: int | None = None
+
+
+KEEP_FILE = """
+    INSERT INTO files (id, name, project_id, content_type, facts, expires_at, asset_id) VALUES (?, ?, ?, ?, ?, ?, ?)
+    ON CONFLICT (id) DO UPDATE SET project_id = excluded.project_id, content_type = excluded.content_type,
+        facts = excluded.facts, asset_id = excluded.asset_id, expires_at = excluded.expires_at
+"""
+"""Writes a `FileRow`, whether there is one already or not."""
 
 
 class Store:
@@ -48,6 +74,12 @@ class Store:
         self._changes = 0
         """How many transactions have changed something: what was known of keys before may be so no more."""
         self._writing = Lock()
+        self._waiting: dict[str, FileRow] = {}
+        """Rows of files that lie in the folder already, which the next change writes: they come by the thousand."""
+        self._first_end: str | None = None
+        """When the first of the files goes that no asset has; none does before."""
+        self.kinds: dict[str, str] = {}
+        """Content types of files, as far as they are remembered."""
         _prepare(folder)
         self._lock = _locked(folder / LOCK)
         try:
@@ -60,6 +92,8 @@ class Store:
 
     def close(self) -> None:
         """Leave the folder to others."""
+        with suppress(DataError, DBAPIError, sqlite3.Error):
+            self.write_waiting()
         self.engine.dispose()
         self._lock.close()
 
@@ -82,8 +116,24 @@ class Store:
         with self._told(), self._writing, self.engine.connect() as connection:
             connection = connection.execution_options(kili_begin="BEGIN IMMEDIATE")
             with connection.begin():
+                written = list(self._waiting.values())
+                if written:
+                    tables.driver(connection).executemany(KEEP_FILE, written)
                 yield connection
+                gone = self._swept(connection)
             self._changes += 1
+            for row in written:
+                if self._waiting.get(row.id) is row:
+                    del self._waiting[row.id]
+            self.discard(gone)
+
+    def _swept(self, connection: Connection) -> list[str]:
+        """Forget the files that no asset has taken in time; gives their ids."""
+        if self._first_end is None or not is_over(self._first_end):
+            return []
+        gone = remove_expired(connection)
+        self._first_end = first_end(connection)
+        return gone
 
     @contextmanager
     def _told(self) -> Iterator[None]:
@@ -174,9 +224,48 @@ class Store:
         with self.reading() as connection:
             return connection.scalar(select(tables.settings.c.value).where(tables.settings.c.name == name))
 
+    # -- files -----------------------------------------------------------------------------------------------------
+
+    def await_row(self, row: FileRow) -> None:
+        """Have the next change write the row of a file that lies in the folder; it is known from now on."""
+        self.note(row)
+        self._waiting[row.id] = row
+
+    def write_waiting(self) -> None:
+        """Write the rows of files that wait."""
+        if self._waiting:
+            with self.writing():
+                pass
+
+    @property
+    def many_wait(self) -> bool:
+        """Whether so many files wait for a change that one is due for them alone."""
+        return len(self._waiting) >= MOST_WAITING
+
+    def note(self, row: FileRow) -> None:
+        """Remember of a file that comes what is asked for soon."""
+        if row.expires_at is not None and (self._first_end is None or row.expires_at < self._first_end):
+            self._first_end = row.expires_at
+        self.remember_kind(row.id, row.content_type)
+
+    def kind(self, file_id: str) -> str | None:
+        """The content type of a file; None if there is none."""
+        if (waits := self._waiting.get(file_id)) is not None:
+            return waits.content_type
+        with self.reading() as connection:
+            c = tables.files.c
+            return connection.scalar(select(c.content_type).where(c.id == file_id))
+
+    def remember_kind(self, file_id: str, kind: str) -> None:
+        """Remember the content type of a file."""
+        if len(self.kinds) >= MOST_KINDS:
+            self.kinds.clear()
+        self.kinds[file_id] = kind
+
     def discard(self, files: Iterable[str]) -> None:
         """Remove files whose rows are gone; what fails to go now goes at the next start."""
         for name in files:
+            self.kinds.pop(name, None)
             with suppress(OSError):
                 (self.folder / FILES / name).unlink(missing_ok=True)
 
@@ -218,8 +307,10 @@ class Store:
             raise DataError(problem, code="KQ503", where=str(path)) from None
         if not self._made():
             self._make()
-        with self.writing() as connection:
-            remove_expired(connection)
+        with self.reading() as connection:
+            self._first_end = first_end(connection)
+        with self.writing():  # which lets go of what nobody has taken
+            pass
         with self.reading() as connection:
             remove_strays(connection, self.folder / FILES)
 
