@@ -115,6 +115,7 @@ _HOMES = {
     "LabelDict": "client.label_dict",
     "MimeTypeError": "errors",
     "MissingArgumentError": "errors",
+    "MissingMediaWarning": "formats.refusals",
     "MissingPropertyError": "client.media.refusals",
     "NoCompatibleJobError": "formats.refusals",
     "NotCompatibleInputType": "formats.refusals",

@@ -40,6 +40,7 @@ def command(
     target: Any,
     output: str,
     layout: Any,
+    with_assets: bool,
     single_file: bool,
     shares: tuple[float, ...] | None,
     seed: int,
@@ -55,7 +56,7 @@ def command(
     """Turn exports into a dataset of another format; with a QUERY, only assets with a label that satisfies it.
 
     Labels that people made take part (DEFAULT, REVIEW); --type chooses others. The ontology says which jobs can be
-    written. Annotations that the format cannot hold are counted. Media files stay where they are.
+    written. Annotations that the format cannot hold are counted. Media that are in the exports come along.
 
     \b
     kili-query convert export.zip --to coco --ontology interface.json -o coco.zip
@@ -79,5 +80,5 @@ def command(
     types = chosen_types(label_types, all_types) if label_types or all_types else PEOPLE
     return write_dataset(
         sources, output, to=target, ontology=names.ontology, query=query, layout=layout, title=title, single_file=single_file,
-        split=(shares, seed) if shares else None, types=types, latest=latest, quiet=quiet,
+        split=(shares, seed) if shares else None, types=types, latest=latest, quiet=quiet, with_assets=with_assets,
     )  # fmt: skip

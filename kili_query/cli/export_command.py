@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from kili_query.cli import BAD_INPUT, FINE
+from kili_query.cli import BAD_INPUT, FINE, SOME_UNREADABLE
 from kili_query.cli.datasets import TARGETS, dataset_options, require_zip
 from kili_query.cli.options import LABEL_TYPE
 from kili_query.cli.queries import given_queries
@@ -21,7 +21,6 @@ from kili_query.cli.terminal import echo
 @click.option("--to", "target", type=click.Choice(TARGETS), required=True, help="The format.")
 @click.option("-o", "--output", metavar="FILE", required=True, type=click.Path(), help="The archive (.zip) to write.")
 @dataset_options
-@click.option("--no-media", is_flag=True, help="Leave images and videos where they are.")
 @click.option(
     "--labels", is_flag=True, help="With a QUERY: only labels that satisfy it, not all those of their assets."
 )
@@ -43,10 +42,10 @@ def command(
     target: Any,
     output: str,
     layout: Any,
+    with_assets: bool,
     single_file: bool,
     shares: tuple[float, ...] | None,
     seed: int,
-    no_media: bool,
     labels: bool,
     label_types: tuple[str, ...],
     export_type: Any,
@@ -57,15 +56,16 @@ def command(
 ) -> int:
     """Export the labels of a project as a dataset; with a QUERY, only assets with a label that satisfies it.
 
-    The archive appears whole or not at all; one that is there is replaced when the new one is finished.
+    The archive appears whole or not at all; one that is there is replaced when the new one is finished. Media that
+    cannot be downloaded are told at the end, and the exit code is 3 then.
 
     \b
     kili-query export clx1 --to coco -o coco.zip
     kili-query export clx1 "CARS.TRUCK.count >= 2" --to yolo_v8 --split 0.8,0.1,0.1 -o trucks.zip
-    kili-query export clx1 --to kili --no-media -o labels.zip
+    kili-query export clx1 --to kili --no-assets -o labels.zip
     """
     from kili_query.client import Kili
-    from kili_query.formats.refusals import NothingExportedWarning
+    from kili_query.formats.refusals import MissingMediaWarning, NothingExportedWarning
     from kili_query.query import parse
 
     require_zip(output)
@@ -78,7 +78,10 @@ def command(
 
     def told(message: Warning | str, *_: object, **__: object) -> None:
         nonlocal code
-        code = BAD_INPUT if isinstance(message, NothingExportedWarning) else code
+        if isinstance(message, NothingExportedWarning):
+            code = BAD_INPUT
+        elif isinstance(message, MissingMediaWarning):
+            code = SOME_UNREADABLE
         echo(f"warning: {message}", err=True)
 
     with Kili(api_key, api_endpoint) as kili, warnings.catch_warnings():
@@ -90,7 +93,8 @@ def command(
             target,
             layout=layout,
             single_file=single_file,
-            with_assets=not no_media,
+            with_assets=with_assets,
+            missing_media="skip",
             external_ids=list(external_ids) or None,
             asset_filter_kwargs=None if wanted is None else {"label_category_search": wanted},
             label_type_in=types or None,

@@ -72,6 +72,7 @@ def command(
     output: str | None,
     format_: str | None,
     dataset: str | None,
+    with_assets: bool,
     layout: str,
     single_file: bool,
     shares: tuple[float, ...] | None,
@@ -126,7 +127,7 @@ def command(
         if output is None:
             raise click.UsageError("a dataset is written to a file: give --output FILE.zip")
         return _to_dataset(
-            sources, query_text, output, dataset, layout, single_file, shares, seed, labels=labels, invert=invert, quiet=quiet,
+            sources, query_text, output, dataset, layout, single_file, shares, seed, with_assets=with_assets, labels=labels, invert=invert, quiet=quiet,
             ontology=(ontology_file, input_type, no_ontology), label_types=label_types, all_types=all_types, latest=latest,
         )  # fmt: skip
     if layout != "merged" or single_file or shares:
@@ -212,7 +213,7 @@ def command(
 
 def _to_dataset(
     sources: list[str], query_text: str, output: str, to: str, layout: str, single_file: bool,
-    shares: tuple[float, ...] | None, seed: int, *, labels: bool, invert: bool, quiet: bool,
+    shares: tuple[float, ...] | None, seed: int, *, with_assets: bool, labels: bool, invert: bool, quiet: bool,
     ontology: tuple[str | None, str | None, bool], label_types: tuple[str, ...], all_types: bool, latest: bool,
 ) -> int:  # fmt: skip
     """Write what matches as a dataset; with `labels`, only labels that match."""
@@ -228,7 +229,7 @@ def _to_dataset(
         sources, output, to=to, ontology=names.ontology, query=ready_query(given.text, names, sources), layout=layout,
         title="", single_file=single_file, split=(shares, seed) if shares else None, quiet=quiet, invert=invert,
         labels_only=labels, types=chosen_types(label_types, all_types) if label_types or all_types else PEOPLE,
-        latest=latest,
+        latest=latest, with_assets=with_assets,
     )  # fmt: skip
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from kili_query.model.kili import PICTURED
+
 if TYPE_CHECKING:
     from kili_query.model.ontology import Job, Ontology
 
@@ -89,19 +91,18 @@ class Dataset(NamedTuple):
         }  # fmt: skip
 
 
-_PICTURES = ("IMAGE", "VIDEO")
 _BOXES = ("rectangle", "polygon", "semantic")
 
 DATASETS = (
     Dataset("raw", "Kili's own format", "raw:RawWriter", "assets", single_file=True),
     Dataset("kili", "Kili's own format", "raw:RawWriter", "assets", single_file=True),
     *(
-        Dataset(f"yolo_{version}", "YOLO", "yolo:YoloWriter", "images", _BOXES, True, _PICTURES, refused_coordinates=(False,))
+        Dataset(f"yolo_{version}", "YOLO", "yolo:YoloWriter", "images", _BOXES, True, PICTURED, refused_coordinates=(False,))
         for version in ("v4", "v5", "v7", "v8")
     ),
-    Dataset("coco", "COCO", "coco:CocoWriter", "data", ("rectangle", "semantic"), False, _PICTURES, single_file=True,
+    Dataset("coco", "COCO", "coco:CocoWriter", "data", ("rectangle", "semantic"), False, PICTURED, single_file=True,
             refused_coordinates=(True,), sized=True),
-    Dataset("pascal_voc", "Pascal VOC", "pascal_voc:VocWriter", "images", ("rectangle",), False, _PICTURES, split=False,
+    Dataset("pascal_voc", "Pascal VOC", "pascal_voc:VocWriter", "images", ("rectangle",), False, PICTURED, split=False,
             refused_coordinates=(True,), sized=True),
     Dataset("geojson", "GeoJSON", "geojson:GeoJsonWriter", "images", None, False, ("IMAGE", "GEOSPATIAL"), split=False,
             refused_coordinates=(True, False)),

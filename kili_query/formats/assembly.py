@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from importlib import import_module
@@ -11,11 +11,15 @@ from pathlib import Path
 from typing import Any
 
 from kili_query.formats.datasets import DatasetWriter, File, LabelledImage, Order, Skipped, size_of
+from kili_query.formats.geojson import are_degrees
 from kili_query.formats.images import Media, images_of, size_in
 from kili_query.formats.names import Names, safe_name
+from kili_query.formats.pictures import fault_of
 from kili_query.formats.raw import RawWriter, with_files
 from kili_query.formats.refusals import check_geotiff, dataset_format, is_geotiff
 from kili_query.formats.yolo import label_file
+from kili_query.model.annotations import annotations_of_label
+from kili_query.model.kili import PICTURED
 from kili_query.model.labels import Label
 
 PARTS = ("train", "val", "test")
@@ -24,20 +28,31 @@ PARTS = ("train", "val", "test")
 README = "README.kili.txt"
 
 
+Renamed = Callable[[str, str, str], object]
+"""Told of an external id, the name in the dataset that is another, and why."""
+
+_BROKEN = "with a broken picture: {}"
+LOST = "whose media could not be downloaded"
+
+UNSAFE = "no folder can hold a file of that name"
+TAKEN = "another asset has that name"
+TAKEN_FILE = "another asset has a file of that name"
+
+
 class Dataset:
     """Takes assets one by one and gives files; what it holds meanwhile lies on disk.
 
     Parameters
     ----------
     order: what the dataset is to be.
-    skipped: counts the annotations that the format cannot hold.
-    on_renamed: called with the name of an asset and its name in the dataset, where these differ: another has that
+    skipped: counts what the format cannot hold, and what is odd.
+    on_renamed: called with the name of an asset, its name in the dataset, where these differ, and why: another has that
         file, or no folder can hold it.
     split: the shares of train, val and test (YOLO), and the number that the chance begins with.
     """
 
     def __init__(
-        self, order: Order, *, skipped: Skipped, on_renamed: Callable[[str, str], None] = lambda _, __: None,
+        self, order: Order, *, skipped: Skipped, on_renamed: Renamed = lambda *_: None,
         split: tuple[Sequence[float], int] | None = None,
     ) -> None:  # fmt: skip
         self.row = dataset_format(order.fmt)
@@ -45,6 +60,7 @@ class Dataset:
         self.dropped = 0
         """Assets that the format has no place for: images that are on no map, in GeoJSON."""
         self._order = order
+        self._skipped = skipped
         self._on_renamed = on_renamed
         self._names = Names()
         self._split = _Split(*split) if split else None
@@ -84,7 +100,7 @@ class Dataset:
         NotCompatibleOptions: it is a geotiff, and the format is one of images; pixels are asked for and cannot be told.
         """
         check_geotiff(self.row, asset, self._order.normalized)
-        if self.row.name == "geojson" and self._order.ontology.input_type == "IMAGE" and not is_geotiff(asset):
+        if self.row.name == "geojson" and not self._is_on_map(asset, labels):
             self.dropped += 1
             return
         if media is not None and media.size is None and size_in(asset) is None:
@@ -95,11 +111,20 @@ class Dataset:
         assert self._writer is not None
         external_id = next((name for label in labels if (name := label.external_id or label.asset_id)), None)
         images = list(images_of(asset, labels, self._order.ontology, media))
+        if media is not None and media.lost and not self.keeps_all:
+            for image in images:
+                self._skipped.lose(media.lost, external_id or image.name, len(image.annotations))
+            return
         if self.row.sized:
             for image in images:
                 size_of(image)
         if not images or external_id is None:
             return
+        faults = self._faults(media, external_id)
+        if not self.keeps_all:
+            images = list(self._sound(images, media, faults, external_id))
+            if not images:
+                return
         self.assets += 1
         name = self._named(external_id)
         part = self._split.part(external_id, self._names) if self._split else ""
@@ -109,7 +134,8 @@ class Dataset:
         names = self._media_names(name, external_id, media)
         if not own:
             for path, called in names.items():
-                yield folder + called, path
+                if path not in faults or self.keeps_all:
+                    yield folder + called, path
         for image in images:
             called = self._renamed(image.name, name, external_id)
             file = None
@@ -120,6 +146,48 @@ class Dataset:
                     yield folder + file, at
             video = image.video and name + image.video.removeprefix(external_id)
             yield from self._writer.add(replace(image, name=called, file=file, part=part, video=video))
+
+    def _is_on_map(self, asset: Mapping[str, Any], labels: Sequence[Label]) -> bool:
+        """True if the places of an asset are longitude and latitude. Where no type of project is told, they tell it themselves."""
+        if self.input_type == "GEOSPATIAL" or is_geotiff(asset):
+            return True
+        if self.input_type is not None:
+            return False
+        found = (row for label in labels for row in annotations_of_label(label, self._order.ontology))
+        return bool(asset.get("geospatialExportMetadata")) or are_degrees(found)
+
+    @property
+    def keeps_all(self) -> bool:
+        """True for formats that hold labels without their pictures as well."""
+        return self._raw is not None or self.row.name == "geojson"
+
+    def _faults(self, media: Media | None, external_id: str) -> dict[Path, str]:
+        """What is wrong with pictures, by their files; tells of assets that come without media, or with such."""
+        if media is None or self.input_type not in (*PICTURED, None):
+            return {}
+        if media.lost:
+            if self.keeps_all and media.lost != LOST:  # those are told by who has downloaded
+                self._skipped.tell(media.lost, external_id)
+            return {}
+        if media.file is None and not media.frames:
+            self._skipped.tell("without media", external_id)
+        pictures = media.frames or ((media.file,) if media.file is not None and self.input_type != "VIDEO" else ())
+        faults = {path: fault for path in pictures if (fault := fault_of(path))}
+        if self.keeps_all:
+            for fault in faults.values():
+                self._skipped.tell(_BROKEN.format(fault), external_id)
+        return faults
+
+    def _sound(
+        self, images: Iterable[LabelledImage], media: Media | None, faults: Mapping[Path, str], external_id: str
+    ) -> Iterator[LabelledImage]:
+        """The images whose pictures are not broken; the others are counted."""
+        for image in images:
+            path = _path_of(image, media)
+            if path is not None and path in faults:
+                self._skipped.lose(_BROKEN.format(faults[path]), external_id, len(image.annotations))
+            else:
+                yield image
 
     def finish(self) -> Iterator[File]:
         """The files that are whole when all assets have come."""
@@ -135,13 +203,17 @@ class Dataset:
 
     def _add_raw(self, writer: RawWriter, asset: dict[str, Any], media: Media | None) -> Iterator[File]:
         external_id = str(asset.get("externalId") or asset.get("id") or f"record_{self.assets + 1:06}")
+        self._faults(media, external_id)
         name = self._named(external_id)
         if media is not None:
             names = self._media_names(name, external_id, media)
             frames = [names[path] for path in media.frames]
             file, text = (names[path] if path else None for path in (media.file, media.text))
             asset = with_files(asset, self.row.media, file, frames, text)
-        files = list(writer.add(asset, _without_spaces(name), media.size if media else None))
+        size = media.size if media else None
+        files = list(writer.add(asset, _without_spaces(name), size))
+        if writer.lacks_size(asset, size):
+            self._skipped.tell("without pixels, as the size of the picture is not known", external_id)
         self.assets += 1
         if media is not None:
             for path, called in names.items():
@@ -150,9 +222,10 @@ class Dataset:
 
     def _named(self, external_id: str) -> str:
         """The name of an asset in the dataset."""
-        name = self._names.free(safe_name(external_id), self._file_of)
+        safe = safe_name(external_id)
+        name = self._names.free(safe, self._file_of, "asset")
         if name != external_id:
-            self._on_renamed(external_id, name)
+            self._on_renamed(external_id, name, UNSAFE if name == safe else TAKEN)
         return name
 
     def _renamed(self, image: str, name: str, external_id: str) -> str:
@@ -160,9 +233,9 @@ class Dataset:
         wanted = name + image.removeprefix(external_id)
         if wanted == name:
             return name
-        found = self._names.free(wanted, self._file_of)
+        found = self._names.free(wanted, self._file_of, "asset")
         if found != wanted:
-            self._on_renamed(wanted, found)
+            self._on_renamed(wanted, found, TAKEN)
         return found
 
     def _media_names(self, name: str, external_id: str, media: Media | None) -> dict[Path, str]:
@@ -188,8 +261,19 @@ class Dataset:
             number += 1
             found = f"{stem}_{number}{dot}{ending}" if dot and "/" not in ending else f"{wanted}_{number}"
         if found != wanted:
-            self._on_renamed(wanted, found)
+            self._on_renamed(wanted, found, TAKEN_FILE)
         return found
+
+
+def are_shares(shares: Sequence[float]) -> bool:
+    """True for shares of train, val and test: two or three of them, and together 1, but for what rounding to two digits makes.
+
+    >>> are_shares((0.8, 0.1, 0.1)), are_shares((0.33, 0.33, 0.33)), are_shares((0.8, 0.3)), are_shares((8, 2))
+    (True, True, False, False)
+    """
+    return (
+        len(shares) in (2, 3) and shares[0] > 0 and all(share >= 0 for share in shares) and abs(sum(shares) - 1) < 0.011
+    )
 
 
 class _Split:

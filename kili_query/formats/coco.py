@@ -11,6 +11,10 @@ from typing import Any, BinaryIO
 import msgspec
 
 from kili_query.formats.datasets import (
+    FEW_CORNERS,
+    FLAT,
+    NO_CATEGORY,
+    OUTSIDE,
     File,
     LabelledImage,
     Modifier,
@@ -19,6 +23,7 @@ from kili_query.formats.datasets import (
     by_job,
     parts_of,
     pieces_of,
+    reaches_out,
     size_of,
 )
 from kili_query.formats.extras import load
@@ -98,7 +103,7 @@ class _Part:
         self._number += 1
         for annotation in by_job(image.annotations, self._jobs):
             self._given += 1
-            found = self._annotation(annotation, image.rotation, row, skipped)
+            found = self._annotation(annotation, image, row, skipped)
             if found is None:
                 continue
             text = _encoded(found) if self._modifier is None else self._modified(found, row, annotation)
@@ -106,31 +111,39 @@ class _Part:
             self._kept += 1
 
     def _annotation(
-        self, annotation: Annotation, rotation: int, row: dict[str, Any], skipped: Skipped
+        self, annotation: Annotation, image: LabelledImage, row: dict[str, Any], skipped: Skipped
     ) -> dict[str, Any] | None:
         number = self._ids.get((annotation.job, annotation.category or ""))
         if number is None:
-            skipped.note("of a category that the ontology lacks")
+            skipped.note(NO_CATEGORY, image.external_id)
             return None
         width, height = row["width"], row["height"]
+        drawn = parts_of(annotation, image.rotation)
         parts = [
-            [[(x * width, y * height) for x, y in ring] for ring in part]
-            for part in parts_of(annotation, rotation)
-            if part and len(part[0]) > 2
+            [[(x * width, y * height) for x, y in ring] for ring in part] for part in drawn if part and len(part[0]) > 2
         ]
         if not parts:
-            skipped.note("without an outline")
+            skipped.note(FEW_CORNERS if drawn else "without an outline", image.external_id)
             return None
         xs = [x for rings in parts for x, _ in rings[0]]
         ys = [y for rings in parts for _, y in rings[0]]
         left, top, right, bottom = round(min(xs)), round(min(ys)), round(max(xs)), round(max(ys))
         if right == left and bottom == top:
-            skipped.note("smaller than a pixel")
+            skipped.note("smaller than a pixel", image.external_id)
             return None
+        area = sum(map(_area, parts))
+        if any(len(ring) < 3 for part in drawn for ring in part):
+            skipped.remark(f"with a ring {FEW_CORNERS}, left out", image.external_id)
+        if any(reaches_out(part[0]) for part in drawn):
+            skipped.remark(OUTSIDE, image.external_id)
+        if right == left or bottom == top:
+            skipped.remark("less than a pixel wide or high", image.external_id)
+        elif area == 0:
+            skipped.remark(FLAT, image.external_id)
         return {
             "id": self._given, "image_id": row["id"], "category_id": number, "bbox": [left, top, right - left, bottom - top],
             "segmentation": [[number for at in ring for number in at] for part in parts for ring in part if len(ring) > 2],
-            "area": sum(map(_area, parts)), "iscrowd": 0,
+            "area": area, "iscrowd": 0,
         }  # fmt: skip
 
     def _modified(self, found: dict[str, Any], row: dict[str, Any], annotation: Annotation) -> bytes:

@@ -6,13 +6,13 @@ the network, and holds one image at a time.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO, Literal, Protocol
 
 from kili_query.formats.refusals import NotExportableAssetError
+from kili_query.formats.skipped import Skipped as Skipped
 from kili_query.model.annotations import Annotation
 from kili_query.model.geometry import XY, Polygons, Ring
 from kili_query.model.ontology import Ontology
@@ -61,25 +61,6 @@ class LabelledImage:
         """That of its asset; its name, if the asset has none."""
         name = self.asset.get("externalId")
         return name if isinstance(name, str) and name else self.video or self.name
-
-
-@dataclass(slots=True)
-class Skipped:
-    """What a format cannot hold: how many annotations, and why. Filled while files are written."""
-
-    reasons: Counter[str] = field(default_factory=Counter)
-
-    def note(self, reason: str) -> None:
-        """Count an annotation that is left out."""
-        self.reasons[reason] += 1
-
-    @property
-    def total(self) -> int:
-        """How many annotations were left out."""
-        return self.reasons.total()
-
-    def __str__(self) -> str:
-        return ", ".join(f"{number:,} {reason}" for reason, number in self.reasons.most_common())
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,12 +125,44 @@ def parts_of(annotation: Annotation, rotation: int = 0) -> tuple[tuple[Ring, ...
     )
 
 
-def outline_of(annotation: Annotation, rotation: int, skipped: Skipped) -> Ring:
-    """The outer ring of what has one part; empty otherwise, and counted if there are several."""
-    parts = parts_of(annotation, rotation)
+def outline_of(annotation: Annotation, image: LabelledImage, skipped: Skipped) -> Ring:
+    """The outer ring of what has one part, turned back; empty otherwise, and counted if there are several."""
+    parts = parts_of(annotation, image.rotation)
     if len(parts) > 1:
-        skipped.note("of several parts")
+        skipped.note("of several parts", image.external_id)
     return parts[0][0] if len(parts) == 1 and parts[0] else ()
+
+
+OUTSIDE = "reaching outside of the image"
+CUT = "reaching outside of the image, cut at its edge"
+FLAT = "without an area"
+FEW_CORNERS = "of fewer than three corners"
+NO_CATEGORY = "of a category that the ontology lacks"
+
+_NEARLY = 1e-9
+"""What is so little outside of an image is a matter of rounding."""
+
+
+def reaches_out(ring: Ring) -> bool:
+    """True if a ring of fractions leaves the image.
+
+    >>> reaches_out(((0, 0), (1, 0.5), (0.5, 1.2)))
+    True
+    """
+    xs, ys = zip(*ring, strict=True)
+    return bool(min(xs) < -_NEARLY or min(ys) < -_NEARLY or max(xs) > 1 + _NEARLY or max(ys) > 1 + _NEARLY)
+
+
+def signed_area(ring: Ring) -> float:
+    """Twice the area; positive if the ring turns against the clock. 0 of sides that cross, but for the last digits."""
+    found = most = 0.0
+    x, y = ring[-1]
+    for next_x, next_y in ring:
+        term = x * next_y - next_x * y
+        found += term
+        most += abs(term)
+        x, y = next_x, next_y
+    return found if abs(found) > 1e-12 * most else 0.0
 
 
 def box_of(ring: Ring) -> tuple[float, float, float, float]:
@@ -170,8 +183,10 @@ def size_of(image: LabelledImage) -> tuple[int, int]:
     NotExportableAssetError: they are not known.
     """
     if not image.width or not image.height:
+        told = image.asset.get("resolution")
+        has = f"its `resolution` is {told}, which is none" if told else "the export has no `resolution`"
         raise NotExportableAssetError(
-            "the size of the image is not known: the export has no `resolution`, nor was there a picture to measure; "
+            f"the size of the image is not known: {has}, nor was there a picture to measure; "
             "`update_properties_in_assets(resolution_array=...)` sets it",
             code="KQ503",
             where=image.name,

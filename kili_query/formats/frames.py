@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 from kili_query.errors import DataError
 from kili_query.formats.extras import load
+from kili_query.formats.images import Media
+
+
+class UnreadableFilmError(DataError):
+    """A film holds no frames that can be read."""
 
 
 def rate_of(asset: Mapping[str, Any]) -> float | None:
@@ -25,6 +31,23 @@ def rate_of(asset: Mapping[str, Any]) -> float | None:
     return float(rate) if isinstance(rate, (int, float)) and not isinstance(rate, bool) and rate > 0 else 0.0
 
 
+def with_frames(media: Media, asset: Mapping[str, Any], folder: Path) -> Media:
+    """The media of a film, with its frames, which are cut from it into a folder; lost, if it cannot be read.
+
+    Raises
+    ------
+    DataError: PyAV is not installed (the extra `video`).
+    """
+    assert media.file is not None
+    try:
+        return replace(media, frames=cut_frames(media.file, folder, rate_of(asset)))
+    except UnreadableFilmError:
+        return replace(media, lost=BROKEN_FILM)
+
+
+BROKEN_FILM = "with a film that cannot be read"
+
+
 def cut_frames(film: Path, folder: Path, rate: float | None = None) -> tuple[Path, ...]:
     """The frames of a film as JPEG files of the best quality, in order, in a folder that is made.
 
@@ -34,7 +57,8 @@ def cut_frames(film: Path, folder: Path, rate: float | None = None) -> tuple[Pat
 
     Raises
     ------
-    DataError: PyAV is not installed (the extra `video`), or the film cannot be read.
+    UnreadableFilmError: the film cannot be read.
+    DataError: PyAV is not installed (the extra `video`).
     """
     av = load("av", "video")
     folder.mkdir(parents=True, exist_ok=True)
@@ -53,9 +77,9 @@ def cut_frames(film: Path, folder: Path, rate: float | None = None) -> tuple[Pat
                 path.write_bytes(b"".join(map(bytes, encoder.encode(picture))))
                 found.append(path)
     except (av.FFmpegError, IndexError) as error:
-        raise DataError(f"the film cannot be read: {error}", code="KQ503", where=film.name) from None
+        raise UnreadableFilmError(f"the film cannot be read: {error}", code="KQ503", where=film.name) from None
     if not found:
-        raise DataError("the film has no frames", code="KQ503", where=film.name)
+        raise UnreadableFilmError("the film has no frames", code="KQ503", where=film.name)
     return tuple(found)
 
 

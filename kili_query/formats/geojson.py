@@ -7,7 +7,16 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from kili_query.formats.datasets import File, LabelledImage, Order, Skipped
+from kili_query.formats.datasets import (
+    FEW_CORNERS,
+    FLAT,
+    File,
+    LabelledImage,
+    Order,
+    Skipped,
+    reaches_out,
+    signed_area,
+)
 from kili_query.model.annotations import Annotation
 from kili_query.model.counts import decode_response
 from kili_query.model.geometry import Line, Point, Polygons, Ring
@@ -27,10 +36,10 @@ class GeoJsonWriter:
     def add(self, image: LabelledImage) -> Iterator[File]:
         """The file of a label."""
         for job in _unanswered(image.label):
-            self._skipped.note(f"of job `{job}`, whose answer is none that GeoJSON can hold")
+            self._skipped.note(f"of job `{job}`, whose answer is none that GeoJSON can hold", image.external_id)
         collection = {
             "type": "FeatureCollection",
-            "features": features(image.annotations, self._ontology, self._skipped),
+            "features": features(image, self._ontology, self._skipped),
             "properties": {"kili": _origin(image)},
         }
         yield f"labels/{image.name}.geojson", [json.dumps(collection).encode()]
@@ -68,15 +77,18 @@ def _origin(image: LabelledImage) -> dict[str, Any]:
     return found
 
 
-def features(annotations: Iterable[Annotation], ontology: Ontology, skipped: Skipped) -> list[dict[str, Any]]:
+def features(image: LabelledImage, ontology: Ontology, skipped: Skipped) -> list[dict[str, Any]]:
     """The features of a label: answers without a geometry, objects with theirs, segments of one object together."""
     found: list[dict[str, Any]] = []
-    for job, rows in _by_job(annotations).items():
+    for job, rows in _by_job(image.annotations).items():
         parts: dict[object, dict[str, Any]] = {}
         for annotation in rows:
-            feature = _feature(annotation, job, ontology, skipped)
+            feature, why = _feature(annotation, job, ontology)
             if feature is None:
+                skipped.note(why, image.external_id)
                 continue
+            if odd := _oddity(annotation.geometry):
+                skipped.remark(odd, image.external_id)
             if annotation.tool == "semantic":
                 known = parts.setdefault(feature.get("id", object()), feature)
                 if known is not feature:
@@ -95,16 +107,15 @@ def _by_job(annotations: Iterable[Annotation]) -> dict[str, list[Annotation]]:
     return rows
 
 
-def _feature(annotation: Annotation, job: str, ontology: Ontology, skipped: Skipped) -> dict[str, Any] | None:
+def _feature(annotation: Annotation, job: str, ontology: Ontology) -> tuple[dict[str, Any] | None, str]:
+    """The feature of an annotation; None, and why there is none."""
     geometry = None
     if annotation.kind == "object":
-        geometry = _geometry(annotation)
+        geometry, why = _geometry(annotation)
         if geometry is None:
-            skipped.note(f"drawn with {annotation.tool or 'no tool'}, or without an area")
-            return None
+            return None, why
     elif annotation.kind not in ("classification", "transcription"):
-        skipped.note(f"of kind {annotation.kind}")
-        return None
+        return None, f"of kind {annotation.kind}"
     about = {key: value for key, value in annotation.raw.items() if key not in _GEOMETRY}
     feature: dict[str, Any] = {"type": "Feature", "geometry": geometry}
     if annotation.mid is not None:
@@ -113,30 +124,67 @@ def _feature(annotation: Annotation, job: str, ontology: Ontology, skipped: Skip
     if annotation.categories:
         properties = {"class": _shown(job, annotation.category or "", ontology), **properties}
     feature["properties"] = {**properties, "kili": {**about, "job": job}}
-    return feature
+    return feature, ""
 
 
-def _geometry(annotation: Annotation) -> dict[str, Any] | None:
+def _geometry(annotation: Annotation) -> tuple[dict[str, Any] | None, str]:
     match annotation.geometry:
         case Point(at):
-            return {"type": "Point", "coordinates": list(at)}
+            return {"type": "Point", "coordinates": list(at)}, ""
         case Line(points) if annotation.tool == "polyline":
-            return {"type": "LineString", "coordinates": [list(at) for at in points]}
-        case Polygons(parts) if annotation.tool == "rectangle" and len(parts[0][0]) >= 4:
+            return {"type": "LineString", "coordinates": [list(at) for at in points]}, ""
+        case Polygons(parts) if annotation.tool == "rectangle":
+            if len(parts[0][0]) < 4:
+                return None, "that are rectangles of fewer than four corners"
             first, second, third, fourth = parts[0][0][:4]
-            return _polygon([(first, fourth, third, second)])
+            return _polygon([(first, fourth, third, second)]), ""
         case Polygons(parts) if annotation.tool == "polygon":
             ring = parts[0][0]
-            signed = _signed_area(ring)
+            signed = signed_area(ring)
             if signed == 0:
-                return None
-            return _polygon([ring if signed > 0 else tuple(reversed(ring))])
+                return None, FLAT
+            return _polygon([ring if signed > 0 else tuple(reversed(ring))]), ""
         case Polygons(parts) if annotation.tool == "semantic":
             polygons = [_closed(part) for part in parts]
             if len(polygons) == 1:
-                return {"type": "Polygon", "coordinates": polygons[0]}
-            return {"type": "MultiPolygon", "coordinates": polygons}
-    return None
+                return {"type": "Polygon", "coordinates": polygons[0]}, ""
+            return {"type": "MultiPolygon", "coordinates": polygons}, ""
+        case None:
+            return None, "without a place"
+    return None, f"drawn with {annotation.tool or 'no tool'}"
+
+
+def _oddity(geometry: object) -> str:
+    """What is odd about a geometry that is written; empty of most."""
+    rings = _rings(geometry)
+    match geometry:
+        case Line(points) if len(points) < 2:
+            return "that are lines of one point"
+        case Polygons() if any(len(ring) < 3 for ring in rings):
+            return FEW_CORNERS
+        case Polygons(parts) if all(signed_area(part[0]) == 0 for part in parts):
+            return FLAT
+    if any(abs(x) > 180 or abs(y) > 90 for ring in rings for x, y in ring):
+        return "beyond longitude 180 or latitude 90"
+    return ""
+
+
+def _rings(geometry: object) -> list[Ring]:
+    """All places of a geometry."""
+    match geometry:
+        case Point(at):
+            return [(at,)]
+        case Line(points):
+            return [points]
+        case Polygons(parts):
+            return [ring for part in parts for ring in part]
+    return []
+
+
+def are_degrees(annotations: Iterable[Annotation]) -> bool:
+    """True if places are longitude and latitude, by themselves: one of them is no fraction of an image, or there is none."""
+    rings = [ring for annotation in annotations for ring in _rings(annotation.geometry)]
+    return not rings or any(map(reaches_out, rings))
 
 
 def _polygon(rings: Iterable[Ring]) -> dict[str, Any]:
@@ -157,13 +205,6 @@ def _joined(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
 
 def _polygons(geometry: dict[str, Any]) -> list[Any]:
     return list(geometry["coordinates"]) if geometry["type"] == "MultiPolygon" else [geometry["coordinates"]]
-
-
-def _signed_area(ring: Ring) -> float:
-    """Twice the area; positive if the ring turns against the clock. 0 of sides that cross, but for the last digits."""
-    terms = [x * next_y - next_x * y for (x, y), (next_x, next_y) in zip(ring, (*ring[1:], ring[0]), strict=True)]
-    found = sum(terms)
-    return found if abs(found) > 1e-12 * sum(map(abs, terms)) else 0.0
 
 
 def _flat(answer: Mapping[str, Any], job: str, ontology: Ontology) -> dict[str, Any]:

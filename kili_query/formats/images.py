@@ -28,6 +28,8 @@ class Media:
     """What its `jsonContent` leads to, of a rich text."""
     size: tuple[int, int] | None = None
     """Width and height in pixels, as measured."""
+    lost: str = ""
+    """Why they are not here, though they were to come along."""
 
 
 def images_of(

@@ -70,12 +70,15 @@ class Names:
             found = self._db.execute("SELECT whose FROM taken WHERE name = ?", [name]).fetchone()
         return found[0] if found else None
 
-    def free(self, name: str, file_of: Callable[[str], str] = str) -> str:
-        """Take a name, or with a number behind it the first that is free; `file_of` gives the file of a name."""
+    def free(self, name: str, file_of: Callable[[str], str] = str, what: str = "asset") -> str:
+        """Take a name, or with a number behind it the first that is free: `a_asset2` (`what` says of what it is the second).
+
+        `file_of` gives the file of a name.
+        """
         found, number = name, 1
         while not self.take(file_of(found).lower()):  # some systems do not tell letter cases apart
             number += 1
-            found = f"{name}_label{number}"
+            found = f"{name}_{what}{number}"
         return found
 
     def close(self) -> None:

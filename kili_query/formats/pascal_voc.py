@@ -7,16 +7,18 @@ from collections.abc import Iterator, Mapping
 from xml.sax.saxutils import escape
 
 from kili_query.formats.datasets import (
+    CUT,
     File,
     LabelledImage,
     Order,
     Skipped,
     box_of,
     outline_of,
-    parts_of,
+    reaches_out,
     size_of,
 )
 from kili_query.formats.refusals import dataset_format
+from kili_query.model.geometry import Polygons
 from kili_query.model.ontology import Job
 
 
@@ -78,11 +80,17 @@ def _document(image: LabelledImage, jobs: Mapping[str, Job], skipped: Skipped) -
     for annotation in image.annotations:
         if annotation.job not in jobs or annotation.kind != "object":
             continue
-        if annotation.tool != "rectangle" or not parts_of(annotation):
-            skipped.note("of another tool than the rectangle")
+        if annotation.tool != "rectangle":
+            skipped.note(f"drawn with {annotation.tool or 'no tool'}", image.external_id)
             continue
-        outline = outline_of(annotation, image.rotation, skipped)
+        if not isinstance(annotation.geometry, Polygons):
+            skipped.note("without a box", image.external_id)
+            continue
+        outline = outline_of(annotation, image, skipped)
         if not outline:
+            continue
+        if not annotation.categories:
+            skipped.note("without a category", image.external_id)
             continue
         left, top, right, bottom = box_of(outline)
         box = (
@@ -91,8 +99,10 @@ def _document(image: LabelledImage, jobs: Mapping[str, Job], skipped: Skipped) -
             _within(round(top * height), height),
             _within(round(bottom * height), height),
         )
-        if not annotation.categories:
-            skipped.note("without a category")
+        if reaches_out(outline):
+            skipped.remark(CUT, image.external_id)
+        if box[0] == box[1] or box[2] == box[3]:
+            skipped.remark("less than a pixel wide or high", image.external_id)
         parts += (
             _OBJECT.format(category=_text(category.name), job=_text(annotation.job), box=box)
             for category in annotation.categories

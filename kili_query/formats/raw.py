@@ -15,14 +15,14 @@ from kili_query.formats.images import size_in
 from kili_query.formats.refusals import NotCompatibleOptions, is_geotiff
 from kili_query.model.annotations import rotation_of
 from kili_query.model.geometry import list_in, number_in
-from kili_query.model.kili import LABEL_KEYS
+from kili_query.model.kili import LABEL_KEYS, PICTURED
 
 Json = dict[str, Any]
 
 _encoded = msgspec.json.Encoder(order="sorted").encode
 _DRAWN = ("OBJECT_DETECTION",)
 _ON_PAGES = ("OBJECT_DETECTION", "NAMED_ENTITIES_RECOGNITION")
-_TURNED = ("IMAGE", "VIDEO", "PDF")
+_TURNED = (*PICTURED, "PDF")
 """The types of project whose labels may be drawn on a turned picture."""
 
 
@@ -55,6 +55,14 @@ class RawWriter:
             return
         self._list.write(b"[\n" if self._count == 1 else b",\n")
         self._list.write(text)
+
+    def lacks_size(self, asset: Json, size: tuple[int, int] | None) -> bool:
+        """True if pixels would be written, and the size of the picture, or of the pages, is not known."""
+        if self._order.normalized is not None or not self._jobs or is_geotiff(asset):
+            return False
+        if self._order.ontology.input_type == "PDF":
+            return not asset.get("pageResolutions")
+        return self._order.ontology.input_type in PICTURED and size_in(asset) is None and size is None
 
     def finish(self) -> Iterator[File]:
         """The one file, if there is one for all."""
@@ -92,7 +100,7 @@ class RawWriter:
         response = label["jsonResponse"]
         if input_type == "PDF":
             response = self._pages(response, asset)
-        elif input_type in ("IMAGE", "VIDEO") and not is_geotiff(asset):
+        elif input_type in PICTURED and not is_geotiff(asset):
             response = self._pictures(response, asset, size, input_type)
         if input_type in _TURNED and "ROTATION_JOB" in response:
             response = {key: value for key, value in response.items() if key != "ROTATION_JOB"}

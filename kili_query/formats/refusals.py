@@ -51,6 +51,10 @@ class NothingExportedWarning(ExportWarning):
     """No job of the project can be written in the format, and no file is."""
 
 
+class MissingMediaWarning(ExportWarning):
+    """Media could not be downloaded, and the export went on without them."""
+
+
 def dataset_format(name: str) -> Dataset:
     """The row of a format.
 

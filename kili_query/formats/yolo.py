@@ -12,6 +12,10 @@ from typing import Any, BinaryIO
 import msgspec
 
 from kili_query.formats.datasets import (
+    CUT,
+    FEW_CORNERS,
+    FLAT,
+    NO_CATEGORY,
     File,
     LabelledImage,
     Order,
@@ -19,15 +23,18 @@ from kili_query.formats.datasets import (
     box_of,
     by_job,
     outline_of,
-    parts_of,
     pieces_of,
+    reaches_out,
+    signed_area,
 )
 from kili_query.formats.extras import load
 from kili_query.formats.refusals import dataset_format
 from kili_query.model.annotations import Annotation
+from kili_query.model.geometry import Polygons
 from kili_query.model.ontology import Job
 
 _encoded = msgspec.json.Encoder().encode
+_TOOLS = ("rectangle", "polygon", "semantic")
 _IMAGE_ENDINGS = (".jpeg", ".jpg", ".png", ".bmp", ".gif", ".webp", ".ico")
 
 
@@ -133,11 +140,9 @@ class _Folder:
         for annotation in by_job(image.annotations, self.jobs):
             number = self.numbers.get((annotation.job, annotation.category or ""))
             if number is None:
-                skipped.note("of a category that the ontology lacks")
-            elif shape := _shape(annotation, image.rotation, skipped):
+                skipped.note(NO_CATEGORY, image.external_id)
+            elif shape := _shape(annotation, image, skipped):
                 found.append(b"%d %b\n" % (number, _text(shape)))
-            elif len(parts_of(annotation)) < 2:
-                skipped.note("without a box or an outline")
         return found
 
     def classes(self, order: Order) -> Iterator[File]:
@@ -161,14 +166,33 @@ def _text(numbers: list[float]) -> bytes:
     return b" ".join(str(number).encode() for number in numbers) if b"e" in text else text[1:-1].replace(b",", b" ")
 
 
-def _shape(annotation: Annotation, rotation: int, skipped: Skipped) -> list[float]:
-    """The numbers of a line: a box by its centre and size, an outline by its corners; none of what has neither."""
-    outline = outline_of(annotation, rotation, skipped)
+def _shape(annotation: Annotation, image: LabelledImage, skipped: Skipped) -> list[float]:
+    """The numbers of a line: a box by its centre and size, an outline by its corners; none of what has neither.
+
+    What reaches out of the image is cut at its edge: trainers leave out the whole image otherwise.
+    """
+    if not isinstance(annotation.geometry, Polygons):
+        skipped.note("without a box or an outline", image.external_id)
+        return []
+    if annotation.tool not in _TOOLS:
+        skipped.note(f"drawn with {annotation.tool or 'no tool'}", image.external_id)
+        return []
+    outline = outline_of(annotation, image, skipped)
     if not outline:
         return []
+    if reaches_out(outline):
+        skipped.remark(CUT, image.external_id)
     if annotation.tool == "rectangle":
-        left, top, right, bottom = box_of(outline)
+        left, top, right, bottom = (min(max(at, 0.0), 1.0) for at in box_of(outline))
+        if left == right or top == bottom:
+            skipped.remark(FLAT, image.external_id)
         return [(left + right) / 2, (top + bottom) / 2, right - left, bottom - top]
     if len(outline) < 3:  # a line of four numbers would be read as a box
+        skipped.note(FEW_CORNERS, image.external_id)
         return []
-    return [number for at in outline for number in at]
+    if signed_area(outline) == 0:
+        skipped.remark(FLAT, image.external_id)
+    numbers = [number for at in outline for number in at]
+    if min(numbers) < 0 or max(numbers) > 1:
+        return [min(max(number, 0.0), 1.0) for number in numbers]
+    return numbers

@@ -51,6 +51,8 @@ WORKFLOW_VERSIONS: tuple[WorkflowVersion, ...] = get_args(WorkflowVersion)
 INPUT_TYPES: tuple[InputType, ...] = get_args(InputType)
 CONVERSATIONS: tuple[Conversation, ...] = get_args(Conversation)
 VIDEOS: tuple[Video, ...] = get_args(Video)
+PICTURED: tuple[InputType, ...] = ("IMAGE", "VIDEO")
+"""Input types whose assets are pictures, or films: what datasets of pictures are made from."""
 LEVELS: tuple[Level, ...] = get_args(Level)
 LABEL_KEYS: tuple[LabelKey, ...] = get_args(LabelKey)
 

@@ -8,16 +8,19 @@ from typing import Any
 
 from kili_query.errors import DataError
 from kili_query.formats import TARGETS as TARGETS
-from kili_query.formats.assembly import PARTS, Dataset
+from kili_query.formats.assembly import PARTS, Dataset, Renamed
+from kili_query.formats.containers.records import Place
 from kili_query.formats.containers.sources import Source, plan
 from kili_query.formats.datasets import File, Layout, Order, Skipped
 from kili_query.formats.kili import Part, Problem, Record, decode_record
 from kili_query.formats.latest import latest_only
 from kili_query.formats.refusals import check_jobs, check_options, check_project, dataset_format
 from kili_query.formats.selection import PEOPLE as PEOPLE
+from kili_query.model.annotations import annotations_of_label
 from kili_query.model.kili import LABEL_KEYS
 from kili_query.model.labels import Label, LabelTypes, is_bare, labels_of
 from kili_query.model.ontology import Ontology
+from kili_query.offline.brought import Brought
 from kili_query.query import Query
 
 
@@ -35,11 +38,12 @@ def convert(
     latest: bool = False,
     invert: bool = False,
     labels_only: bool = False,
+    media: Brought | None = None,
     skipped: Skipped | None = None,
     on_problem: Callable[[DataError], None] | None = None,
     on_asset: Callable[[], None] = lambda: None,
     on_read: Callable[[int], None] = lambda _: None,
-    on_renamed: Callable[[str, str], None] = lambda _, __: None,
+    on_renamed: Renamed = lambda *_: None,
 ) -> Iterator[File]:
     """The files of a dataset made of exports; sources are read once, an asset at a time.
 
@@ -57,12 +61,13 @@ def convert(
     latest: only the newest label of each asset takes part, of those types.
     invert: only assets without such a label.
     labels_only: of the labels, only those that satisfy the query; with `invert`, those that do not.
-    skipped: counts the annotations that the format cannot hold.
+    media: finds the media of the exports, which then come along; None: they stay where they are.
+    skipped: counts what the format cannot hold, and what is odd.
     on_problem: gets each record and label that cannot be read, and reading goes on; without it the first one is raised.
     on_asset: called for each asset that is written.
     on_read: called for each record, with its size in bytes.
-    on_renamed: called with the name of an image and its name in the dataset, where these differ: another has that file,
-        or it would lie outside of the folder.
+    on_renamed: called with the name of an asset or an image, its name in the dataset, where these differ, and why: another
+        has that file, or no folder can hold it.
 
     Raises
     ------
@@ -102,13 +107,31 @@ def convert(
     def records(part: Part) -> Iterator[Record | Problem]:
         return latest_only(part.records(), types) if latest else part.records()
 
-    return _files(sources, dataset, records, chosen, on_problem, on_asset, on_read)
+    def put(record: Mapping[str, Any], labels: list[Label], where: Place) -> Iterator[File]:
+        """The files that a record brings, with its media."""
+        whole = _with_labels(record, labels) if dataset.takes_assets else record
+        dropped, name = dataset.dropped, labels[0].external_id or labels[0].asset_id or ""
+        if media is None:
+            yield from dataset.add(whole, labels)
+        else:
+            cut = dataset.input_type == "VIDEO" and not dataset.takes_assets
+            with media.of(record, where, cut=cut) as (found, missing):
+                if missing:
+                    left_out.tell("whose media are not in the export, and do not come along", name)
+                yield from dataset.add(whole, labels, found)
+        if dataset.dropped > dropped:
+            left_out.lose(NOT_ON_MAP, name, sum(1 for label in labels for _ in annotations_of_label(label, ontology)))
+
+    return _files(sources, dataset, records, chosen, put, on_problem, on_asset, on_read)
+
+
+NOT_ON_MAP = "without longitude and latitude, which geotiffs and projects of type GEOSPATIAL have (`--input-type`)"
 
 
 def _files(
     sources: tuple[Source, ...], dataset: Dataset, records: Callable[[Part], Iterator[Record | Problem]],
-    chosen: Callable[[Mapping[str, Any], str], list[Label]], on_problem: Callable[[DataError], None] | None,
-    on_asset: Callable[[], None], on_read: Callable[[int], None],
+    chosen: Callable[[Mapping[str, Any], str], list[Label]], put: Callable[[Mapping[str, Any], list[Label], Place], Iterator[File]],
+    on_problem: Callable[[DataError], None] | None, on_asset: Callable[[], None], on_read: Callable[[int], None],
 ) -> Iterator[File]:  # fmt: skip
     with closing(dataset):
         for part in plan(sources):
@@ -125,7 +148,7 @@ def _files(
                     labels = chosen(record, str(item.where))
                     if not labels:
                         continue
-                    files = dataset.add(_with_labels(record, labels) if dataset.takes_assets else record, labels)
+                    files = put(record, labels, item.where)
                     first = next(files, None)
                 except DataError as error:
                     _tell(error, on_problem)

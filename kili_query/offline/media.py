@@ -84,7 +84,7 @@ class Origin:
         if os.path.basename(self._base) == "labels":
             self._base, whole = os.path.dirname(self._base), False
         # around a file, or a folder `labels`, only these are parts of its export
-        self._tops = [""] if whole else ["assets", "labels"]
+        self._tops = [""] if whole else ["assets", "labels", "images", "data"]
 
     def holds(self, hit: Hit) -> bool:
         """True if the hit comes from this source."""

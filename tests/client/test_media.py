@@ -433,7 +433,7 @@ def test_an_export_tells_of_empty_files_and_is_not_written_without_one(
         with pytest.raises(DownloadError, match=r"`a`: .* has no such file"):
             kili.export_labels(project, str(archive), "kili")
         assert not archive.exists()
-        with pytest.warns(UserWarning, match="1 media are empty files: `a`"):
+        with pytest.warns(UserWarning, match=r"1 asset with a broken picture: empty \(`a`\)"):
             kili.export_labels(project, str(archive), "kili")
         assert archive.exists()
 

@@ -71,7 +71,7 @@ def test_annotations_that_a_format_cannot_hold_are_counted() -> None:
     files = written(images, Order("coco", BOXES), skipped)
     assert len(json.loads(files["labels.json"])["annotations"]) == 1
     assert skipped.total == 2
-    assert str(skipped) == "1 of a category that the ontology lacks, 1 without an outline"
+    assert str(skipped) == "1 of a category that the ontology lacks (`a/b c.png`), 1 without an outline (`a/b c.png`)"
 
 
 def test_names_with_quotes_colons_and_other_letters_load() -> None:
@@ -182,10 +182,17 @@ def test_each_record_has_a_file_of_its_own_within_the_folder(tmp_path: Path, to:
         )
     )
     skipped, renamed = Skipped(), dict[str, str]()
+    ontology = Ontology.from_json_interface(INTERFACE, "GEOSPATIAL") if to == "geojson" else STRANGE
     files = {
         name: b"".join(pieces)
         for name, pieces in _once(
-            convert(path, to=to, ontology=STRANGE, skipped=skipped, on_renamed=renamed.__setitem__)
+            convert(
+                path,
+                to=to,
+                ontology=ontology,
+                skipped=skipped,
+                on_renamed=lambda old, new, why: renamed.update({old: new}),
+            )
         )
     }
     assert not any(
@@ -223,7 +230,7 @@ def test_an_object_of_several_parts_is_whole_or_counted(tmp_path: Path) -> None:
     for to in ("yolo_v8", "pascal_voc"):
         skipped = Skipped()
         _once(convert(path, to=to, ontology=STRANGE, skipped=skipped))
-        assert skipped.reasons == {"of several parts": 1}
+        assert str(skipped) == "1 of several parts (`a.png`)"
 
 
 def test_the_command_tells_what_it_renames_replaces_and_leaves_out(tmp_path: Path) -> None:

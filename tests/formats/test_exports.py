@@ -112,7 +112,7 @@ def test_that_many_media_take_long_is_told(export: Export, monkeypatch: pytest.M
     monkeypatch.setattr(exports, "MANY_ASSETS", 1)
     assets = [_asset(name, _label(1, "CAR"), content=f"https://files.example.test/{name}") for name in "ab"]
     with pytest.warns(ExportWarning, match="media of more than 1 assets are downloaded; `with_assets=False`") as told:
-        export(assets, media=b"\x89PNG")
+        export(assets, media=png(2, 2))
     assert len(told) == 1
     export(assets)
 
@@ -149,8 +149,9 @@ def test_yolo_in_parts_trains_where_it_lies(export: Export) -> None:
     for wrong in ({"fmt": "coco"}, {"fmt": "yolo_v5", "layout": "split"}, {"fmt": "yolo_v4"}):
         with pytest.raises(ArgumentError, match="`split`"):
             export(assets, **wrong, split=(0.5, 0.5))
-    with pytest.raises(ArgumentError, match="shares"):
-        export(assets, "yolo_v5", split=(0.0, 1.0))
+    for shares in ((0.0, 1.0), (0.8, 0.3), (8, 1, 1), (1.0,)):
+        with pytest.raises(ArgumentError, match="shares of train, val and test that add up to 1"):
+            export(assets, "yolo_v5", split=shares)
 
 
 NAMES = (

@@ -108,6 +108,7 @@ async def aside(work: Callable[[], T]) -> T:
         return await asyncio.shield(under_way)
     except asyncio.CancelledError:
         await asyncio.wait([under_way])
+        under_way.cancelled() or under_way.exception()  # looked at, or the loop prints it: what cancelled this one is told
         raise
 
 

@@ -30,14 +30,15 @@ from kili_query.client.wire.calls import Call
 from kili_query.client.wire.decoding import labels_in
 from kili_query.client.wire.where import asset_where, without_aliases
 from kili_query.errors import ArgumentError, DataError
-from kili_query.formats.assembly import PARTS, README, Dataset, readme
+from kili_query.formats.assembly import LOST, PARTS, README, Dataset, are_shares, readme
 from kili_query.formats.containers.zipping import ZipWriter
 from kili_query.formats.datasets import Modifier, Order, Skipped
-from kili_query.formats.frames import cut_frames, rate_of
+from kili_query.formats.frames import with_frames
 from kili_query.formats.images import Media
 from kili_query.formats.refusals import (
     ExportWarning,
     HTTPError,
+    MissingMediaWarning,
     NoCompatibleJobError,
     NotCompatibleOptions,
     NotFound,
@@ -49,6 +50,7 @@ from kili_query.formats.refusals import (
     dataset_format,
 )
 from kili_query.formats.selection import PEOPLE, ExportType, Selection
+from kili_query.model.kili import PICTURED
 from kili_query.model.labels import labels_of
 from kili_query.model.ontology import Ontology
 from kili_query.offline.files import whole_file
@@ -87,6 +89,7 @@ class AsyncExports(AsyncAssets):
         export_type: ExportType = "latest",
         *,
         matching_labels_only: bool = False,
+        missing_media: Literal["error", "skip"] = "error",
         split: list[float] | tuple[float, ...] | None = None,
         seed: int = 0,
     ) -> None:
@@ -116,8 +119,10 @@ class AsyncExports(AsyncAssets):
             of its last step, or of each; "normal": all.
         matching_labels_only: only labels that satisfy `label_category_search`, instead of all those of assets that
             have one.
-        split: YOLO: shares of train, val and test, such as `(0.8, 0.1, 0.1)`. Each asset is in one part, and `data.yaml`
-            names the folders, so that the dataset trains where it lies.
+        missing_media: "error": media that cannot be downloaded end the export; "skip": the others are exported, and what
+            is missing is told at the end. Datasets of pictures have only assets whose pictures are there.
+        split: YOLO: shares of train, val and test, such as `(0.8, 0.1, 0.1)`, which add up to 1. Each asset is in one part,
+            and `data.yaml` names the folders, so that the dataset trains where it lies.
         seed: with `split`: another number, another chance.
 
         Raises
@@ -127,14 +132,14 @@ class AsyncExports(AsyncAssets):
         QuerySyntaxError, QueryCheckError, UnsupportedQueryError: the category query is wrong for this project.
         NotFound, NotFoundError: there are no such assets; no such project.
         NotExportableAssetError, DataError: an asset lacks what the format needs; a label cannot be read.
-        DownloadError: media cannot be downloaded.
+        DownloadError: media cannot be downloaded, and `missing_media` is not "skip".
         ApiError: the server gave no answer, or a refusal.
 
         Warns
         -----
-        UserWarning: no job of the project can be written in the format: no file is written. Annotations were left out
-        (`ExportWarning`), assets have other names in the dataset than their external ids, or media of more than 1,000
-        assets are downloaded.
+        UserWarning: no job of the project can be written in the format: no file is written. Annotations or pictures were
+        left out, or look odd (`ExportWarning`); media are missing (`MissingMediaWarning`); assets have other names in the
+        dataset than their external ids; media of more than 1,000 assets are downloaded.
 
         Examples
         --------
@@ -190,16 +195,14 @@ class AsyncExports(AsyncAssets):
         target = os.fspath(filename or "")
         os.makedirs(os.path.dirname(os.path.realpath(target)), exist_ok=True)
         replaced = os.path.isfile(target)
-        skipped, renamed = Skipped(), dict[str, str]()
-        dataset = Dataset(
-            order, skipped=skipped, on_renamed=partial(_note, renamed), split=(split, seed) if split else None
-        )
+        skipped, renamed = Skipped(), _Renamed()
+        dataset = Dataset(order, skipped=skipped, on_renamed=renamed.note, split=(split, seed) if split else None)
         bar = self._bar(disable_tqdm)
         with few_full_collections(), closing(dataset), whole_file(target) as file, ZipWriter(file) as archive:
             archive.write(README, [readme(order, about.description, export_type)])
             pages = self._pages(listing, call, bar, PAGES_AHEAD)
             if with_assets:
-                await self._write_with_media(pages, dataset, archive, project, call, bar)
+                await self._write_with_media(pages, dataset, archive, project, call, bar, skip=missing_media == "skip")
             else:
                 async with aclosing(pages):
                     async for rows in pages:
@@ -209,9 +212,13 @@ class AsyncExports(AsyncAssets):
 
     async def _write_with_media(
         self, pages: AsyncGenerator[list[Row]], dataset: Dataset, archive: ZipWriter, project: Project, call: Call,
-        bar: bool | None,
+        bar: bool | None, *, skip: bool,
     ) -> None:  # fmt: skip
         """Write assets with their media, each asset as soon as its files are here; then these go.
+
+        Parameters
+        ----------
+        skip: go on without files that cannot be downloaded, and tell of them at the end.
 
         Raises
         ------
@@ -224,13 +231,16 @@ class AsyncExports(AsyncAssets):
                 async with aclosing(self._with_media(pages, media, call)) as rows:
                     numbers = count(1)
                     async for asset in rows:
-                        if media.missing:
+                        if media.missing and not skip:
                             raise _not_downloaded(media.missing)
                         if next(numbers) == MANY_ASSETS + 1:
                             told = f"media of more than {MANY_ASSETS:,} assets are downloaded; `with_assets=False` leaves them out"
                             warn(told, ExportWarning)
                         await aside(partial(_write_with_files, asset, folder, dataset, archive))
-                media.tell_odd()
+                if media.missing:
+                    warn(_missing(media.missing, dataset), MissingMediaWarning)
+                if project.input_type not in PICTURED:  # of pictures, the dataset tells
+                    media.tell_odd()
 
     async def _ids_of(self, project_id: str, external_ids: Texts, call: Call) -> list[str]:
         """The ids of assets, in the order of their external ids.
@@ -286,8 +296,10 @@ def _check(arguments: dict[str, Any], modifier: object) -> None:
     if modifier is not None and not callable(modifier):
         raise ArgumentError("annotation_modifier", f"is a {type(modifier).__name__}; it takes a function or None")
     split = arguments["split"]
-    if split is not None and not (len(split) in (2, 3) and split[0] > 0 and all(0 <= s < float("inf") for s in split)):
-        raise ArgumentError("split", f"is `{split}`; it takes shares of train, val and test, such as `(0.8, 0.1, 0.1)`")
+    if split is not None and not are_shares(split):
+        raise ArgumentError(
+            "split", f"is `{split}`; it takes shares of train, val and test that add up to 1, such as `(0.8, 0.1, 0.1)`"
+        )
     filters = arguments["asset_filter_kwargs"] or {}
     if unknown := [name for name in filters if name not in wire.FILTERS]:
         known = ", ".join(f"`{name}`" for name in sorted(wire.FILTERS))
@@ -326,29 +338,40 @@ def _write(rows: list[Row], dataset: Dataset, archive: ZipWriter) -> None:
 
 def _write_with_files(asset: Asset, folder: Path, dataset: Dataset, archive: ZipWriter) -> None:
     """Write an asset with its labels and its media, which then are deleted."""
-    media = Media(asset.files.get("content"), tuple(asset.frames), asset.files.get("jsonContent"))
+    frames = tuple(frame for frame in asset.frames if frame.name)  # one that is missing has no path
+    lost = LOST if asset.missing else ""
+    media = Media(asset.files.get("content"), () if lost else frames, asset.files.get("jsonContent"), lost=lost)
     film = media.file if dataset.input_type == "VIDEO" and not asset.row.get("jsonContent") else None
     if film and (not dataset.takes_assets or any(label.get("jsonResponse") for label in labels_in([asset.row]))):
-        media = replace(media, frames=cut_frames(film, folder / "frames", rate_of(asset.row)))
+        media = with_frames(media, asset.row, folder / "frames")
     _add(asset.row, media, dataset, archive)
-    for path in (media.file, media.text, *media.frames):
+    for path in (media.file, media.text, *media.frames, *frames):
         if path is not None:
             path.unlink(missing_ok=True)
 
 
 def _add(asset: Row, media: Media | None, dataset: Dataset, archive: ZipWriter) -> None:
-    check_frames(dataset.row, dataset.input_type, asset, there=media is not None and bool(media.frames))
+    there = media is not None and bool(media.frames or media.lost)
+    check_frames(dataset.row, dataset.input_type, asset, there=there)
     for name, content in dataset.add(asset, list(labels_of(asset, types=None)), media):
         archive.write(name, content)
 
 
 def _not_downloaded(missing: Sequence[Any]) -> HTTPError:
     error = HTTPError(
-        f"media cannot be downloaded, and nothing is exported: {missing[0]}; `with_assets=False` exports without them",
+        f'media cannot be downloaded, and nothing is exported: {missing[0]}; `missing_media="skip"` exports the others, '
+        "`with_assets=False` labels alone",
         operation="download",
     )
     error.missing = tuple(missing)
     return error
+
+
+def _missing(missing: Sequence[Any], dataset: Dataset) -> str:
+    told = "; ".join(map(str, missing[:MAX_SHOWN]))
+    more = f"; and {len(missing) - MAX_SHOWN:,} more" if len(missing) > MAX_SHOWN else ""
+    then = "have their addresses instead" if dataset.keeps_all else "are not in the dataset"
+    return f"{len(missing):,} media files could not be downloaded, and their assets {then}: {told}{more}"
 
 
 def _finish(dataset: Dataset, archive: ZipWriter) -> None:
@@ -356,26 +379,33 @@ def _finish(dataset: Dataset, archive: ZipWriter) -> None:
         archive.write(name, content)
 
 
-def _note(renamed: dict[str, str], old: str, new: str) -> None:
-    """Keep the first names that differ; of the others only how many there are."""
-    if len(renamed) < MAX_SHOWN:
-        renamed[old] = new
-    else:
-        renamed[""] = str(int(renamed.get("", 0)) + 1)
+class _Renamed:
+    """Names that are not the external ids: how many, and the first."""
+
+    def __init__(self) -> None:
+        self.number = 0
+        self._shown: list[str] = []
+
+    def note(self, old: str, new: str, why: str) -> None:
+        """One more."""
+        self.number += 1
+        if len(self._shown) < MAX_SHOWN:
+            self._shown.append(f"`{old}` is `{new}` ({why})")
+
+    def __str__(self) -> str:
+        more = f" and {self.number - MAX_SHOWN:,} more" if self.number > MAX_SHOWN else ""
+        return ", ".join(self._shown) + more
 
 
-def _tell(dataset: Dataset, skipped: Skipped, renamed: dict[str, str], target: str, *, replaced: bool) -> None:
+def _tell(dataset: Dataset, skipped: Skipped, renamed: _Renamed, target: str, *, replaced: bool) -> None:
     """Tell what was written, and what was not."""
     if skipped.total:
         warn(f"`{dataset.row.name}` cannot hold {skipped.total:,} annotations, left out: {skipped}", ExportWarning)
-    if renamed:
-        more = renamed.pop("", None)
-        told = ", ".join(f"`{old}` is `{new}`" for old, new in renamed.items())
-        warn(
-            f"names in the dataset that are not the external ids: {told}{f' and {more} more' if more else ''}",
-            ExportWarning,
-        )
-    if not dataset.assets and not dataset.dropped:
+    for line in skipped.lines():
+        warn(line, ExportWarning)
+    if renamed.number:
+        warn(f"names in the dataset that are not the external ids: {renamed}", ExportWarning)
+    if not dataset.assets and not dataset.dropped and not skipped.lost:
         warn("no asset has a label that takes part: the dataset is empty", ExportWarning)
     if dataset.dropped:
         told = (

@@ -117,9 +117,8 @@ class AsyncMedia(AsyncSession):
         except OSError as error:
             if error.errno in _FULL:
                 where = str(media.names.folder / file.name.text)
-                raise DataError(
-                    f"cannot be written: {error.strerror}; what is whole stays", code="KQ503", where=where
-                ) from None
+                stays = "; what is whole stays" if media.stays else ""
+                raise DataError(f"cannot be written: {error.strerror}{stays}", code="KQ503", where=where) from None
             return partial(file.asset.lose, file.field, file.url, reason_of(error))
         if not part.size and not is_there(path):
             media.empty.append(file.asset.external_id)

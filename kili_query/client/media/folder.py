@@ -56,6 +56,8 @@ class MediaFolder:
         except (OSError, RuntimeError, ValueError) as error:
             why = error.strerror if isinstance(error, OSError) else error
             raise ArgumentError("local_media_dir", f"is `{folder}`, which cannot be a folder: {why}") from None
+        self.stays = recorded
+        """Whether what is whole stays after a failure."""
         self.missing: list[Missing] = []
         """What could not be downloaded, so far."""
         self.empty: list[str] = []
@@ -70,7 +72,7 @@ class MediaFolder:
         return self
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, KeyboardInterrupt):
+        if isinstance(error, KeyboardInterrupt) and self.stays:
             error.add_note(f"what is whole is in {self.names.folder}, and the same call goes on from there")
         self.meter.close()
         self.names.close()
