@@ -102,8 +102,13 @@ class Dataset:
         check_geotiff(self.row, asset, self._order.normalized)
         if self.row.name == "geojson" and not self._is_on_map(asset, labels):
             self.dropped += 1
+            whose = str(asset.get("externalId") or asset.get("id") or "")
+            for path, called in self._media_names(self._named(whose), whose, media).items():
+                yield f"{self.row.media}/{called}", path
             return
-        if media is not None and media.size is None and size_in(asset) is None:
+        # Kili's own format has pixels beside fractions where the asset tells its size, and not where a picture would
+        wanted = self._raw is None or self._order.normalized is False
+        if wanted and media is not None and media.size is None and size_in(asset) is None:
             media = replace(media, size=_measured(media))
         if self._raw is not None:
             yield from self._add_raw(self._raw, dict(asset), media)

@@ -208,10 +208,12 @@ def _area(rings: list[list[tuple[float, float]]]) -> float:
 def _ring_area(ring: list[tuple[float, float]]) -> float:
     if _surrounds_its_middle(ring):
         return _enclosed(ring)
-    polygon = load("shapely", "formats").Polygon(ring)
-    if not polygon.is_valid:
-        polygon = load("shapely.validation", "formats").make_valid(polygon)
-    return float(polygon.area)
+    shapely = load("shapely", "formats")
+    polygon = shapely.Polygon(ring)
+    if polygon.is_valid:
+        return float(polygon.area)
+    simple = load("shapely.ops", "formats").polygonize(shapely.make_valid(polygon))
+    return sum(_enclosed(list(piece.exterior.coords)[:-1]) for piece in simple)
 
 
 def _surrounds_its_middle(ring: list[tuple[float, float]]) -> bool:

@@ -246,6 +246,7 @@ def test_both_clients_write_the_same(export: Export, tmp_path: Path) -> None:
     assert {**one, "info": 0} == {**other, "info": 0}
 
 
+@pytest.mark.filterwarnings("ignore:1 asset without pixels")
 @pytest.mark.parametrize("fmt", ["kili", "coco"])
 def test_frames_are_cut_from_films_for_each_format(shared: Path, tmp_path: Path, fmt: Any) -> None:
     pytest.importorskip("av", reason="frames of films need the extra `video`")
