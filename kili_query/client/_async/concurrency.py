@@ -10,6 +10,9 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 
+STRAIGHT = False
+"""Whether small uploads go straight over sockets, for which a thread waits."""
+
 sleep = asyncio.sleep
 
 

@@ -8,7 +8,7 @@ import ssl
 import threading
 import weakref
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import aclosing
 from functools import lru_cache
 from pathlib import Path
@@ -19,6 +19,7 @@ from urllib.request import getproxies
 import httpx
 
 from kili_query.client._async.concurrency import (
+    STRAIGHT,
     Place,
     aside,
     file_parts,
@@ -31,11 +32,13 @@ from kili_query.client._async.concurrency import (
 from kili_query.client.media.part import Part
 from kili_query.client.sending.bodies import ACCEPTED, Body, BodyError, TooLargeError
 from kili_query.client.sending.budget import ByteBudget
+from kili_query.client.sending.causes import causes, reason
 from kili_query.client.sending.hiding import hide, hide_in_logs, without_key
 from kili_query.client.sending.limits import RateLimit, tell_wait
 from kili_query.client.sending.requests import NOTHING, Request, asked, downloaded, saved, uploaded
 from kili_query.client.sending.retries import UNKNOWN_OUTCOME, Failure, Kind, tell, wait_before_next
 from kili_query.client.sending.settings import Settings
+from kili_query.client.sending.straight import Straight, content
 from kili_query.client.wire.answers import Answer, Elsewhere, without_query
 from kili_query.client.wire.calls import Call, client_headers
 from kili_query.client.wire.documents import Operation
@@ -145,7 +148,26 @@ class AsyncTransport:
         ApiError: whatever went wrong, after all attempts.
         OSError: the file cannot be read any more.
         """
-        await self._persist(uploaded(url, body, mime), call)
+        request = uploaded(url, body, mime)
+        if not self._put_straight(request):
+            await self._persist(request, call)
+
+    def _put_straight(self, request: Request) -> bool:
+        """Whether a small content was put behind its address at once; if not, it is sent as all requests are."""
+        client = self._client()
+        if client.straight is None:
+            return False
+        found = content(request.body)
+        if found is None:
+            return False
+        require_waiting()
+        headers = {"User-Agent": client_headers()["User-Agent"], "Accept": "*/*", **request.headers}
+        own = self._settings.endpoint.removesuffix("graphql")
+        if request.url.startswith(own) or self._settings.is_own(request.url):
+            headers["Authorization"] = f"X-API-Key: {self._key()}"
+        status = client.straight.put(request.url, headers, found, TIMEOUT + len(found) / UPLOAD_SPEED)
+        self._fresh = self._fresh and status is None
+        return status is not None
 
     @property
     def limit(self) -> RateLimit | None:
@@ -341,6 +363,8 @@ class AsyncTransport:
                     follow_redirects=False,
                 )
                 client.pool = pool
+                if pool is not None and STRAIGHT:
+                    client.straight = Straight(self.certificates)
             except (ImportError, ValueError, httpx.InvalidURL) as error:
                 raise _no_proxy(error) from None
             self._clients[here()] = client
@@ -368,6 +392,15 @@ class _AsyncClient(httpx.AsyncClient):
 
     pool: httpx.AsyncBaseTransport | None = None
     """The connections themselves, if no proxy stands between."""
+
+    straight: Straight | None = None
+    """Connections for small uploads, if no proxy stands between, and threads wait for them."""
+
+    async def aclose(self) -> None:
+        """Close all connections."""
+        if self.straight is not None:
+            self.straight.close()
+        await super().aclose()
 
 
 _parsed = lru_cache(maxsize=16)(httpx.URL)
@@ -430,16 +463,16 @@ def _not_answered(error: Exception, request: Request, most: int) -> Failure:
         )
         return Failure(told, Kind.FAILED)
     if isinstance(error, (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)):
-        if untrusted := next((c for c in _causes(error) if isinstance(c, ssl.SSLCertVerificationError)), None):
+        if untrusted := next((c for c in causes(error) if isinstance(c, ssl.SSLCertVerificationError)), None):
             told = ApiConnectionError(
                 f"the certificate of {place} is not trusted: {untrusted.verify_message}; "
                 "`verify` takes the path of certificates to trust, or False",
                 operation=request.name,
             )
             return Failure(told, Kind.FINAL)
-        reason = _reason(error)
+        why = reason(error)
         told = ApiConnectionError(
-            f"{place} cannot be reached{reason}; check the address (`api_endpoint`), the network, and that the server runs",
+            f"{place} cannot be reached{why}; check the address (`api_endpoint`), the network, and that the server runs",
             operation=request.name,
         )
         return Failure(told, Kind.NOT_HANDLED)
@@ -449,23 +482,6 @@ def _not_answered(error: Exception, request: Request, most: int) -> Failure:
     if isinstance(error, (httpx.InvalidURL, httpx.UnsupportedProtocol, UnicodeError, OverflowError)):
         return Failure(ApiConnectionError(f"{place} is no usable address", operation=request.name), Kind.FINAL)
     return Failure(ApiConnectionError(f"{place} broke the connection", operation=request.name), Kind.BROKEN)
-
-
-def _reason(error: Exception) -> str:
-    """The reason that the operating system gives, such as `Connection refused`."""
-    for cause in _causes(error):
-        if isinstance(cause, OSError) and cause.strerror:
-            # event loops put words of their own in place of the system's
-            own = cause.strerror.startswith("Connect call failed")
-            return f": {os.strerror(cause.errno or 0) if own else cause.strerror}"
-    return f": {error}" if str(error) else ""
-
-
-def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    """An error, what it came from, and so on."""
-    while error is not None:
-        yield error
-        error = error.__cause__ or error.__context__
 
 
 def _last_word(failure: Failure, attempt: int, request: Request) -> ApiError:

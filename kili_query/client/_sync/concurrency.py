@@ -13,6 +13,9 @@ from typing import Any, Generic, TypeVar
 
 T = TypeVar("T")
 
+STRAIGHT = True
+"""Whether small uploads go straight over sockets, for which a thread waits."""
+
 Place = int
 """Where connections may be shared: within a process. A forked child must not use its parent's."""
 

@@ -71,6 +71,6 @@ def uploaded(url: str, body: bytes | str, mime: str) -> Request:
     """
     address = url.partition("&id=")[0]
     headers = {"Content-Type": mime}
-    if (urlsplit(address).hostname or "").endswith(_AZURE):
+    if _AZURE in address and (urlsplit(address).hostname or "").endswith(_AZURE):
         headers["x-ms-blob-type"] = "BlockBlob"
     return Request("upload", "PUT", address, body, read_uploaded, counted=False, headers=headers)
