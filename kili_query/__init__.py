@@ -61,6 +61,7 @@ if TYPE_CHECKING:
     from kili_query.formats.parsed.refusals import JobNotExistingError as JobNotExistingError
     from kili_query.formats.parsed.refusals import ParsedLabelError as ParsedLabelError
     from kili_query.formats.parsed.refusals import TypeCheckError as TypeCheckError
+    from kili_query.formats.reading.dataset import open_dataset as open_dataset
     from kili_query.formats.refusals import ExportWarning as ExportWarning
     from kili_query.formats.refusals import NoCompatibleJobError as NoCompatibleJobError
     from kili_query.formats.refusals import NotCompatibleInputType as NotCompatibleInputType
@@ -145,6 +146,7 @@ _HOMES = {
     "check": "query",
     "count": "query",
     "count_categories": "model.counts",
+    "open_dataset": "formats.reading.dataset",
     "parse": "query",
     "parse_labels": "formats.parsed.label",
     "read_annotations": "offline.annotations",

@@ -16,17 +16,18 @@ from kili_query.cli.datasets import (
 from kili_query.cli.options import (
     chosen_types,
     found_ontology_options,
-    known_names,
     latest_option,
     ready_query,
     tell_latest,
     type_options,
 )
+from kili_query.cli.other_formats import datasets_of, from_options, names_for
 from kili_query.cli.queries import divided, given_queries, lacking
 
 
 @click.command("convert")
 @click.argument("arguments", metavar="SOURCE... [QUERY]", nargs=-1, required=True)
+@from_options
 @click.option("--to", "target", type=click.Choice(TARGETS), required=True, help="The format.")
 @click.option("-o", "--output", metavar="FILE", required=True, type=click.Path(), help="The archive (.zip) to write.")
 @dataset_options
@@ -37,6 +38,8 @@ from kili_query.cli.queries import divided, given_queries, lacking
 @click.option("-q", "--quiet", is_flag=True, help="Only errors.")
 def command(
     arguments: tuple[str, ...],
+    from_: str | None,
+    class_property: str | None,
     target: Any,
     output: str,
     layout: Any,
@@ -53,13 +56,15 @@ def command(
     latest: bool,
     quiet: bool,
 ) -> int:
-    """Turn exports into a dataset of another format; with a QUERY, only assets with a label that satisfies it.
+    """Turn exports, or datasets, into a dataset of another format; with a QUERY, only assets with a label that satisfies it.
 
     Labels that people made take part (DEFAULT, REVIEW); --type chooses others. The ontology says which jobs can be
-    written. Annotations that the format cannot hold are counted. Media that are in the exports come along.
+    written; a dataset of COCO, YOLO, Pascal VOC or GeoJSON brings its own. What the format cannot hold is counted.
+    Media that are in the exports come along.
 
     \b
     kili-query convert export.zip --to coco --ontology interface.json -o coco.zip
+    kili-query convert coco/ --from coco --to kili -o export.zip
     kili-query convert export.zip "CARS.TRUCK.count >= 2" --to yolo_v8 --ontology interface.json -o trucks.zip
     """
     from kili_query.formats.selection import PEOPLE
@@ -71,14 +76,15 @@ def command(
     require_query(text)
     require_zip(output)
     given = given_queries((text,))[0] if text is not None else None
-    names = known_names(ontology_file, input_type, no_ontology, file=given.path if given else None, quiet=quiet)
+    read = datasets_of(sources, from_, class_property)
+    names = names_for(read, ontology_file, input_type, no_ontology, file=given.path if given else None, quiet=quiet)
     if names.ontology is None:
         raise click.UsageError("the ontology says which jobs are written, and in which order: --ontology FILE")
-    query = ready_query(given.text, names, sources) if given else None
+    query = ready_query(given.text, names, read) if given else None
     refuse_inputs(output, [*sources, *filter(None, (text, ontology_file, names.found))])
     tell_latest(latest, sources)
     types = chosen_types(label_types, all_types) if label_types or all_types else PEOPLE
     return write_dataset(
-        sources, output, to=target, ontology=names.ontology, query=query, layout=layout, title=title, single_file=single_file,
+        read, output, to=target, ontology=names.ontology, query=query, layout=layout, title=title, single_file=single_file,
         split=(shares, seed) if shares else None, types=types, latest=latest, quiet=quiet, with_assets=with_assets,
     )  # fmt: skip

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -15,6 +15,7 @@ from kili_query.cli.terminal import echo
 from kili_query.formats import TARGETS
 
 if TYPE_CHECKING:
+    from kili_query.formats.containers.sources import Source
     from kili_query.model.labels import LabelTypes
     from kili_query.model.ontology import Ontology
     from kili_query.offline.brought import Brought
@@ -80,7 +81,7 @@ def require_query(text: str | None) -> None:
 
 
 def write_dataset(
-    sources: list[str], output: str, *, to: str, ontology: Ontology, query: Query | None, layout: Any, title: str,
+    sources: Sequence[Source], output: str, *, to: str, ontology: Ontology, query: Query | None, layout: Any, title: str,
     single_file: bool, split: Split | None, types: LabelTypes | None, quiet: bool, with_assets: bool, invert: bool = False,
     labels_only: bool = False, latest: bool = False,
 ) -> int:  # fmt: skip
@@ -92,7 +93,7 @@ def write_dataset(
     from kili_query.offline.convert import convert
     from kili_query.offline.files import whole_file
 
-    skipped, problems, assets, renamed = Skipped(), list[DataError](), 0, 0
+    skipped, problems, lost, assets, renamed = Skipped(), list[DataError](), list[DataError](), 0, 0
     media = Brought(sources) if with_assets else None
 
     def count() -> None:
@@ -110,13 +111,13 @@ def write_dataset(
         for name, content in convert(
             *sources, to=to, ontology=ontology, query=query, layout=layout, single_file=single_file, split=split, title=title,
             types=types, latest=latest, media=media, skipped=skipped, invert=invert, labels_only=labels_only, on_problem=problems.append,
-            on_asset=count, on_read=advance, on_renamed=tell_renamed,
+            on_skip=lost.append, on_asset=count, on_read=advance, on_renamed=tell_renamed,
         ):  # fmt: skip
             archive.write(name, content)
         if problems and not assets:  # no empty file for it
             tell_problems(problems[:-1], [], len(problems) - 1)
             raise problems[-1]
-    tell_problems(problems, [], len(problems))
+    tell_problems(problems, [] if quiet else lost, len(problems))
     if renamed > MAX_SHOWN:
         echo(f"renamed: {renamed - MAX_SHOWN:,} more", err=True)
     for line in skipped.lines():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
+from collections.abc import Sequence
 from contextlib import ExitStack, nullcontext
 from typing import TYPE_CHECKING
 
@@ -18,7 +19,6 @@ from kili_query.cli.options import (
     csv_safe_option,
     exit_code,
     found_ontology_options,
-    known_names,
     latest_option,
     progress,
     ready_query,
@@ -30,6 +30,7 @@ from kili_query.cli.options import (
     type_options,
     workers_option,
 )
+from kili_query.cli.other_formats import datasets_of, from_options, names_for
 from kili_query.cli.queries import divided, given_queries, lacking
 from kili_query.cli.terminal import echo, result_file
 from kili_query.formats import BY_NAME, SUFFIXES, WRITTEN
@@ -37,6 +38,7 @@ from kili_query.offline.files import refuse_inputs, whole_file, whole_folder
 from kili_query.offline.write import Order, writer
 
 if TYPE_CHECKING:
+    from kili_query.formats.containers.sources import Source
     from kili_query.offline.select import Summary
     from kili_query.query import Query
 
@@ -52,6 +54,7 @@ if TYPE_CHECKING:
 )  # fmt: skip
 @click.option("--to", "dataset", type=click.Choice(TARGETS), help="Write a dataset of this format; needs an ontology.")
 @dataset_options
+@from_options
 @click.option("--labels", is_flag=True, help="Give single labels, not whole assets.")
 @click.option("--count", is_flag=True, help="Print how many match, and nothing else.")
 @click.option("--ids", is_flag=True, help="Print the external ids of the assets that match.")
@@ -77,6 +80,8 @@ def command(
     single_file: bool,
     shares: tuple[float, ...] | None,
     seed: int,
+    from_: str | None,
+    class_property: str | None,
     labels: bool,
     count: bool,
     ids: bool,
@@ -97,7 +102,7 @@ def command(
     """Give the assets of exports that match a query; with --labels, the single labels.
 
     A SOURCE is an export archive (.zip), a folder, a .json, .jsonl or .ndjson file, one of these compressed with gzip,
-    or - for standard input. An asset matches if one of its labels satisfies the whole query. SOURCE and QUERY come in
+    or - for standard input; or a dataset of COCO, YOLO, Pascal VOC or GeoJSON. An asset matches if one of its labels satisfies the whole query. SOURCE and QUERY come in
     either order.
 
     \b
@@ -127,7 +132,8 @@ def command(
         if output is None:
             raise click.UsageError("a dataset is written to a file: give --output FILE.zip")
         return _to_dataset(
-            sources, query_text, output, dataset, layout, single_file, shares, seed, with_assets=with_assets, labels=labels, invert=invert, quiet=quiet,
+            sources, datasets_of(sources, from_, class_property), query_text, output, dataset, layout, single_file, shares, seed,
+            with_assets=with_assets, labels=labels, invert=invert, quiet=quiet,
             ontology=(ontology_file, input_type, no_ontology), label_types=label_types, all_types=all_types, latest=latest,
         )  # fmt: skip
     if layout != "merged" or single_file or shares:
@@ -152,11 +158,12 @@ def command(
     if not count:
         refuse_inputs(to_file, [*sources, *filter(None, [query_text, ontology_file])])
     given = given_queries((query_text,))[0] if query_text is not None else None
-    names = known_names(ontology_file, input_type, no_ontology, file=given.path if given else None, quiet=quiet)
+    read = datasets_of(sources, from_, class_property)
+    names = names_for(read, ontology_file, input_type, no_ontology, file=given.path if given else None, quiet=quiet)
     if not count:
         refuse_inputs(to_file, filter(None, [names.found]))
     replaces = to_file is not None and os.path.isfile(to_file)
-    query, ontology = ready_query(given.text, names, sources) if given else None, names.ontology
+    query, ontology = ready_query(given.text, names, read) if given else None, names.ontology
     tell_latest(latest, sources)
     types = chosen_types(label_types, all_types, latest=latest)
 
@@ -171,7 +178,7 @@ def command(
             stack.callback(target.abandon)
         with progress(tuple(sources), quiet) as bar:
             for part in select(
-                query, *sources,
+                query, *read,
                 unit="labels" if labels and not row.binary else "assets", trim=labels and row.binary,
                 ontology=ontology, types=types, latest=latest, invert=invert,
                 data=not count and not row.ids_only, validate=validate, workers=workers,
@@ -212,7 +219,7 @@ def command(
 
 
 def _to_dataset(
-    sources: list[str], query_text: str, output: str, to: str, layout: str, single_file: bool,
+    sources: list[str], read: Sequence[Source], query_text: str, output: str, to: str, layout: str, single_file: bool,
     shares: tuple[float, ...] | None, seed: int, *, with_assets: bool, labels: bool, invert: bool, quiet: bool,
     ontology: tuple[str | None, str | None, bool], label_types: tuple[str, ...], all_types: bool, latest: bool,
 ) -> int:  # fmt: skip
@@ -221,12 +228,12 @@ def _to_dataset(
 
     require_zip(output)
     given = given_queries((query_text,))[0]
-    names = known_names(*ontology, file=given.path, quiet=quiet)
+    names = names_for(read, *ontology, file=given.path, quiet=quiet)
     if names.ontology is None:
         raise click.UsageError("the ontology says which jobs are written, and in which order: --ontology FILE")
     refuse_inputs(output, [*sources, query_text, *filter(None, [ontology[0], names.found])])
     return write_dataset(
-        sources, output, to=to, ontology=names.ontology, query=ready_query(given.text, names, sources), layout=layout,
+        read, output, to=to, ontology=names.ontology, query=ready_query(given.text, names, read), layout=layout,
         title="", single_file=single_file, split=(shares, seed) if shares else None, quiet=quiet, invert=invert,
         labels_only=labels, types=chosen_types(label_types, all_types) if label_types or all_types else PEOPLE,
         latest=latest, with_assets=with_assets,

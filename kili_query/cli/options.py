@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
     from kili_query.errors import DataError, Diagnostic
+    from kili_query.formats.containers.sources import Source
     from kili_query.model.labels import LabelTypes
     from kili_query.model.ontology import Ontology
     from kili_query.query import Query
@@ -194,7 +195,7 @@ def read_text(source: str) -> str:
         raise DataError(f"is not UTF-8 text (byte {error.start})", code="KQ503", where=where) from None
 
 
-def ready_query(text: str, names: Names, sources: Sequence[str] = ()) -> Query:
+def ready_query(text: str, names: Names, sources: Sequence[Source] = ()) -> Query:
     """The query of a text, checked; what is not an error is written to standard error.
 
     Parameters
@@ -316,7 +317,7 @@ class Bar:
 
 
 @contextmanager
-def progress(sources: tuple[str, ...], quiet: bool) -> Iterator[Bar]:
+def progress(sources: tuple[Source, ...], quiet: bool) -> Iterator[Bar]:
     """A bar on standard error, if that is a terminal."""
     if quiet or not sys.stderr.isatty():
         yield Bar()
@@ -330,14 +331,14 @@ def progress(sources: tuple[str, ...], quiet: bool) -> Iterator[Bar]:
         yield Bar(bar, bar.add_task("", total=_total_size(sources)))
 
 
-def _total_size(sources: tuple[str, ...]) -> int | None:
+def _total_size(sources: tuple[Source, ...]) -> int | None:
     """Bytes to go through, uncompressed where an archive tells; None if that cannot be known."""
     import os
     import zipfile
 
     total = 0
     try:
-        for source in sources:
+        for source in [os.fspath(one) for one in sources]:
             if os.path.isdir(source):
                 total += sum(os.path.getsize(os.path.join(at, n)) for at, _, names in os.walk(source) for n in names)
             elif not os.path.isfile(source) or source.endswith(".gz"):  # nor is a pipe opened, which would empty it

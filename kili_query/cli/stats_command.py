@@ -25,6 +25,7 @@ from kili_query.cli.options import (
     type_options,
     workers_option,
 )
+from kili_query.cli.other_formats import datasets_in, datasets_of, from_options
 from kili_query.cli.terminal import echo
 from kili_query.errors import shown
 from kili_query.offline.groups import GROUPINGS, Grouping
@@ -40,6 +41,7 @@ _CLASSES = ((1, 1), (2, 2), (3, 3), (4, 5), (6, 10), (11, None))
 
 @click.command("stats")
 @click.argument("sources", metavar="SOURCE...", nargs=-1, required=True)
+@from_options
 @found_ontology_options
 @type_options()
 @latest_option
@@ -53,6 +55,8 @@ _CLASSES = ((1, 1), (2, 2), (3, 3), (4, 5), (6, 10), (11, None))
 @click.option("-q", "--quiet", is_flag=True, help="No progress bar and no summary.")
 def command(
     sources: tuple[str, ...],
+    from_: str | None,
+    class_property: str | None,
     ontology_file: str | None,
     input_type: str | None,
     no_ontology: bool,
@@ -86,15 +90,17 @@ def command(
         raise click.UsageError("--json and --csv exclude each other")
     if csv_safe and not as_csv:
         raise click.UsageError("--csv-safe goes with --csv")
-    ontology = known_names(ontology_file, input_type, no_ontology, quiet=quiet).ontology
+    read = datasets_of(sources, from_, class_property)
+    none = no_ontology or (ontology_file is None and bool(datasets_in(read)))  # what lies near is about something else
+    ontology = known_names(ontology_file, input_type, none, quiet=quiet).ontology
     tell_latest(latest, sources)
     types = chosen_types(label_types, all_types, latest=latest)
     total: Statistics | Groups = Groups() if by else Statistics()
     with progress(sources, quiet) as bar:
         for part, size in (
-            group(*sources, by=by, ontology=ontology, types=types, latest=latest, workers=workers)
+            group(*read, by=by, ontology=ontology, types=types, latest=latest, workers=workers)
             if by
-            else measure(*sources, ontology=ontology, types=types, latest=latest, workers=workers)
+            else measure(*read, ontology=ontology, types=types, latest=latest, workers=workers)
         ):
             total.add(part)  # type: ignore[arg-type]
             bar(size)

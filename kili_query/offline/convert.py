@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from typing import Any
@@ -14,6 +15,7 @@ from kili_query.formats.containers.sources import Source, plan
 from kili_query.formats.datasets import File, Layout, Order, Skipped
 from kili_query.formats.kili import Part, Problem, Record, decode_record
 from kili_query.formats.latest import latest_only
+from kili_query.formats.reading.dataset import OtherDataset, interface_of
 from kili_query.formats.refusals import check_jobs, check_options, check_project, dataset_format
 from kili_query.formats.selection import PEOPLE as PEOPLE
 from kili_query.model.annotations import annotations_of_label
@@ -22,6 +24,9 @@ from kili_query.model.labels import Label, LabelTypes, is_bare, labels_of
 from kili_query.model.ontology import Ontology
 from kili_query.offline.brought import Brought
 from kili_query.query import Query
+
+ONTOLOGY = "kili-ontology.json"
+"""Where the ontology of a dataset of another format stands beside its labels."""
 
 
 def convert(
@@ -41,6 +46,7 @@ def convert(
     media: Brought | None = None,
     skipped: Skipped | None = None,
     on_problem: Callable[[DataError], None] | None = None,
+    on_skip: Callable[[DataError], None] = lambda _: None,
     on_asset: Callable[[], None] = lambda: None,
     on_read: Callable[[int], None] = lambda _: None,
     on_renamed: Renamed = lambda *_: None,
@@ -64,6 +70,8 @@ def convert(
     media: finds the media of the exports, which then come along; None: they stay where they are.
     skipped: counts what the format cannot hold, and what is odd.
     on_problem: gets each record and label that cannot be read, and reading goes on; without it the first one is raised.
+    on_skip: gets what was left out on purpose: files that an export holds beside labels, and what a dataset of another
+        format holds and a label cannot.
     on_asset: called for each asset that is written.
     on_read: called for each record, with its size in bytes.
     on_renamed: called with the name of an asset or an image, its name in the dataset, where these differ, and why: another
@@ -122,7 +130,7 @@ def convert(
         if dataset.dropped > dropped:
             left_out.lose(NOT_ON_MAP, name, sum(1 for label in labels for _ in annotations_of_label(label, ontology)))
 
-    return _files(sources, dataset, records, chosen, put, on_problem, on_asset, on_read)
+    return _files(sources, dataset, records, chosen, put, on_problem, on_skip, on_asset, on_read)
 
 
 NOT_ON_MAP = "without longitude and latitude, which geotiffs and projects of type GEOSPATIAL have (`--input-type`)"
@@ -131,7 +139,8 @@ NOT_ON_MAP = "without longitude and latitude, which geotiffs and projects of typ
 def _files(
     sources: tuple[Source, ...], dataset: Dataset, records: Callable[[Part], Iterator[Record | Problem]],
     chosen: Callable[[Mapping[str, Any], str], list[Label]], put: Callable[[Mapping[str, Any], list[Label], Place], Iterator[File]],
-    on_problem: Callable[[DataError], None] | None, on_asset: Callable[[], None], on_read: Callable[[int], None],
+    on_problem: Callable[[DataError], None] | None, on_skip: Callable[[DataError], None], on_asset: Callable[[], None],
+    on_read: Callable[[int], None],
 ) -> Iterator[File]:  # fmt: skip
     with closing(dataset):
         for part in plan(sources):
@@ -140,7 +149,9 @@ def _files(
                 if not isinstance(item, Problem):
                     on_read(item.size)
                 if isinstance(record, Problem):
-                    if not record.skipped:
+                    if record.skipped:
+                        on_skip(record.error())
+                    else:
                         _tell(record.error(), on_problem)
                     continue
                 before = dataset.assets
@@ -159,6 +170,9 @@ def _files(
                 if dataset.assets > before:
                     on_asset()
         yield from dataset.finish()
+        others = [source for source in sources if isinstance(source, OtherDataset)]
+        if others and dataset.takes_assets:
+            yield ONTOLOGY, [json.dumps(interface_of(others), indent=2).encode()]
 
 
 def _with_labels(record: Mapping[str, Any], labels: Sequence[Label]) -> dict[str, Any]:

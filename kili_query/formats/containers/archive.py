@@ -7,6 +7,7 @@ import struct
 import zipfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import BinaryIO, NamedTuple
 
 from kili_query.errors import DataError
@@ -33,6 +34,8 @@ LINE_SUFFIXES = tuple(suffix for suffix, name in SUFFIXES.items() if name == "nd
 
 WHOLE = 16 << 20
 """A member up to so many bytes is read in one piece; a larger one is a stream, and a part of its own."""
+
+_NO_LABELS = ("kili-ontology.json",)  # what `convert` writes beside labels
 
 _LOCAL = struct.Struct("<4s22xHH")  # the header before the data of a member: signature, lengths of name and extra
 _STORED, _DEFLATED = zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED
@@ -98,7 +101,10 @@ def choose(names: Iterable[str], *, export: bool) -> list[tuple[str, bool]]:
     In an export these are `data.json` and what is below `labels/`; where there is neither, all JSON files. A file
     below `labels/` may be an answer to a FILE job instead of an asset: it is optional.
     """
-    usable = sorted(name for name in names if name.lower().endswith(JSON_SUFFIXES) and "__MACOSX/" not in name)
+    usable = sorted(
+        name for name in names
+        if name.lower().endswith(JSON_SUFFIXES) and "__MACOSX/" not in name and name.split("/")[-1] not in _NO_LABELS
+    )  # fmt: skip
     if export:
         labels = [name for name in usable if name == "data.json" or name.startswith("labels/")]
         usable = labels or usable
@@ -110,16 +116,9 @@ def plan_zip(path: str, source: str, part_bytes: int) -> Iterator[ZipMembers]:
 
     Raises DataError (KQ503) if it is no zip archive, is cut off, or holds no labels.
     """
-    try:
-        with zipfile.ZipFile(path) as archive:
-            infos = {info.filename.replace("\\", "/"): info for info in archive.infolist()}
-            shared = overlapping(archive.infolist())
-    except OSError as error:
-        raise os_problem(error, source) from None
-    except (zipfile.BadZipFile, ValueError, NotImplementedError, struct.error, UnicodeError) as error:
-        raise DataError(
-            f"cannot be read as a zip archive; it may be cut off ({error})", code="KQ503", where=source
-        ) from None
+    listed = directory(path, source)
+    infos = {info.filename.replace("\\", "/"): info for info in listed}
+    shared = overlapping(listed)
     chosen = choose(infos, export=True)
     if not chosen:
         otherwise = "holds no labels: an export of Kili has `labels/<asset>.json` members or a `data.json`"
@@ -140,6 +139,30 @@ def plan_zip(path: str, source: str, part_bytes: int) -> Iterator[ZipMembers]:
             size += member.size
     if batch:
         yield ZipMembers(path, source, batch, size)
+
+
+def directory(path: str, source: str) -> tuple[zipfile.ZipInfo, ...]:
+    """What an archive says it holds; `source`: how messages name it.
+
+    Raises
+    ------
+    DataError: it is no zip archive, or is cut off (KQ503).
+    """
+    try:
+        found = os.stat(path)
+        return _directory(path, found.st_mtime_ns, found.st_size)
+    except OSError as error:
+        raise os_problem(error, source) from None
+    except (zipfile.BadZipFile, ValueError, NotImplementedError, struct.error, UnicodeError) as error:
+        raise DataError(
+            f"cannot be read as a zip archive; it may be cut off ({error})", code="KQ503", where=source
+        ) from None
+
+
+@lru_cache(maxsize=2)
+def _directory(path: str, changed: int, size: int) -> tuple[zipfile.ZipInfo, ...]:
+    with zipfile.ZipFile(path) as archive:
+        return tuple(archive.infolist())
 
 
 def overlapping(infos: Iterable[zipfile.ZipInfo]) -> set[int]:

@@ -29,6 +29,7 @@ from kili_query.formats.containers.streams import (
     read_whole,
 )
 from kili_query.formats.others import foreign_export, foreign_text
+from kili_query.formats.reading.dataset import KiliExport, OtherDataset, recognized
 
 PART = 4 << 20
 """Bytes of a part, where a source can be divided."""
@@ -183,24 +184,41 @@ def plan(sources: Sequence[Source], part_bytes: int = PART) -> Iterator[Part]:
     ------
     DataError: a source is missing, unreadable, empty, in another encoding, or no export (KQ503).
     """
-    found = [_look(os.fspath(source)) for source in sources]
-    return chain.from_iterable(_parts(path, form, names, max(1, part_bytes)) for path, form, names in found)
+    found = [_look(source) for source in sources]
+    size = max(1, part_bytes)
+    return chain.from_iterable(
+        one.parts() if isinstance(one, OtherDataset) else _parts(one[0], one[1], one[2], size) for one in found
+    )
 
 
 _Form = Literal["zip", "gzip", "lines", "stream", "pipe", "folder", "stdin"]
 _Names = list[tuple[str, bool]]
 
 
-def _look(path: str) -> tuple[str, _Form, _Names]:
+def recognized_dataset(source: Source) -> OtherDataset | None:
+    """The dataset of another format that a source is; None if it is none, or cannot be read: whoever reads it tells why."""
+    try:
+        found = _look(source)
+    except DataError:
+        return None
+    return found if isinstance(found, OtherDataset) else None
+
+
+def _look(source: Source) -> OtherDataset | tuple[str, _Form, _Names]:
     """What a source is, and the files of a folder."""
+    if isinstance(source, OtherDataset):
+        return source
+    path, by_kili = os.fspath(source), isinstance(source, KiliExport)
     if path == "-":
         return path, "stdin", []
     try:
         mode = os.stat(path).st_mode
         if stat.S_ISDIR(mode):
-            return path, "folder", _walk(path)
-        # reading the head of a pipe would take it away
-        return path, _form(path) if stat.S_ISREG(mode) else "pipe", []
+            return _walk(path, by_kili)
+        if not stat.S_ISREG(mode):
+            return path, "pipe", []  # reading its head would take it away
+        form = _layout(path) if by_kili else _form(path)
+        return form if isinstance(form, OtherDataset) else (path, form, [])
     except OSError as error:
         raise os_problem(error, path) from None
     except DataError:
@@ -209,11 +227,20 @@ def _look(path: str) -> tuple[str, _Form, _Names]:
         raise DataError(f"cannot be read: {error}", code="KQ503", where=path) from None
 
 
-def _form(path: str) -> Literal["zip", "gzip", "lines", "stream"]:
-    """What a file holds, by its first bytes; its suffix only decides between lines and values."""
+def _form(path: str) -> OtherDataset | Literal["zip", "gzip", "lines", "stream"]:
+    """What a file holds, by its first bytes: a dataset of another format, or JSON in some container."""
+    with open(path, "rb") as file:
+        head = file.read(len(ZIP))
+    if head.startswith(b"PK\5\6") or (path.lower().endswith(".zip") and head != ZIP):
+        return "zip"
+    return recognized(path) or _layout(path)
+
+
+def _layout(path: str) -> Literal["zip", "gzip", "lines", "stream"]:
+    """How the JSON in a file is laid out; its suffix only decides between lines and values."""
     with open(path, "rb") as file:
         head = file.read(_HEAD)
-        if head.startswith((ZIP, b"PK\5\6")) or path.lower().endswith(".zip"):
+        if head.startswith(ZIP):
             return "zip"
         if head.startswith(GZIP):
             return "gzip"
@@ -230,18 +257,20 @@ def _form(path: str) -> Literal["zip", "gzip", "lines", "stream"]:
     return "lines" if form == "lines" else "stream"
 
 
-def _walk(folder: str) -> _Names:
-    """The JSON files below a folder. Links to folders and hidden folders are left out."""
+def _walk(folder: str, by_kili: bool) -> OtherDataset | tuple[str, _Form, _Names]:
+    """The JSON files below a folder, or the dataset that it is. Links to folders and hidden folders are left out."""
     names = []
     for place, folders, files in os.walk(folder, onerror=_raise):
         folders[:] = [name for name in folders if not name.startswith(".")]
         below = os.path.relpath(place, folder).replace(os.sep, "/") + "/"
         names += [f"{'' if below == './' else below}{name}" for name in files]
+    if not by_kili and (other := recognized(folder, names)):
+        return other
     chosen = choose(names, export=_README in names)
     if not chosen:
         otherwise = f"holds no files with labels ({', '.join(JSON_SUFFIXES)})"
         raise DataError(foreign_export(names) or otherwise, code="KQ503", where=folder)
-    return chosen
+    return folder, "folder", chosen
 
 
 def _parts(path: str, form: _Form, names: _Names, part_bytes: int) -> Iterator[Part]:
@@ -270,7 +299,7 @@ def _folder_parts(folder: str, names: _Names, part_bytes: int) -> Iterator[Part]
         path = os.path.join(folder, name)
         try:
             size = os.path.getsize(path)
-            form: _Form = _form(path) if size > max(part_bytes, _HEAD) else "stream"
+            form: _Form = _layout(path) if size > max(part_bytes, _HEAD) else "stream"
         except (OSError, DataError):  # told when the file is read
             size, form = 0, "stream"
         alone = size > WHOLE or form == "lines"
