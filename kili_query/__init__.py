@@ -74,6 +74,8 @@ if TYPE_CHECKING:
     from kili_query.model.ontology import Ontology as Ontology
     from kili_query.offline.annotations import read_annotations as read_annotations
     from kili_query.offline.tables import to_df as to_df
+    from kili_query.pictures.preview import Preview as Preview
+    from kili_query.pictures.preview import preview as preview
     from kili_query.query import CategoryQuery as CategoryQuery
     from kili_query.query import Query as Query
     from kili_query.query import check as check
@@ -129,6 +131,7 @@ _HOMES = {
     "PageResolution": "client.operations.asset_changes",
     "ParsedLabel": "formats.parsed.label",
     "ParsedLabelError": "formats.parsed.refusals",
+    "Preview": "pictures.preview",
     "Query": "query",
     "QueryCheckError": "errors",
     "QuerySyntaxError": "errors",
@@ -149,6 +152,7 @@ _HOMES = {
     "open_dataset": "formats.reading.dataset",
     "parse": "query",
     "parse_labels": "formats.parsed.label",
+    "preview": "pictures.preview",
     "read_annotations": "offline.annotations",
     "read_labels": "formats.kili",
     "to_df": "offline.tables",

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from kili_query.model.counts import Counts, Key, Selector
     from kili_query.model.labels import Label
     from kili_query.model.ontology import Ontology
+    from kili_query.pictures.preview import Preview
 
 CategoryQuery: TypeAlias = Annotated[str, "category query"]
 """The text of a category query, for annotations. To type checkers it is `str`.
@@ -313,12 +314,7 @@ class Query:
         return self._predicate(count_categories(json_response, ontology))
 
     def matches_label(self, label: Label, ontology: Ontology | None = None) -> bool:
-        """The truth for a label of `read_labels`. One label does not tell that a name is wrong: `unmet` does, for all.
-
-        Raises
-        ------
-        DataError: the label cannot be read.
-        """
+        """The truth for a label of `read_labels`, or a DataError where it cannot be read. `unmet` tells of wrong names."""
         from kili_query.model.counts import count_label
 
         return self._predicate(count_label(label, ontology))
@@ -341,6 +337,16 @@ class Query:
         from kili_query.model.counts import find_objects_of
 
         return explain(self._tree, find_objects_of(label, ontology))
+
+    def preview(self, *sources: Any, **options: Any) -> Preview:
+        """A contact sheet of what matches in exports, or in one list of labels; `kili_query.preview` has the options.
+
+        >>> parse("OBJECT_DETECTION_JOB.person.count >= 2").preview("tests/data/coco.zip")
+        <Preview of 2 assets: 2 assets match>
+        """
+        from kili_query.pictures.preview import preview_matches
+
+        return preview_matches(self, sources, **options)
 
 
 def parse(text: CategoryQuery) -> Query:

@@ -29,6 +29,7 @@ _COMMANDS = {
     "check-labels": "Check labels against an ontology: names, shapes, choices.",
     "filter": "Give the assets or labels of exports that match a query, or are empty.",
     "stats": "Count objects per category, annotator, day, asset: class balance.",
+    "preview": "Draw a contact sheet of the assets that match: PNG, SVG, HTML.",
     "diff": "Compare two exports: assets gained, lost, changed; counts.",
     "convert": "Turn exports into datasets: COCO, YOLO, Pascal VOC, GeoJSON, Kili's own.",
     "export": "Export the labels of a project as a dataset, with images or without.",
@@ -76,6 +77,7 @@ def app() -> None:
     kili-query stats export.zip
     kili-query stats export.zip --by author
     kili-query filter export.zip --empty --ids
+    kili-query preview export.zip "CARS.TRUCK.count >= 2" -o trucks.html
     kili-query diff monday.zip friday.zip
     kili-query convert export.zip --to yolo_v8 --ontology interface.json -o yolo.zip
     kili-query check "CARS.TRUCK.count >= 2" --ontology interface.json

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from kili_query.lang.ast import And, Group, Leaf, Node, Not, fold
 from kili_query.lang.printer import leaf_to_text
+from kili_query.lang.rewrites import push_not
 from kili_query.model.counts import Key, counts_of, select
 
 Objects = Mapping[Key, Sequence[tuple[object, ...]]]
@@ -89,3 +90,29 @@ def explain(root: Node, objects: Objects) -> Explanation:
         return Explanation(node, truth, tuple(below))
 
     return fold(root, leaf, group)
+
+
+def causes(root: Node, objects: Objects) -> frozenset[tuple[object, ...]]:
+    """The identities of the objects that made a query true for a label: those that true comparisons counted.
+
+    A comparison that also holds where there is nothing, such as `A.B.count < 5`, is not made true by objects. Without
+    any such object, and where the query is false, there are none.
+    """
+    counts = counts_of(objects)
+
+    def leaf(node: Leaf) -> tuple[bool, frozenset[tuple[object, ...]]]:
+        truth = node.accepted.has(node.operand.value(counts))
+        if not truth or node.accepted.has(0):
+            return truth, frozenset()
+        found = (ids for meant in node.operand.keys for ids in select(objects, meant).values())
+        return True, frozenset(identity for identities in found for identity in identities)
+
+    def group(
+        node: Group, below: list[tuple[bool, frozenset[tuple[object, ...]]]]
+    ) -> tuple[bool, frozenset[tuple[object, ...]]]:
+        truths = [truth for truth, _ in below]
+        if not (all(truths) if isinstance(node, And) else any(truths)):
+            return False, frozenset()
+        return True, frozenset().union(*(found for truth, found in below if truth))
+
+    return fold(push_not(root), leaf, group)[1]

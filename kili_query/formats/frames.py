@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from fractions import Fraction
+from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kili_query.errors import DataError
 from kili_query.formats.extras import load
 from kili_query.formats.images import Media
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 
 class UnreadableFilmError(DataError):
@@ -81,6 +85,33 @@ def cut_frames(film: Path, folder: Path, rate: float | None = None) -> tuple[Pat
     if not found:
         raise UnreadableFilmError("the film has no frames", code="KQ503", where=film.name)
     return tuple(found)
+
+
+def frames_at(film: bytes, numbers: Collection[int], rate: float | None = None) -> dict[int, Image]:
+    """Some frames of a film as images of Pillow, by their numbers; those behind its end are not there.
+
+    Parameters
+    ----------
+    rate: as `cut_frames` takes it.
+
+    Raises
+    ------
+    DataError: PyAV is not installed (the extra `video`), or the film cannot be read.
+    """
+    av = load("av", "video")
+    found: dict[int, Image] = {}
+    wanted = set(numbers)
+    try:
+        with av.open(BytesIO(film)) as container:
+            for number, frame in enumerate(_frames(av, container, rate)):
+                if number in wanted:
+                    found[number] = frame.to_image()
+                    wanted.remove(number)
+                if not wanted:
+                    break
+    except (av.FFmpegError, IndexError) as error:
+        raise UnreadableFilmError(f"the film cannot be read: {error}", code="KQ503") from None
+    return found
 
 
 def _frames(av: Any, container: Any, rate: float | None) -> Iterator[Any]:

@@ -66,6 +66,8 @@ class Label:
     problem: str | None = None
     record: object = field(default=None, repr=False, compare=False)
     where: str = field(default="", compare=False)
+    asset: Mapping[str, object] | None = field(default=None, repr=False, compare=False)
+    """The record that holds it: what is known of its asset."""
 
     @property
     def name(self) -> str:
@@ -76,6 +78,13 @@ class Label:
         """Short, whatever it holds: a list of labels is looked at."""
         about = [self.label_type or "", self.problem or ""]
         return f"<Label {self.name}{''.join(f' {word}' for word in about if word)}>"
+
+    def _repr_html_(self) -> str | None:
+        """The label as a picture, for notebooks."""
+        from importlib import import_module  # by its name: pictures are made of labels, and stand above them
+
+        shown: str | None = import_module("kili_query.pictures.shown").label_to_html(self)
+        return shown
 
     @property
     def id(self) -> str | None:
@@ -224,13 +233,13 @@ def labels_of(
                 if label_id is None or label_id not in seen:
                     seen.update(() if label_id is None else (label_id,))
                     whose = owner_ids(value) if not any(ids) and isinstance(value, Mapping) else ids
-                    yield from _label(value, whose if any(whose) else ids, key, position, types, where)
+                    yield from _label(value, whose if any(whose) else ids, key, position, types, where, record)
     elif "label" in record:
         levels = record["label"]
         problem = None if levels is None or isinstance(levels, Mapping) else "`label` is not an object"
-        yield Label(levels or {}, *ids, "label", 0, None, True, problem, record, where)
+        yield Label(levels or {}, *ids, "label", 0, None, True, problem, record, where, record)
     elif is_record(record):
-        yield from _label(record, ids, "", 0, types, where)
+        yield from _label(record, ids, "", 0, types, where, record)
     else:
         raise DataError(
             "neither an asset (`labels`, `latestLabel`, `latestLabels`), nor a label (`jsonResponse`), "
@@ -243,19 +252,19 @@ _RECORD_KEYS = (*LABEL_KEYS, "jsonResponse", "json_response", "jsonResponseUrl",
 
 
 def _label(
-    value: object, ids: AssetIds, key: str, position: int, types: LabelTypes | None, where: str
+    value: object, ids: AssetIds, key: str, position: int, types: LabelTypes | None, where: str, asset: Mapping[str, object]
 ) -> Iterator[Label]:  # fmt: skip
     if not isinstance(value, Mapping):
-        yield Label(None, *ids, key, position, None, False, "the label is not an object", value, where)
+        yield Label(None, *ids, key, position, None, False, "the label is not an object", value, where, asset)
         return
     label_type = _text(value.get("labelType"))
     if takes_part(label_type, types):
         if isinstance(value, Answered):
-            yield Label(value.answers, *ids, key, position, label_type, record=value, where=where)
+            yield Label(value.answers, *ids, key, position, label_type, record=value, where=where, asset=asset)
             return
         response = value.get("jsonResponse", value.get("json_response"))
         problem = _problem(value, response)
-        yield Label(response, *ids, key, position, label_type, False, problem, value, where)
+        yield Label(response, *ids, key, position, label_type, False, problem, value, where, asset)
 
 
 def _problem(label: Mapping[str, object], response: object) -> str | None:

@@ -29,6 +29,8 @@ class Category:
     children: tuple[str, ...] = ()
     points: tuple[tuple[str, tuple[str, ...]], ...] = ()
     """Points of a pose: code, and the nested jobs that the point opens."""
+    color: str | None = None
+    """As it is written, such as `#472CED`."""
 
     @property
     def opens(self) -> Iterator[str]:
@@ -374,9 +376,11 @@ def _category(key: str, value: object, path: str) -> Category:
         children = _keys(fields.get("children"), f"{path}.points[{i}].children")
         points.append((code if isinstance(code, str) else str(i), children))
     name = _optional_text(category.get("name"), f"{path}.name")
+    color = category.get("color")
     return Category(
-        key, key if name is None else name, _keys(category.get("children"), f"{path}.children"), tuple(points)
-    )
+        key, key if name is None else name, _keys(category.get("children"), f"{path}.children"), tuple(points),
+        color if isinstance(color, str) else None,
+    )  # fmt: skip
 
 
 def _keys(value: object, path: str) -> tuple[str, ...]:

@@ -28,7 +28,20 @@ import kili_query.cli
 from kili_query import read_labels
 
 ENTRY = [sys.executable, "-c", "import sys; sys.argv[0] = 'kili-query'; from kili_query.cli import main; main()"]
-COMMANDS = ("check", "format", "compile", "explain", "lint", "filter", "stats", "diff", "ontology", "serve", "lsp")
+COMMANDS = (
+    "check",
+    "format",
+    "compile",
+    "explain",
+    "lint",
+    "filter",
+    "stats",
+    "preview",
+    "diff",
+    "ontology",
+    "serve",
+    "lsp",
+)
 DATA = Path(__file__).parents[1] / "data"
 COCO, COCO_INTERFACE = DATA / "coco.zip", DATA / "coco.interface.json"
 QUERY = "J.A.count > 1"

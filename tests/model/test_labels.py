@@ -145,7 +145,7 @@ WHOLE: list[tuple[dict[str, Any], dict[str, Any]]] = [
 def test_a_label_has_all_that_is_known_of_it(record: dict[str, Any], expected: dict[str, Any]) -> None:
     (label,) = labels_of(record, where="file.json")
     plain = {"response": {}, "key": "", "position": 0, "label_type": None, "by_level": False, "problem": None}
-    assert _fields(label) == {**plain, **NAMES, **expected}
+    assert _fields(label) == {**plain, **NAMES, "asset": record, **expected}
 
 
 @pytest.mark.parametrize(

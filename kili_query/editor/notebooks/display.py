@@ -10,6 +10,7 @@ from html import escape
 
 from kili_query.errors import Diagnostic, Severity, render_all
 from kili_query.lang.assist.html import FONT
+from kili_query.model.labels import Label
 
 _COLORS = {
     Severity.ERROR: "var(--jp-error-color1, #d0433f)",
@@ -42,7 +43,11 @@ class Findings:
 
 
 def list_to_html(values: Sequence[object]) -> str | None:
-    """A list of diagnostics, without the text they are about; None for any other list."""
+    """A list of diagnostics, without the text they are about, or of labels, as pictures; None for any other list."""
+    if values and isinstance(values[0], Label):
+        from kili_query.pictures.shown import labels_to_html
+
+        return labels_to_html(values)
     diagnostics = [value for value in values if isinstance(value, Diagnostic)]
     if not values or len(diagnostics) < len(values):
         return None
