@@ -159,7 +159,7 @@ class _Unchanged:
 
     def __init__(self, source: Mapping[str, Any]) -> None:
         self.json_response = copy.deepcopy(source.get("jsonResponse") or {})
-        self._whole = {**source, "jsonResponse": self.json_response}
+        self._whole = dict(source)
 
     def to_dict(self) -> dict[str, Any]:
         return self._whole
@@ -209,7 +209,7 @@ def _fits_construction(case: Case, got: Outcome, data: Mapping[str, Any]) -> boo
         interface = _interface(case, data)
         if "error" in case and case["error"]["type"] not in ("TypeError", "KeyError", "AttributeError"):
             return False
-        whole = {**case["label"], "jsonResponse": case["label"].get("jsonResponse") or {}}
+        whole = case["label"]
         if "value" in case and not alike(
             case["value"], _with_losses(case["label"], _input_type(case, data), interface)
         ):
@@ -240,7 +240,9 @@ def _with_losses(label: Mapping[str, Any], input_type: str, interface: Any) -> d
 
 def _without_empty(label: Any) -> Any:
     """A label without answers that are empty objects: they are no answers. The SDK drops them, and here they are kept."""
-    response = label.get("jsonResponse") if isinstance(label, dict) else None
+    if not isinstance(label, dict):
+        return label
+    response = label.get("jsonResponse") or {}
     if not isinstance(response, dict):
         return label
 

@@ -280,7 +280,7 @@ def test_sparse_frames_keep_their_numbers() -> None:
 
 def test_answers_that_are_not_there_are_empty() -> None:
     label = label_of(None)
-    assert label.to_dict() == {"id": "l1", "jsonResponse": {}}
+    assert label.to_dict() == {"id": "l1", "jsonResponse": None}
     assert label.jobs["ONE"].category is None
     assert list(label.jobs["DROP"].categories) == []
     assert label.jobs["TEXT"].text is None
@@ -463,3 +463,15 @@ def test_type_checkers_know_the_views() -> None:
     assert_type(parse_labels([{"jsonResponse": {}}], INTERFACE, "IMAGE"), list[ParsedLabel])
     for each in label.jobs["DRAWN"].annotations:
         assert_type(each.category.name, Any | str)
+
+
+@pytest.mark.parametrize(
+    "given", [{}, {"jsonResponse": None}, {"jsonResponse": {}}, {"jsonResponse": '{"J": {"text": "a"}}'}]
+)
+def test_what_is_no_response_or_a_text_comes_back_as_it_was(given: dict[str, Any]) -> None:
+    interface = {"jobs": {"J": {"mlTask": "TRANSCRIPTION", "content": {"input": "textField"}, "required": 0}}}
+    label = ParsedLabel({"id": "l", **given}, interface, "TEXT")
+    assert label.to_dict() == {"id": "l", **given}
+    assert ParsedLabel(label, interface, "TEXT").to_dict() == {"id": "l", **given}
+    label.jobs["J"].text = "b"
+    assert label.to_dict() == {"id": "l", "jsonResponse": {"J": {"text": "b"}}}

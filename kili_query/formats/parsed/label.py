@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from enum import Enum, auto
 from typing import Any, Literal, overload
 
 from kili_query.errors import ArgumentError, DataError
@@ -21,6 +22,13 @@ stay in the JSON as they are, and `.jobs` shows what it can."""
 
 MisfitLabels = Literal["raise", "keep", "skip"]
 """The same for many labels; those that do not fit can be left out, with a warning that names them."""
+
+
+class _Given(Enum):
+    """What stood under `jsonResponse`, where that is not kept."""
+
+    NOTHING = auto()
+    ANSWERS = auto()
 
 
 class ParsedLabel(dict[str, Any], Answered):
@@ -68,8 +76,9 @@ class ParsedLabel(dict[str, Any], Answered):
 
     def _open(self, label: Json, rules: Rules, misfits: Misfits) -> None:
         """Become a label, which is not copied."""
+        given = label.pop("jsonResponse", _Given.NOTHING)
         try:
-            answers = decode_response(label.pop("jsonResponse", None))
+            answers = decode_response(None if given is _Given.NOTHING else given)
             frames = video_frames(answers, rules, strict=misfits == "raise")
             if misfits == "raise":
                 check_response(answers, rules, frames)
@@ -78,6 +87,7 @@ class ParsedLabel(dict[str, Any], Answered):
         except (ParsedLabelError, DataError) as error:
             raise error.at(_name(label)) from None
         super().__init__(label)
+        self._given = _Given.ANSWERS if isinstance(given, dict) else given
         self.ontology = rules.ontology
         self.jobs = ParsedJobs(dict(answers) if not isinstance(answers, dict) else answers, rules.top, rules, frames)
 
@@ -99,7 +109,12 @@ class ParsedLabel(dict[str, Any], Answered):
     def to_dict(self) -> dict[str, Any]:
         """The label as a dict, copied: what has not been set is as it was, unknown keys and the numbers of frames, too."""
         fields = {key: copied(value) for key, value in self.items() if key != "jsonResponse"}
-        return {**fields, "jsonResponse": self.json_response}
+        response = self.json_response
+        if self._given is _Given.ANSWERS or response != decode_response(
+            None if self._given is _Given.NOTHING else self._given
+        ):
+            return {**fields, "jsonResponse": response}
+        return fields if self._given is _Given.NOTHING else {**fields, "jsonResponse": copied(self._given)}
 
     def __eq__(self, other: object) -> bool:
         if isinstance(other, ParsedLabel):
