@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import datetime
 from importlib import import_module
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from kili_query.formats.datasets import DatasetWriter, File, LabelledImage, Order, Skipped, size_of
@@ -15,7 +16,7 @@ from kili_query.formats.geojson import are_degrees
 from kili_query.formats.images import Media, images_of, size_in
 from kili_query.formats.names import Names, safe_name
 from kili_query.formats.pictures import fault_of
-from kili_query.formats.raw import RawWriter, with_files
+from kili_query.formats.raw import RawWriter, with_answers, with_files
 from kili_query.formats.refusals import check_geotiff, dataset_format, is_geotiff
 from kili_query.formats.yolo import label_file
 from kili_query.model.annotations import annotations_of_label
@@ -33,6 +34,8 @@ Renamed = Callable[[str, str, str], object]
 
 _BROKEN = "with a broken picture: {}"
 LOST = "whose media could not be downloaded"
+
+_NONE: Mapping[str, Path] = MappingProxyType({})
 
 UNSAFE = "no folder can hold a file of that name"
 TAKEN = "another asset has that name"
@@ -89,10 +92,13 @@ class Dataset:
         for job in self.row.jobs_of(self._order.ontology) if parted else ("",):
             yield f"{job}/labels/".lstrip("/"), ()
 
-    def add(self, asset: Mapping[str, Any], labels: Sequence[Label], media: Media | None = None) -> Iterator[File]:
+    def add(
+        self, asset: Mapping[str, Any], labels: Sequence[Label], media: Media | None = None, answers: Mapping[str, Path] = _NONE
+    ) -> Iterator[File]:  # fmt: skip
         """The files that an asset brings, with those of its labels that take part.
 
-        Nothing of an asset is written if it is refused.
+        Nothing of an asset is written if it is refused. `answers`: the files that answer jobs of it, by their ids, for Kili's
+        own format.
 
         Raises
         ------
@@ -111,7 +117,7 @@ class Dataset:
         if wanted and media is not None and media.size is None and size_in(asset) is None:
             media = replace(media, size=_measured(media))
         if self._raw is not None:
-            yield from self._add_raw(self._raw, dict(asset), media)
+            yield from self._add_raw(self._raw, dict(asset), media, answers)
             return
         assert self._writer is not None
         external_id = next((name for label in labels if (name := label.external_id or label.asset_id)), None)
@@ -206,7 +212,9 @@ class Dataset:
         if writer := self._raw or self._writer:
             writer.close()
 
-    def _add_raw(self, writer: RawWriter, asset: dict[str, Any], media: Media | None) -> Iterator[File]:
+    def _add_raw(
+        self, writer: RawWriter, asset: dict[str, Any], media: Media | None, answers: Mapping[str, Path]
+    ) -> Iterator[File]:
         external_id = str(asset.get("externalId") or asset.get("id") or f"record_{self.assets + 1:06}")
         self._faults(media, external_id)
         name = self._named(external_id)
@@ -215,14 +223,19 @@ class Dataset:
             frames = [names[path] for path in media.frames]
             file, text = (names[path] if path else None for path in (media.file, media.text))
             asset = with_files(asset, self.row.media, file, frames, text)
+        beside = _without_spaces(name)
+        if answers:
+            asset, placed = with_answers(asset, f"labels/{beside}", answers)
+            answers = {called: answers[file_id] for called, file_id in placed.items()}
         size = media.size if media else None
-        files = list(writer.add(asset, _without_spaces(name), size))
+        files = list(writer.add(asset, beside, size))
         if writer.lacks_size(asset, size):
             self._skipped.tell("without pixels, as the size of the picture is not known", external_id)
         self.assets += 1
         if media is not None:
             for path, called in names.items():
                 yield f"{self.row.media}/{called}", path
+        yield from answers.items()
         yield from files
 
     def _named(self, external_id: str) -> str:

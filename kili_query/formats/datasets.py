@@ -80,6 +80,8 @@ class Order:
     """Changes each annotation of COCO on its way."""
     parts: tuple[str, ...] = ()
     """The parts of a dataset that is split for training."""
+    pixel_grid: bool = False
+    """The project is geospatial, and its labels are fractions of the first layer of each asset."""
 
 
 class DatasetWriter(Protocol):

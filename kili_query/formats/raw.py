@@ -6,12 +6,15 @@ import json
 import re
 import tempfile
 from collections.abc import Iterator, Mapping
+from copy import deepcopy
+from pathlib import PurePosixPath
 from typing import Any, BinaryIO
 
 import msgspec
 
 from kili_query.formats.datasets import File, Order, pieces_of, unrotated
 from kili_query.formats.images import size_in
+from kili_query.formats.names import safe_name
 from kili_query.formats.refusals import NotCompatibleOptions, is_geotiff
 from kili_query.model.annotations import rotation_of
 from kili_query.model.geometry import list_in, number_in
@@ -48,7 +51,7 @@ class RawWriter:
         ------
         NotCompatibleOptions: pixels are asked for, and the size is not known.
         """
-        text = self._text(self._with_pixels(asset, size_in(asset) or size))
+        text = self._text(self._with_pixels(asset, self._size(asset) or size))
         self._count += 1
         if self._list is None:
             yield f"labels/{name}.json", [text]
@@ -62,7 +65,15 @@ class RawWriter:
             return False
         if self._order.ontology.input_type == "PDF":
             return not asset.get("pageResolutions")
-        return self._order.ontology.input_type in PICTURED and size_in(asset) is None and size is None
+        pictured = self._order.ontology.input_type in PICTURED or self._order.pixel_grid
+        return pictured and self._size(asset) is None and size is None
+
+    def _size(self, asset: Json) -> tuple[int, int] | None:
+        """Width and height in pixels, as the asset tells them: of the picture, or of the first layer of a map."""
+        if not self._order.pixel_grid:
+            return size_in(asset)
+        layers = list_in(asset.get("geospatialExportMetadata"))
+        return size_in({"resolution": layers[0]}) if layers else None
 
     def finish(self) -> Iterator[File]:
         """The one file, if there is one for all."""
@@ -100,21 +111,24 @@ class RawWriter:
         response = label["jsonResponse"]
         if input_type == "PDF":
             response = self._pages(response, asset)
-        elif input_type in PICTURED and not is_geotiff(asset):
+        elif self._order.pixel_grid or (input_type in PICTURED and not is_geotiff(asset)):
             response = self._pictures(response, asset, size, input_type)
-        if input_type in _TURNED and "ROTATION_JOB" in response:
+        if (input_type in _TURNED or self._order.pixel_grid) and "ROTATION_JOB" in response:
             response = {key: value for key, value in response.items() if key != "ROTATION_JOB"}
         return label if response is label["jsonResponse"] else {**label, "jsonResponse": response}
 
-    def _pictures(self, response: Json, asset: Json, size: tuple[int, int] | None, input_type: str) -> Json:
+    def _pictures(self, response: Json, asset: Json, size: tuple[int, int] | None, input_type: str | None) -> Json:
         if size is None or self._order.normalized is True:
             if self._order.normalized is False:
+                sets = "`update_properties_in_assets(resolution_array=...)` sets it"
                 raise NotCompatibleOptions(
                     "normalized_coordinates",
                     f"is False, and the size of asset `{asset.get('externalId')}` is not known: "
-                    "`update_properties_in_assets(resolution_array=...)` sets it",
+                    f"{'its `geospatialExportMetadata` has none' if self._order.pixel_grid else sets}",
                 )
             size = None
+        if self._order.pixel_grid:  # a rotation there turns the map, and not its grid
+            return self._drawn(response, size, 0)
         if input_type != "VIDEO":
             return self._drawn(response, size, rotation_of(response))
         whole = rotation_of(response)
@@ -184,7 +198,10 @@ class _Place:
             return entry
         found = dict(entry)
         if isinstance(entry.get("boundingPoly"), list):
-            found["boundingPoly"] = [self._ring(ring) for ring in entry["boundingPoly"]]
+            found["boundingPoly"] = [
+                [self._ring(ring) for ring in part] if isinstance(part, list) else self._ring(part)
+                for part in entry["boundingPoly"]
+            ]
         if isinstance(entry.get("point"), dict):
             self._put(found, "point", "pointPixels", entry["point"])
         if isinstance(entry.get("polyline"), list):
@@ -267,6 +284,45 @@ _NOT_ASCII = re.compile("[^\x00-\x7f]")
 
 def _escape(found: re.Match[str]) -> str:
     return json.dumps(found[0])[1:-1]
+
+
+def file_answers(asset: Mapping[str, Any]) -> Iterator[tuple[str, Json]]:
+    """The answers of jobs that are files, of all labels of an asset: the job, and the answer, which names a file by `fileId`."""
+    for label in labels_of_asset(asset):
+        response = label.get("jsonResponse")
+        if isinstance(response, dict):
+            level = response.get("assetLevel")  # of a video, as a file has no frame
+            for job, answer in (level if isinstance(level, dict) else response).items():
+                if isinstance(answer, dict) and isinstance(answer.get("fileId"), str):
+                    yield job, answer
+
+
+def labels_of_asset(asset: Mapping[str, Any]) -> Iterator[Json]:
+    """The labels under all keys of an asset."""
+    for key in LABEL_KEYS:
+        value = asset.get(key)
+        yield from (label for label in (value if isinstance(value, list) else [value]) if isinstance(label, dict))
+
+
+def with_answers(asset: Json, folder: str, files: Mapping[str, Any]) -> tuple[Json, dict[str, str]]:
+    """The asset with `filePath` in the answers that are files, and which file each of these paths is; `files`: those that are there."""
+    found: Json = deepcopy(asset)
+    placed: dict[str, str] = {}
+    for job, answer in file_answers(found):
+        file_id = answer["fileId"]
+        if file_id not in files:
+            continue
+        name = answer.get("fileName")
+        wanted = (
+            f"{folder}/{safe_name(f'{job}_{name if isinstance(name, str) and name else file_id}'.replace('/', '_'))}"
+        )
+        called, number = wanted, 1
+        while placed.get(called, file_id) != file_id:
+            number += 1
+            called = f"{wanted.removesuffix(PurePosixPath(wanted).suffix)}_{number}{PurePosixPath(wanted).suffix}"
+        placed[called] = file_id
+        answer["filePath"] = called
+    return found, placed
 
 
 def with_files(asset: Json, folder: str, file: str | None, frames: list[str], text: str | None = None) -> Json:

@@ -111,7 +111,15 @@ def check_options(
         )
 
 
-def check_project(row: Dataset, input_type: str | None, ontology: Ontology, *, layout: str, project: str = "") -> None:
+def check_project(
+    row: Dataset,
+    input_type: str | None,
+    ontology: Ontology,
+    *,
+    layout: str,
+    project: str = "",
+    pixel_grid: bool = False,
+) -> None:
     """Refuse a project that has nothing to write in a format.
 
     Raises
@@ -123,6 +131,12 @@ def check_project(row: Dataset, input_type: str | None, ontology: Ontology, *, l
         takes = " and ".join(row.input_types)
         raise NotCompatibleInputType(
             "fmt", f"is `{row.name}`, which takes projects of type {takes}; this one is of type {input_type}"
+        )
+    if pixel_grid and row.name == "geojson":
+        raise NotCompatibleInputType(
+            "fmt",
+            "is `geojson`, and the labels of this geospatial project are places in the grid of its images, without longitude and latitude; "
+            "'kili' has them in pixels",
         )
     check_jobs(row, ontology, layout=layout, project=project)
 

@@ -53,6 +53,8 @@ CONVERSATIONS: tuple[Conversation, ...] = get_args(Conversation)
 VIDEOS: tuple[Video, ...] = get_args(Video)
 PICTURED: tuple[InputType, ...] = ("IMAGE", "VIDEO")
 """Input types whose assets are pictures, or films: what datasets of pictures are made from."""
+PIXEL_GRID = "PIXEL"
+"""The `labelingCRSCode` of geospatial projects whose labels are fractions of the image, and no degrees."""
 LEVELS: tuple[Level, ...] = get_args(Level)
 LABEL_KEYS: tuple[LabelKey, ...] = get_args(LabelKey)
 

@@ -102,7 +102,9 @@ def test_versions_agree_on_the_arguments_of_tables(signatures: dict[str, Any]) -
 
 
 @pytest.mark.parametrize("client", [Kili, AsyncKili])
-def test_exports_have_the_heading_of_the_original_and_two_things_more(signatures: dict[str, Any], client: type) -> None:
+def test_exports_have_the_heading_of_the_original_and_some_things_more(
+    signatures: dict[str, Any], client: type
+) -> None:
     described = signatures["export_labels"]
     ours = list(inspect.signature(client.export_labels).parameters.values())[1:]  # type: ignore[attr-defined]
     by_position = [p.name for p in ours if p.kind is p.POSITIONAL_OR_KEYWORD]
@@ -111,7 +113,12 @@ def test_exports_have_the_heading_of_the_original_and_two_things_more(signatures
     assert {p.name: p.default for p in ours if p.name in defaults and p.default is not p.empty} == {
         name: default for name, default in defaults.items() if name not in ("project_id", "filename", "fmt")
     }
-    assert [p.name for p in ours if p.kind is p.KEYWORD_ONLY] == ["matching_labels_only", "split", "seed"]
+    assert [p.name for p in ours if p.kind is p.KEYWORD_ONLY] == [
+        "matching_labels_only",
+        "missing_media",
+        "split",
+        "seed",
+    ]
 
 
 SURFACE = """

@@ -13,12 +13,13 @@ from typing import Any
 import httpx
 import pytest
 
-from kili_query import DataError, ExportWarning, Kili, Ontology
+from kili_query import DataError, ExportWarning, Kili, NotCompatibleInputType, Ontology
 from kili_query.formats.datasets import Skipped
 from kili_query.formats.pictures import fault_of
 from kili_query.formats.refusals import MissingMediaWarning
 from kili_query.offline.brought import Brought
 from kili_query.offline.convert import convert
+from kili_query.server import LocalKili
 from tests.cli.test_cli import kili_query_process
 from tests.client.pictures import png
 from tests.formats.cases import StandIn
@@ -326,6 +327,38 @@ def test_a_size_that_is_missing_or_zero_is_told(tmp_path: Path, resolution: Json
     assert b"vertices" not in files["labels/a.json"]
 
 
+def test_labels_in_the_grid_of_a_geospatial_image_have_pixels(tmp_path: Path) -> None:
+    layers = [{"width": 200, "height": 100}, {"width": 1, "height": 1}]
+    parts = {**BOX, "type": "semantic", "boundingPoly": [BOX["boundingPoly"]]}
+    assets = [
+        _asset("a", [BOX], [parts], geospatialExportMetadata=layers, resolution=None),
+        _asset("b", [BOX], resolution=None),
+    ]
+    (tmp_path / "assets.json").write_text(json.dumps(assets))
+    project = {
+        "id": "p",
+        "inputType": "GEOSPATIAL",
+        "jsonInterface": INTERFACE,
+        "geospatialSettings": {"labelingCRSCode": "PIXEL"},
+    }
+    kili = Kili(
+        "key", "https://api.example.test/graphql", transport=StandIn(tmp_path, {"project": project}), disable_tqdm=True
+    )
+    with pytest.warns(ExportWarning, match=r"1 asset without pixels, .* \(`b`\)"):
+        kili.export_labels("p", tmp_path / "out.zip", "kili", with_assets=False)
+    answers = json.loads(_files(tmp_path / "out.zip")["labels/a.json"])["latestLabel"]["jsonResponse"]
+    for ring in (
+        answers["BOX"]["annotations"][0]["boundingPoly"][0],
+        answers["SHAPE"]["annotations"][0]["boundingPoly"][0][0],
+    ):
+        assert ring["normalizedVertices"] == BOX["boundingPoly"][0]["normalizedVertices"]
+        assert ring["vertices"][1] == {"x": 20, "y": 10}
+    kili.export_labels("p", tmp_path / "out.zip", "kili", with_assets=False, normalized_coordinates=True)
+    assert b"vertices" not in _files(tmp_path / "out.zip")["labels/a.json"]
+    with pytest.raises(NotCompatibleInputType, match="grid"):
+        kili.export_labels("p", tmp_path / "out.zip", "geojson", layout="merged", with_assets=False)
+
+
 # -- names and media on disk -------------------------------------------------------------------------------------------
 
 
@@ -439,3 +472,31 @@ def test_a_full_disk_while_media_come(export: Export, tmp_path: Path, monkeypatc
     with pytest.raises(DataError, match=r"cannot be written: No space left on device$"):
         export([_asset("a", [BOX])], "coco", {"a": png(20, 10)})
     assert (tmp_path / "out.zip").read_text() == "older"
+
+
+def test_files_that_answer_jobs_come_along(tmp_path: Path) -> None:
+    job = {"mlTask": "FILE", "required": 0, "isChild": False, "instruction": "f", "content": {"input": None}}
+    (tmp_path / "a note.txt").write_text("hello")
+    answer, out = str(tmp_path / "a note.txt"), tmp_path / "out.zip"
+    with LocalKili() as server:
+        kili = Kili(server.api_key, server.endpoint, disable_tqdm=True)
+        project = kili.create_project("t", input_type="TEXT", json_interface={"jobs": {"F": job, "G": job}})["id"]
+        made = kili.append_many_to_dataset(project, ["x", "y"], external_id_array=["a b", "sub/c"])["asset_ids"]
+        kili.append_labels(made, [{"F": answer, "G": answer}, {"F": answer}], project_id=project)
+        for with_assets in (True, False):
+            kili.export_labels(project, out, "raw", with_assets=with_assets)
+            files = _files(out)
+            assert {name for name in files if name.endswith("note.txt")} == {
+                "labels/a_b/F_a note.txt", "labels/a_b/G_a note.txt", "labels/sub/c/F_a note.txt",
+            }  # fmt: skip
+            assert files["labels/sub/c/F_a note.txt"] == b"hello"
+            answers = json.loads(files["labels/a_b.json"])["latestLabel"]["jsonResponse"]
+            assert answers["G"]["filePath"] == "labels/a_b/G_a note.txt"
+        kili.append_labels(made[:1], [{"F": {"fileId": "gone", "fileName": "gone.txt"}}], project_id=project)
+        out.write_text("older")
+        with pytest.raises(OSError, match="the file `gone` that answers a job is not there"):
+            kili.export_labels(project, out, "raw", with_assets=False)
+        assert out.read_text() == "older"
+        with pytest.warns(MissingMediaWarning, match="`a b`: the file `gone`"):
+            kili.export_labels(project, out, "raw", with_assets=False, missing_media="skip")
+        assert [name for name in _files(out) if name.endswith("note.txt")] == ["labels/sub/c/F_a note.txt"]

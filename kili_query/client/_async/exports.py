@@ -13,6 +13,7 @@ from itertools import chain, count
 from pathlib import Path
 from typing import Any, Literal
 
+from kili_query.client._async.answer_files import AsyncAnswerFiles, Found
 from kili_query.client._async.assets import AsyncAssets
 from kili_query.client._async.concurrency import aside
 from kili_query.client._async.session import PAGES_AHEAD, Listing
@@ -20,7 +21,7 @@ from kili_query.client.arguments import check_arguments
 from kili_query.client.filters import decision, read_search
 from kili_query.client.garbage import few_full_collections
 from kili_query.client.media.folder import MediaFolder
-from kili_query.client.media.plan import Asset
+from kili_query.client.media.plan import Asset, Missing
 from kili_query.client.messages import warn
 from kili_query.client.operations import exports as wire
 from kili_query.client.operations.exports import layers_of, located
@@ -35,6 +36,7 @@ from kili_query.formats.containers.zipping import ZipWriter
 from kili_query.formats.datasets import Modifier, Order, Skipped
 from kili_query.formats.frames import with_frames
 from kili_query.formats.images import Media
+from kili_query.formats.raw import file_answers
 from kili_query.formats.refusals import (
     ExportWarning,
     HTTPError,
@@ -67,7 +69,7 @@ MAX_SHOWN = 5
 Format = Literal["raw", "kili", "yolo_v4", "yolo_v5", "yolo_v7", "yolo_v8", "coco", "pascal_voc", "geojson"]
 
 
-class AsyncExports(AsyncAssets):
+class AsyncExports(AsyncAssets, AsyncAnswerFiles):
     """The method that exports labels."""
 
     async def export_labels(
@@ -119,8 +121,9 @@ class AsyncExports(AsyncAssets):
             of its last step, or of each; "normal": all.
         matching_labels_only: only labels that satisfy `label_category_search`, instead of all those of assets that
             have one.
-        missing_media: "error": media that cannot be downloaded end the export; "skip": the others are exported, and what
-            is missing is told at the end. Datasets of pictures have only assets whose pictures are there.
+        missing_media: "error": media, or files that answer jobs, that cannot be downloaded end the export; "skip": the
+            others are exported, and what is missing is told at the end. Datasets of pictures have only assets whose
+            pictures are there.
         split: YOLO: shares of train, val and test, such as `(0.8, 0.1, 0.1)`, which add up to 1. Each asset is in one part,
             and `data.yaml` names the folders, so that the dataset trains where it lies.
         seed: with `split`: another number, another chance.
@@ -155,10 +158,12 @@ class AsyncExports(AsyncAssets):
         check_arguments(AsyncAssets.count_assets, filters)
         call = Call.of("export_labels")
         project = await self._project(project_id, call)
-        about = wire.read_about(await self._execute(wire.about(project_id), call))
+        about = wire.read_about(await self._execute(wire.about(project_id, project.input_type), call))
         ontology = project.ontology or Ontology({}, project.input_type)
         try:
-            check_project(row, project.input_type, ontology, layout=layout, project=project_id)
+            check_project(
+                row, project.input_type, ontology, layout=layout, project=project_id, pixel_grid=about.pixel_grid
+            )
         except NoCompatibleJobError as error:
             warn(f"{error}; nothing is exported", NothingExportedWarning)
             return
@@ -191,6 +196,7 @@ class AsyncExports(AsyncAssets):
             normalized_coordinates,
             annotation_modifier,
             PARTS[: len(split)] if split else (),
+            about.pixel_grid,
         )
         target = os.fspath(filename or "")
         os.makedirs(os.path.dirname(os.path.realpath(target)), exist_ok=True)
@@ -200,47 +206,54 @@ class AsyncExports(AsyncAssets):
         bar = self._bar(disable_tqdm)
         with few_full_collections(), closing(dataset), whole_file(target) as file, ZipWriter(file) as archive:
             archive.write(README, [readme(order, about.description, export_type)])
-            pages = self._pages(listing, call, bar, PAGES_AHEAD)
-            if with_assets:
-                await self._write_with_media(pages, dataset, archive, project, call, bar, skip=missing_media == "skip")
-            else:
-                async with aclosing(pages):
-                    async for rows in pages:
-                        await aside(partial(_write, rows, dataset, archive))
+            with tempfile.TemporaryDirectory(prefix="kili_query-") as place:
+                output = _Output(dataset, archive, Path(place).resolve(), missing_media == "skip")
+                pages = self._with_answers(self._pages(listing, call, bar, PAGES_AHEAD), output, project_id, call)
+                if with_assets:
+                    await self._write_with_media(pages, output, project, call, bar)
+                else:
+                    async with aclosing(pages):
+                        async for rows in pages:
+                            await aside(partial(output.write, rows))
             await aside(partial(_finish, dataset, archive))
+        if output.missing:
+            warn(_missing(output.missing, dataset), MissingMediaWarning)
         _tell(dataset, skipped, renamed, target, replaced=replaced)
 
     async def _write_with_media(
-        self, pages: AsyncGenerator[list[Row]], dataset: Dataset, archive: ZipWriter, project: Project, call: Call,
-        bar: bool | None, *, skip: bool,
-    ) -> None:  # fmt: skip
+        self, pages: AsyncGenerator[list[Row]], output: _Output, project: Project, call: Call, bar: bool | None
+    ) -> None:
         """Write assets with their media, each asset as soon as its files are here; then these go.
-
-        Parameters
-        ----------
-        skip: go on without files that cannot be downloaded, and tell of them at the end.
 
         Raises
         ------
-        HTTPError: a file cannot be downloaded.
+        HTTPError: a file cannot be downloaded, and the export is not to go on without.
         """
-        with tempfile.TemporaryDirectory(prefix="kili_query-") as place:
-            folder = Path(place).resolve()
-            media = MediaFolder(folder, project.input_type, project.id, recorded=False, hidden=bar)
-            with media:
-                async with aclosing(self._with_media(pages, media, call)) as rows:
-                    numbers = count(1)
-                    async for asset in rows:
-                        if media.missing and not skip:
-                            raise _not_downloaded(media.missing)
-                        if next(numbers) == MANY_ASSETS + 1:
-                            told = f"media of more than {MANY_ASSETS:,} assets are downloaded; `with_assets=False` leaves them out"
-                            warn(told, ExportWarning)
-                        await aside(partial(_write_with_files, asset, folder, dataset, archive))
-                if media.missing:
-                    warn(_missing(media.missing, dataset), MissingMediaWarning)
-                if project.input_type not in PICTURED:  # of pictures, the dataset tells
-                    media.tell_odd()
+        media = MediaFolder(output.folder / "media", project.input_type, project.id, recorded=False, hidden=bar)
+        with media:
+            async with aclosing(self._with_media(pages, media, call)) as rows:
+                numbers = count(1)
+                async for asset in rows:
+                    output.lose(asset.missing)
+                    if next(numbers) == MANY_ASSETS + 1:
+                        told = f"media of more than {MANY_ASSETS:,} assets are downloaded; `with_assets=False` leaves them out"
+                        warn(told, ExportWarning)
+                    await aside(partial(output.write_with_files, asset))
+            if project.input_type not in PICTURED:  # of pictures, the dataset tells
+                media.tell_odd()
+
+    async def _with_answers(
+        self, pages: AsyncGenerator[list[Row]], output: _Output, project_id: str, call: Call
+    ) -> AsyncGenerator[list[Row]]:
+        """Pages of assets; in Kili's own format, the files that answer their jobs are there then."""
+        numbers = count(1)
+        async with aclosing(pages):
+            async for rows in pages:
+                if output.dataset.takes_assets and any(True for row in rows for _ in file_answers(row)):
+                    folder, missing = output.folder / f"answers {next(numbers)}", list[Missing]()
+                    output.answers |= await self._answer_files(rows, project_id, folder, missing, call)
+                    output.lose(missing)
+                yield rows
 
     async def _ids_of(self, project_id: str, external_ids: Texts, call: Call) -> list[str]:
         """The ids of assets, in the order of their external ids.
@@ -330,31 +343,61 @@ def _decide(filters: dict[str, Any], ontology: Ontology) -> Callable[[object], b
     return decision(search if isinstance(search, Query) else parse(search), ontology)
 
 
-def _write(rows: list[Row], dataset: Dataset, archive: ZipWriter) -> None:
-    """Write assets with their labels."""
-    for asset in rows:
-        _add(asset, None, dataset, archive)
+class _Output:
+    """What an export writes to, and the files on their way there.
 
+    Parameters
+    ----------
+    folder: takes files until they are in the archive.
+    skip: go on without files that cannot be downloaded.
+    """
 
-def _write_with_files(asset: Asset, folder: Path, dataset: Dataset, archive: ZipWriter) -> None:
-    """Write an asset with its labels and its media, which then are deleted."""
-    frames = tuple(frame for frame in asset.frames if frame.name)  # one that is missing has no path
-    lost = LOST if asset.missing else ""
-    media = Media(asset.files.get("content"), () if lost else frames, asset.files.get("jsonContent"), lost=lost)
-    film = media.file if dataset.input_type == "VIDEO" and not asset.row.get("jsonContent") else None
-    if film and (not dataset.takes_assets or any(label.get("jsonResponse") for label in labels_in([asset.row]))):
-        media = with_frames(media, asset.row, folder / "frames")
-    _add(asset.row, media, dataset, archive)
-    for path in (media.file, media.text, *media.frames, *frames):
-        if path is not None:
-            path.unlink(missing_ok=True)
+    def __init__(self, dataset: Dataset, archive: ZipWriter, folder: Path, skip: bool) -> None:
+        self.dataset, self.folder = dataset, folder
+        self.answers: dict[str, Found] = {}
+        """Files that answer jobs of assets that are not written yet."""
+        self.missing: list[Missing] = []
+        """What could not be downloaded."""
+        self._archive, self._skip = archive, skip
 
+    def lose(self, missing: Sequence[Missing]) -> None:
+        """Take note of files that could not be downloaded.
 
-def _add(asset: Row, media: Media | None, dataset: Dataset, archive: ZipWriter) -> None:
-    there = media is not None and bool(media.frames or media.lost)
-    check_frames(dataset.row, dataset.input_type, asset, there=there)
-    for name, content in dataset.add(asset, list(labels_of(asset, types=None)), media):
-        archive.write(name, content)
+        Raises
+        ------
+        HTTPError: the export is not to go on without.
+        """
+        self.missing += missing
+        if self.missing and not self._skip:
+            raise _not_downloaded(self.missing)
+
+    def write(self, rows: list[Row]) -> None:
+        """Write assets with their labels."""
+        for asset in rows:
+            self._add(asset, None)
+
+    def write_with_files(self, asset: Asset) -> None:
+        """Write an asset with its labels and its media, which then are deleted."""
+        frames = tuple(frame for frame in asset.frames if frame.name)  # one that is missing has no path
+        lost = LOST if asset.missing else ""
+        media = Media(asset.files.get("content"), () if lost else frames, asset.files.get("jsonContent"), lost=lost)
+        dataset = self.dataset
+        film = media.file if dataset.input_type == "VIDEO" and not asset.row.get("jsonContent") else None
+        if film and (not dataset.takes_assets or any(label.get("jsonResponse") for label in labels_in([asset.row]))):
+            media = with_frames(media, asset.row, self.folder / "frames")
+        self._add(asset.row, media)
+        for path in (media.file, media.text, *media.frames, *frames):
+            if path is not None:
+                path.unlink(missing_ok=True)
+
+    def _add(self, asset: Row, media: Media | None) -> None:
+        there = media is not None and bool(media.frames or media.lost)
+        check_frames(self.dataset.row, self.dataset.input_type, asset, there=there)
+        answers = self.answers.pop(asset["id"], {})
+        for name, content in self.dataset.add(asset, list(labels_of(asset, types=None)), media, answers):
+            self._archive.write(name, content)
+        for path in answers.values():
+            path.unlink()
 
 
 def _not_downloaded(missing: Sequence[Any]) -> HTTPError:

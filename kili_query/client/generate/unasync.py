@@ -35,6 +35,7 @@ WORDS = {
     "AsyncSearched": "Searched",
     "AsyncEvents": "Events",
     "AsyncExports": "Exports",
+    "AsyncAnswerFiles": "AnswerFiles",
     "AsyncIterator": "Iterator",
     "AsyncIterable": "Iterable",
     "AsyncGenerator": "Generator",

@@ -12,6 +12,7 @@ from kili_query.client.wire.shapes import objects
 from kili_query.errors import DataError
 from kili_query.formats.selection import LABEL_KEY, ExportType
 from kili_query.model.counts import decode_response
+from kili_query.model.kili import PIXEL_GRID
 
 _ASSET_FIELDS = (
     "id", "externalId", "content", "jsonContent", "jsonMetadata", "status", "pageResolutions.pageNumber",
@@ -52,28 +53,40 @@ class About(NamedTuple):
     description: str
     connected: bool
     """Its assets lie in a cloud storage of the organisation."""
+    pixel_grid: bool
+    """A geospatial project whose labels are fractions of the first layer, and no degrees."""
 
 
-ABOUT = Operation(
-    "projects",
-    page_query("projects", "ProjectWhere", selection(["id", "title", "description", "dataConnections.id"])),
-    objects,
+_ABOUT = ["id", "title", "description", "dataConnections.id"]
+ABOUT = Operation("projects", page_query("projects", "ProjectWhere", selection(_ABOUT)), objects)
+ABOUT_MAPS = ABOUT._replace(document=page_query("projects", "ProjectWhere", selection([*_ABOUT, "geospatialSettings"])))
+"""The same of geospatial projects; older servers do not know their settings."""
+
+ANSWER_FILE = Operation(
+    "AnnotationFileUrl",
+    """query AnnotationFileUrl($projectId: ID!, $assetId: ID!, $fileId: String!) {
+  data: annotationFileUrl(projectId: $projectId, assetId: $assetId, fileId: $fileId)
+}""",
+    lambda value: value if isinstance(value, str) and value else None,
 )
+"""The address of a file that answers a job; None if there is none."""
 
 
-def about(project_id: str) -> Operation[list[Row]]:
+def about(project_id: str, input_type: str | None) -> Operation[list[Row]]:
     """The question for what an export tells of a project."""
-    return ABOUT.asking(where={"id": project_id}, first=1, skip=0)
+    asked = ABOUT_MAPS if input_type == "GEOSPATIAL" else ABOUT
+    return asked.asking(where={"id": project_id}, first=1, skip=0)
 
 
 def read_about(rows: list[Row]) -> About:
     """The answer, whatever of it is missing."""
     row: Mapping[str, Any] = rows[0] if rows else {}
-    title, description = row.get("title"), row.get("description")
+    title, description, settings = row.get("title"), row.get("description"), row.get("geospatialSettings")
     return About(
         title if isinstance(title, str) else "",
         description if isinstance(description, str) else "",
         bool(row.get("dataConnections")),
+        isinstance(settings, Mapping) and settings.get("labelingCRSCode") == PIXEL_GRID,
     )
 
 

@@ -13,6 +13,7 @@ from kili_query.client.wire.documents import Operation, count_query, indented, p
 from kili_query.client.wire.shapes import number, objects, rows_of
 from kili_query.errors import ArgumentError, DataError, ServerError
 from kili_query.model.decoding import decode_json
+from kili_query.model.kili import PIXEL_GRID
 from kili_query.model.ontology import Ontology
 
 DEFAULT_FIELDS = (
@@ -312,7 +313,7 @@ def copied_project(source: Mapping[str, Any], arguments: Mapping[str, Any]) -> R
     for name in ("from_demo_project", "pixel_labeling"):
         if arguments[name]:
             raise ArgumentError(name, "is of the project that `project_id` copies; one of the two is given")
-    pixels = (source.get("geospatialSettings") or {}).get("labelingCRSCode") == "PIXEL"
+    pixels = (source.get("geospatialSettings") or {}).get("labelingCRSCode") == PIXEL_GRID
     data = {"title": arguments["title"], "description": arguments["description"], "inputType": source["inputType"]}
     interface = source["jsonInterface"]
     data["jsonInterface"] = interface if isinstance(interface, str) else json.dumps(interface)
