@@ -87,9 +87,22 @@ def _kind(argument: str) -> str:
     try:
         if os.path.isdir(argument) or suffix in (*READ_SUFFIXES, ".gz"):
             return "source"
+        if os.path.isfile(argument):
+            return "source" if _is_foreign(argument) else "either"
         return "either" if argument == "-" or os.path.exists(argument) else "query"
     except ValueError:  # a null character
         return "query"
+
+
+def _is_foreign(path: str) -> bool:
+    """True for a file of annotations in another format, such as a `data.yaml` of YOLO: no query, whatever its name."""
+    from kili_query.formats.others import foreign_text
+
+    try:
+        with open(path, "rb") as file:
+            return foreign_text(file.read(4096)) is not None
+    except OSError:
+        return False
 
 
 def _given(argument: str) -> Given:

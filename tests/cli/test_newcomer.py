@@ -348,7 +348,14 @@ def test_what_is_no_ontology_is_called_by_its_name(
 
 
 @pytest.mark.parametrize(
-    "command", [["stats"], ["filter", QUERY], ["explain", QUERY], ["check-labels", "--ontology", COCO_INTERFACE]]
+    "command",
+    [
+        ["stats"],
+        ["filter", QUERY],
+        ["filter", "--empty"],
+        ["explain", QUERY],
+        ["check-labels", "--ontology", COCO_INTERFACE],
+    ],
 )
 def test_what_holds_no_labels_is_called_by_its_name(run: Run, tmp_path: Path, command: list[Any]) -> None:
     for path, said in {
@@ -635,6 +642,6 @@ def test_an_outline_of_two_corners_is_no_box(run: Run, tmp_path: Path) -> None:
     ]}}  # fmt: skip
     path = write(tmp_path / "x.json", [{"externalId": "a.jpg", "labels": [{"jsonResponse": answer}]}])
     ended = run("convert", path, "--to", "yolo_v8", "--ontology", COCO_INTERFACE, "-o", tmp_path / "x.zip")
-    assert "2 without a box or an outline" in ended.err
+    assert "2 of fewer than three corners (`a.jpg`)" in ended.err
     with zipfile.ZipFile(tmp_path / "x.zip") as archive:
         assert archive.read("labels/a.txt") == b""
