@@ -17,7 +17,6 @@ from kili_query.cli.options import (
     chosen_types,
     exit_code,
     found_ontology_options,
-    known_names,
     latest_option,
     progress,
     ready_query,
@@ -27,6 +26,7 @@ from kili_query.cli.options import (
     type_options,
     workers_option,
 )
+from kili_query.cli.other_formats import datasets_of, from_options, names_for
 from kili_query.cli.queries import divided, given_queries, lacking
 from kili_query.cli.terminal import echo
 from kili_query.offline.files import refuse_inputs
@@ -60,6 +60,7 @@ _MOST = 1_000
     "--frames", metavar="N", type=click.IntRange(1, 16), default=1, show_default=True,
     help="Of a video: a strip of N frames. 1: the frame with most objects.",
 )  # fmt: skip
+@from_options
 @found_ontology_options
 @type_options()
 @latest_option
@@ -77,6 +78,8 @@ def command(
     size: int,
     columns: int | None,
     frames: int,
+    from_: str | None,
+    class_property: str | None,
     ontology_file: str | None,
     input_type: str | None,
     no_ontology: bool,
@@ -113,14 +116,15 @@ def command(
         theme = "light"
     load("matplotlib", EXTRA)  # before anything is read
     given = given_queries((text,))[0] if text is not None else None
-    names = known_names(ontology_file, input_type, no_ontology, file=given.path if given else None, quiet=quiet)
-    query = ready_query(given.text, names, sources) if given else None
+    read = datasets_of(sources, from_, class_property)
+    names = names_for(read, ontology_file, input_type, no_ontology, file=given.path if given else None, quiet=quiet)
+    query = ready_query(given.text, names, read) if given else None
     refuse_inputs(output, [*sources, *filter(None, (text, ontology_file, names.found, media))])
     tell_latest(latest, sources)
     with progress(tuple(sources), quiet) as advance:
         try:
             sheet = preview(
-                *sources, query=query, ontology=names.ontology, types=chosen_types(label_types, all_types, latest=latest),
+                *read, query=query, ontology=names.ontology, types=chosen_types(label_types, all_types, latest=latest),
                 latest=latest, unit="labels" if labels else "assets", limit=limit, sample=sample, seed=seed, media=media,
                 frames=frames, theme=theme, cell=size, columns=columns, workers=workers, on_read=advance,
             )  # fmt: skip

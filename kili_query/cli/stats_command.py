@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
@@ -32,7 +33,9 @@ from kili_query.offline.groups import GROUPINGS, Grouping
 
 if TYPE_CHECKING:
     from kili_query.model.ontology import Ontology
+    from kili_query.offline.overview import Overview
     from kili_query.offline.statistics import Statistics
+    from kili_query.pictures.palette import ThemeName
 
 _BARS = " ▁▂▃▄▅▆▇█"
 _CLASSES = ((1, 1), (2, 2), (3, 3), (4, 5), (6, 10), (11, None))
@@ -51,6 +54,13 @@ _CLASSES = ((1, 1), (2, 2), (3, 3), (4, 5), (6, 10), (11, None))
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, with the whole distribution.")
 @click.option("--csv", "as_csv", is_flag=True, help="Print CSV.")
 @csv_safe_option
+@click.option(
+    "--plot",
+    metavar="FILE",
+    help="Draw it too: .png, .svg or .html. Class balance, counts, co-occurrence, time, authors.",
+)
+@click.option("--theme", type=click.Choice(["light", "dark", "auto"]), default="auto", show_default=True,
+              help="Colours of the plot; auto: in HTML as the system of the reader says, else light.")  # fmt: skip
 @workers_option
 @click.option("-q", "--quiet", is_flag=True, help="No progress bar and no summary.")
 def command(
@@ -68,6 +78,8 @@ def command(
     as_json: bool,
     as_csv: bool,
     csv_safe: bool,
+    plot: str | None,
+    theme: Any,
     workers: int | None,
     quiet: bool,
 ) -> int:
@@ -82,31 +94,38 @@ def command(
     kili-query stats export.zip --by author
     kili-query stats export.zip --by author --by category --csv
     kili-query stats export.zip --ontology interface.json --json
+    kili-query stats export.zip --plot overview.html
     """
     from kili_query.offline.groups import Groups, group
+    from kili_query.offline.overview import Overview, survey
     from kili_query.offline.statistics import Statistics, measure
 
     if as_json and as_csv:
         raise click.UsageError("--json and --csv exclude each other")
     if csv_safe and not as_csv:
         raise click.UsageError("--csv-safe goes with --csv")
+    if plot is not None:
+        _require_plot(plot, by, sources)
     read = datasets_of(sources, from_, class_property)
     none = no_ontology or (ontology_file is None and bool(datasets_in(read)))  # what lies near is about something else
     ontology = known_names(ontology_file, input_type, none, quiet=quiet).ontology
     tell_latest(latest, sources)
     types = chosen_types(label_types, all_types, latest=latest)
-    total: Statistics | Groups = Groups() if by else Statistics()
+    total: Statistics | Groups = Groups() if by else Statistics() if plot is None else Overview()
+    count_all = measure if plot is None else survey
     with progress(sources, quiet) as bar:
         for part, size in (
             group(*read, by=by, ontology=ontology, types=types, latest=latest, workers=workers)
             if by
-            else measure(*read, ontology=ontology, types=types, latest=latest, workers=workers)
+            else count_all(*read, ontology=ontology, types=types, latest=latest, workers=workers)
         ):
             total.add(part)  # type: ignore[arg-type]
             bar(size)
     code = exit_code(total.records, total.problems)
     if code == BAD_INPUT:  # nothing was read: no empty table for it
         raise total.problems[0]
+    if plot is not None and isinstance(total, Overview):
+        _draw(total, plot, sources, ontology, theme, quiet)
     if isinstance(total, Groups):
         print_groups(total, by, as_json=as_json, as_csv=as_csv, csv_safe=csv_safe)
     elif as_json:
@@ -119,6 +138,33 @@ def command(
     if empty and not (as_json and not by):
         tell_blanks(total.blanks, total.empty)
     return code
+
+
+def _require_plot(plot: str, by: tuple[Grouping, ...], sources: tuple[str, ...]) -> None:
+    """Refuse what cannot be drawn, before anything is read."""
+    from kili_query.formats.extras import load
+    from kili_query.offline.files import refuse_inputs
+    from kili_query.pictures.palette import EXTRA
+    from kili_query.pictures.plots import SUFFIXES
+
+    if by:
+        raise click.UsageError("--plot draws authors and days too, and goes without --by")
+    if os.path.splitext(plot)[1].lower() not in SUFFIXES:
+        raise click.UsageError(f"--plot takes a file that ends with {', '.join(SUFFIXES)}, and not {plot}")
+    load("matplotlib", EXTRA)
+    refuse_inputs(plot, sources)
+
+
+def _draw(
+    total: Overview, plot: str, sources: tuple[str, ...], ontology: Ontology | None, theme: ThemeName, quiet: bool
+) -> None:
+    from kili_query.pictures.plots import save_plots
+
+    title = ", ".join("standard input" if source == "-" else os.path.basename(source) or source for source in sources)
+    for note in save_plots(total, plot, title=title, ontology=ontology, theme=theme):
+        echo(f"note: {note}", err=True)
+    if not quiet:
+        echo(f"drew {plot}", err=True)
 
 
 def _as_json(total: Statistics, ontology: Ontology | None, name_empty: bool) -> dict[str, Any]:

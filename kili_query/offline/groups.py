@@ -106,7 +106,7 @@ class _Work:
         of_label = {
             "author": author_of(label.record),
             "type": label.label_type,
-            "day": _day(label.record),
+            "day": day_of(label.record),
             "asset": label.external_id or label.asset_id or None,
         }
         if not {"job", "category"} & set(self.by):
@@ -119,7 +119,7 @@ class _Work:
         return found
 
 
-def _day(record: object) -> str | None:
+def day_of(record: object) -> str | None:
     """The day on which a label was made, as its date says it (in UTC), such as `2024-02-01`."""
     created = record.get("createdAt") if isinstance(record, Mapping) else None
     return created[:10] if isinstance(created, str) and _DATE.match(created) else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -101,6 +101,11 @@ class Origin:
         if self._infos is None:
             return os.path.isfile(os.path.join(self.source, "data.json"))
         return any(steps[-1] == "data.json" and "labels" not in steps for steps in map(_steps, self._by_name))
+
+    @property
+    def files(self) -> Mapping[str, File]:
+        """All its files, by their names from its top; around a file only those that belong to an export."""
+        return self._by_name
 
     def readme(self) -> str | None:
         """The README of the export, if it has one."""

@@ -329,18 +329,23 @@ class _Marks:
         marks = self.all(None)
         xs, ys = ([at[axis] for mark in marks for ring in mark.rings for at in ring] or [0.0, 1.0] for axis in (0, 1))
         left, right, low, high = min(xs), max(xs), min(ys), max(ys)
-        narrow = max(0.05, cos(radians(min(85.0, abs(low + high) / 2))))  # a degree of longitude, by one of latitude
+        if right > 180 or left < -180 or high > 90 or low < -90:  # pixels, with y downwards
+            narrow, down = 1.0, 1.0
+        else:
+            # a degree of longitude, by one of latitude
+            narrow, down = max(0.05, cos(radians(min(85.0, abs(low + high) / 2)))), -1.0
         edge = 0.06 * max((right - left) * narrow, high - low, 1e-9)
         width, height = (right - left) + 2 * edge / narrow, (high - low) + 2 * edge
         # not so narrow that nothing could be seen
         width, height = max(width, height / narrow / 3), max(height, width * narrow / 3)
-        x0, y0 = (left + right - width) / 2, (low + high + height) / 2
+        x0, y0 = (left + right - width) / 2, (low + high - down * height) / 2
 
         def placed(ring: Ring) -> Ring:
-            return tuple(((x - x0) / width, (y0 - y) / height) for x, y in ring)
+            return tuple(((x - x0) / width, down * (y - y0) / height) for x, y in ring)
 
         moved = [mark._replace(rings=tuple(placed(ring) for ring in mark.rings)) for mark in marks]
-        return Panel((width * narrow, height), moved, None, f"{low:.3f} to {high:.3f} N, {left:.3f} to {right:.3f} E")
+        note = f"{low:.3f} to {high:.3f} N, {left:.3f} to {right:.3f} E" if down < 0 and marks else ""
+        return Panel((width * narrow, height), moved, None, note)
 
     def span(self, annotation: Annotation, begin: int, end: int) -> Span:
         """A part of a text."""

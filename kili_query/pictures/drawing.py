@@ -5,9 +5,10 @@ from __future__ import annotations
 import base64
 import re
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from io import BytesIO, StringIO
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
 from kili_query.formats.extras import load
@@ -185,7 +186,7 @@ class Drawing:
         load("matplotlib.backends.backend_svg", EXTRA).FigureCanvasSVG(self._figure).print_svg(
             file, metadata={"Date": None, "Creator": None, "Format": None, "Type": None}
         )
-        return _tidy(file.getvalue(), self._pictures)
+        return tidy_svg(file.getvalue(), self._pictures)
 
 
 def jpeg_address(image: Image, quality: int = 82) -> str:
@@ -200,7 +201,8 @@ _PLACED = re.compile(
 )
 
 
-def _tidy(svg: str, pictures: dict[str, Image]) -> str:
+def tidy_svg(svg: str, pictures: Mapping[str, Image] = MappingProxyType({})) -> str:
+    """An SVG without what says by what it was made, and with its images put in their places."""
     svg = svg[svg.index("<svg") :]
     svg = re.sub(r"\s*<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
 

@@ -61,7 +61,8 @@ _STYLE = """
 """
 
 
-def _variables(theme: Theme) -> str:
+def variables(theme: Theme) -> str:
+    """The colours of a theme as variables of CSS."""
     return f"--paper:{theme.paper};--canvas:{theme.canvas};--ink:{theme.ink};--faint:{theme.faint};--line:{theme.line}"
 
 
@@ -76,15 +77,15 @@ def whole_page(
     cards: Sequence[Card], title: str, remark: str, notes: Sequence[str], theme: ThemeName, palette: Palette, fonts: Fonts, cell: int,
 ) -> Iterator[str]:  # fmt: skip
     """A page of HTML, in pieces: nothing in it is fetched, and nothing runs."""
-    colors = f":root{{color-scheme:{'light dark' if theme == 'auto' else theme};{_variables(DARK if theme == 'dark' else LIGHT)}}}"
+    colors = f":root{{color-scheme:{'light dark' if theme == 'auto' else theme};{variables(DARK if theme == 'dark' else LIGHT)}}}"
     if theme == "auto":
-        colors += f"@media (prefers-color-scheme:dark){{:root{{{_variables(DARK)}}}}}"
+        colors += f"@media (prefers-color-scheme:dark){{:root{{{variables(DARK)}}}}}"
     policy = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
     yield (
         '<!doctype html>\n<html lang="en">\n<meta charset="utf-8">\n'
         f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
         '<meta name="viewport" content="width=device-width,initial-scale=1">\n'
-        f"<title>{_shown(title)}</title>\n<style>{colors}\nbody{{margin:0;background:var(--paper)}}"
+        f"<title>{shown(title)}</title>\n<style>{colors}\nbody{{margin:0;background:var(--paper)}}"
         f".kq{{padding:20px;--cell:{cell}px}}{_STYLE}</style>\n"
     )
     yield from _body(cards, title, remark, notes, palette, fonts)
@@ -104,9 +105,9 @@ def _body(
 ) -> Iterator[str]:
     yield '<div class="kq">\n'
     if title:
-        yield f"<h1>{_shown(title)}</h1>\n"
+        yield f"<h1>{shown(title)}</h1>\n"
     if remark:
-        yield f"<p>{_shown(remark)}</p>\n"
+        yield f"<p>{shown(remark)}</p>\n"
     parts = range(0, len(cards), SECTION)
     if len(parts) > 1:
         links = "".join(f'<a href="#from-{first + 1}">{_range(first, len(cards))}</a>' for first in parts)
@@ -120,7 +121,7 @@ def _body(
             yield _figure(card, f"card-{number}", palette, fonts)
         yield "</div>\n"
     if notes:
-        yield f'<div class="notes">{"".join(f"<p>{_shown(note)}</p>" for note in notes)}</div>\n'
+        yield f'<div class="notes">{"".join(f"<p>{shown(note)}</p>" for note in notes)}</div>\n'
     yield "</div>\n"
 
 
@@ -129,7 +130,7 @@ def _range(first: int, number: int) -> str:
 
 
 def _legend(cards: Sequence[Card], palette: Palette) -> str:
-    items = [f'<li><i style="background:{color}"></i>{_shown(name)}</li>' for color, name in ranked(cards, palette)]
+    items = [f'<li><i style="background:{color}"></i>{shown(name)}</li>' for color, name in ranked(cards, palette)]
     if not items:
         return ""
     first = f'<ul class="legend">{"".join(items[:_SHOWN_NAMES])}</ul>\n'
@@ -146,26 +147,26 @@ _MOST_NAMES = 2_000
 
 def _figure(card: Card, gid: str, palette: Palette, fonts: Fonts) -> str:
     if card.text is not None:
-        shown = f'<div class="text">{_text(card, palette)}</div>'
+        inside = f'<div class="text">{_text(card, palette)}</div>'
     elif not card.panels:
-        shown = f'<div class="text"><p>{ABSENT_CONTENT}</p></div>'
+        inside = f'<div class="text"><p>{ABSENT_CONTENT}</p></div>'
     else:
         panels = "".join(
             _canvas(panel, f"{gid}-{n}", len(card.panels), palette, fonts) for n, panel in enumerate(card.panels)
         )
-        shown = f'<div class="canvases">{panels}</div>'
-    detail = f"<span>{_shown(card.detail)}</span>" if card.detail else ""
+        inside = f'<div class="canvases">{panels}</div>'
+    detail = f"<span>{shown(card.detail)}</span>" if card.detail else ""
     rows = rows_of(card, palette)
     counts = "".join(
-        f'<li{" class=strong" if row.strong else ""} title="{_shown(row.title)}"><i style="background:{row.color}"></i>'
-        f"{_shown(row.name)} <b>{row.objects}</b></li>"
+        f'<li{" class=strong" if row.strong else ""} title="{shown(row.title)}"><i style="background:{row.color}"></i>'
+        f"{shown(row.name)} <b>{row.objects}</b></li>"
         for row in rows[:_SHOWN_COUNTS]
     )
     if len(rows) > _SHOWN_COUNTS:
         counts += f"<li>and {len(rows) - _SHOWN_COUNTS:,} more</li>"
-    words = "".join(f"<p>{_shown(text[:300])}</p>" for text in card.words[:5])
+    words = "".join(f"<p>{shown(text[:300])}</p>" for text in card.words[:5])
     return (
-        f'<figure id="{gid}">{shown}<figcaption><strong>{_shown(card.name)}</strong>{detail}'
+        f'<figure id="{gid}">{inside}<figcaption><strong>{shown(card.name)}</strong>{detail}'
         f'<ul class="counts">{counts}</ul>{words}</figcaption></figure>\n'
     )
 
@@ -179,12 +180,12 @@ def _canvas(panel: Panel, gid: str, beside: int, palette: Palette, fonts: Fonts)
     drawing = Drawing(wide, high, fonts, None)
     drawing.panel((0, 0, wide, high), panel, palette, gid)
     image = f'<img alt="" src="{jpeg_address(panel.image)}">' if panel.image is not None else ""
-    note = f"<small>{_shown(panel.note)}</small>" if panel.note else ""
+    note = f"<small>{shown(panel.note)}</small>" if panel.note else ""
     titles = {f"{gid}-{number}": mark.title for number, mark in enumerate(panel.marks)}
     # as large as a card of 4 to 3 can show it, of several those in a row
     share = min(1.0, wide / CANVAS[0]) / (beside if beside < 3 else 2)
-    shown = _overlay(drawing.svg(), titles)
-    return f'<div class="canvas" style="width:{100 * share - (1 if beside > 1 else 0):.2f}%;aspect-ratio:{wide:.0f}/{high:.0f}">{image}{shown}{note}</div>'
+    overlay = _overlay(drawing.svg(), titles)
+    return f'<div class="canvas" style="width:{100 * share - (1 if beside > 1 else 0):.2f}%;aspect-ratio:{wide:.0f}/{high:.0f}">{image}{overlay}{note}</div>'
 
 
 _HEAD = re.compile(r"<svg [^>]*>")
@@ -198,7 +199,7 @@ def _overlay(svg: str, titles: dict[str, str]) -> str:
     svg = _HEAD.sub(f'<svg viewBox="{box[1] if box else ""}" preserveAspectRatio="none">', svg, count=1)
     svg = _HOUSE.sub("", svg, count=1).replace("xlink:href", "href")
     svg = _GROUP.sub(
-        lambda found: found[0] + f"<title>{_shown(titles[found[1]])}</title>" if found[1] in titles else "<g>", svg
+        lambda found: found[0] + f"<title>{shown(titles[found[1]])}</title>" if found[1] in titles else "<g>", svg
     )
     return re.sub(r">\s+<", "><", svg).strip()
 
@@ -206,18 +207,18 @@ def _overlay(svg: str, titles: dict[str, str]) -> str:
 def _text(card: Card, palette: Palette) -> str:
     text = card.text or ""
     begin, end = excerpt(card, _LONGEST_TEXT)
-    shown = "… " if begin else ""
+    found = "… " if begin else ""
     for part, number in runs(text, card.spans, begin, end):
         if number is None:
-            shown += _shown(part)
+            found += shown(part)
         else:
             span = card.spans[number]
             color = palette.color(span.key) if span.key else "#8b95a3"
             strong = " class=strong" if span.strong else ""
-            shown += f'<mark{strong} style="background:{color};color:{on(color)}" title="{_shown(span.title)}">{_shown(part)}</mark>'
-    return shown + (" …" if end < len(text) else "")
+            found += f'<mark{strong} style="background:{color};color:{on(color)}" title="{shown(span.title)}">{shown(part)}</mark>'
+    return found + (" …" if end < len(text) else "")
 
 
-def _shown(text: str) -> str:
+def shown(text: str) -> str:
     """A text for HTML; without control characters, which a page must not hold."""
     return escape("".join(letter if printable(letter) or letter == "\n" else " " for letter in text))

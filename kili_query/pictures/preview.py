@@ -11,7 +11,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal, NamedTuple
 
 from kili_query.errors import ArgumentError, DataError, Diagnostic
+from kili_query.formats.containers.sources import recognized_dataset
 from kili_query.formats.extras import load
+from kili_query.formats.reading.dataset import OtherDataset, ontology_of
 from kili_query.model.decoding import decode_json
 from kili_query.model.labels import DEFAULT_LABEL_TYPES, Label, LabelTypes, chosen_types, labels_of
 from kili_query.model.ontology import Ontology, as_ontology
@@ -213,9 +215,9 @@ def preview(
 
     Parameters
     ----------
-    sources: names of files, folders and archives; `-` is standard input.
+    sources: names of files, folders and archives; `-` is standard input. Datasets of other formats, too.
     query: only assets with a label that satisfies it, and that label; None: all.
-    ontology: colours and names; tells frames of a video from jobs whose keys are digits.
+    ontology: colours and names; tells frames of a video from jobs whose keys are digits. Datasets of other formats have one.
     types: the label types that take part; None: all. By default all but AUTOSAVE.
     latest: only the newest label of each asset.
     unit: `"labels"` for a card for each label that matches, and not only for the first of its asset.
@@ -241,6 +243,10 @@ def preview(
     """
     asked = parse(query) if isinstance(query, str) else query
     known, chosen = as_ontology(ontology), chosen_types(types)
+    read: list[Source] = [recognized_dataset(source) or source for source in sources]
+    others = [source for source in read if isinstance(source, OtherDataset)]
+    if known is None and others and len(others) == len(read):
+        known = ontology_of(others)
     for name, value in (("limit", limit), ("sample", sample)):
         if value is not None and not 1 <= value <= MOST:
             raise ArgumentError(name, f"is from 1 to {MOST:,}, not {value}")
@@ -249,7 +255,7 @@ def preview(
     summary, total, hits = Summary(), 0, list[Hit]()
     most, chance, assets = sample or limit or MOST, random.Random(seed), Assets()
     every = asked if asked is not None else parse("*.*.count >= 0")
-    for part in select(every, *sources, ontology=known, types=chosen, latest=latest, workers=workers):
+    for part in select(every, *read, ontology=known, types=chosen, latest=latest, workers=workers):
         for hit in part.hits:
             if not assets.is_new(hit):
                 continue
@@ -266,7 +272,7 @@ def preview(
             "sample", f"is needed: {total:,} assets match, and a sheet shows at most {MOST:,}; `sample` takes some by chance, `limit` the first"
         )  # fmt: skip
     notes = Notes()
-    shelf = Shelf([os.fspath(source) for source in sources], None if media is None else os.fspath(media), notes)
+    shelf = Shelf(read, None if media is None else os.fspath(media), notes)
     about, items = About(asked, known, frames), list[Item]()
     for hit in hits:
         items += _items(hit, about, shelf, chosen, unit, notes)

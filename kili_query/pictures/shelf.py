@@ -15,6 +15,7 @@ from urllib.parse import unquote, urlsplit
 from kili_query.errors import DataError
 from kili_query.formats.extras import load
 from kili_query.formats.images import size_in
+from kili_query.formats.reading.dataset import OtherDataset
 from kili_query.offline.media import File, Origin
 from kili_query.pictures.cards import Card, Panel
 from kili_query.pictures.notes import Notes
@@ -23,6 +24,7 @@ from kili_query.pictures.palette import EXTRA
 if TYPE_CHECKING:
     from PIL.Image import Image
 
+    from kili_query.formats.kili import Source
     from kili_query.offline.select import Hit
 
 LARGEST_FILE = 1 << 30
@@ -50,10 +52,10 @@ class Found(NamedTuple):
 class Shelf:
     """Finds media by the names that assets give them."""
 
-    def __init__(self, sources: Sequence[str], folder: str | None, notes: Notes) -> None:
-        self._origins = [Origin(source) for source in sources if source != "-"]
+    def __init__(self, sources: Sequence[Source], folder: str | None, notes: Notes) -> None:
+        self._origins = [Origin(os.fspath(source)) for source in sources if source != "-"]
         self._notes = notes
-        self._by_name: dict[str, str] = {}
+        self._by_name: dict[str, File] = {}
         self._folder = folder
         if folder is not None:
             if not os.path.isdir(folder):
@@ -63,8 +65,18 @@ class Shelf:
                 for name in sorted(names):
                     path = os.path.join(place, name)
                     below = os.path.relpath(path, folder).replace(os.sep, "/")
-                    for known in (below, name, os.path.splitext(name)[0]):
-                        self._by_name.setdefault(known, path)
+                    self._know(File(below, path))
+        for source in sources:
+            if isinstance(source, OtherDataset):  # which has its images where it likes
+                for file in Origin(os.fspath(source)).files.values():
+                    self._know(file)
+
+    def _know(self, file: File) -> None:
+        stem, suffix = os.path.splitext(file.name)
+        if suffix.lower() in _SUFFIXES:
+            last = file.name.rpartition("/")[2]
+            for known in (file.name, last, stem, os.path.splitext(last)[0]):
+                self._by_name.setdefault(known, file)
 
     def find(self, asset: Mapping[str, Any], name: str, hit: Hit | None) -> Found:
         """The media of an asset, by its record and its external id."""
@@ -84,8 +96,8 @@ class Shelf:
         )
         plain = name.replace("\\", "/")
         for known in (content, plain, last, plain.rpartition("/")[2], *(plain + suffix for suffix in _SUFFIXES)):
-            if known and (path := self._by_name.get(known)):
-                return File(known, path)
+            if known and (there := self._by_name.get(known)):
+                return there
         if content and not remote and hit is not None and len(content) < 4096 and "\0" not in content:
             for origin in self._origins:
                 if origin.holds(hit) and (file := origin.find(content, hit.where)):
