@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from kili_query.errors import AssetLockedError as AssetLockedError
     from kili_query.errors import AuthenticationError as AuthenticationError
     from kili_query.errors import BatchImportError as BatchImportError
+    from kili_query.errors import ClusterError as ClusterError
     from kili_query.errors import DataError as DataError
     from kili_query.errors import Diagnostic as Diagnostic
     from kili_query.errors import DownloadError as DownloadError
@@ -97,6 +98,7 @@ _HOMES = {
     "AssetLockedError": "errors",
     "BatchImportError": "errors",
     "CategoryQuery": "query",
+    "ClusterError": "errors",
     "DataError": "errors",
     "Diagnostic": "errors",
     "DownloadError": "errors",

@@ -1,7 +1,7 @@
 """What tests install once into the user's cache, from registries: the only tests that may use the network.
 
 Whoever needs something first makes it, and the others wait. Without the network they are skipped.
-`python3 tests/installing.py` makes all versions of `kili` beforehand, with no other package than Python's own.
+`python3 tests/installing.py` makes all versions of `kili`, and Spark, beforehand, with no other package than Python's own.
 """
 
 from __future__ import annotations
@@ -51,6 +51,10 @@ def claimed(home: Path) -> Iterator[bool]:
             ready.touch()
 
 
+SPARK = ("pyspark[connect]>=4,<5", "msgspec>=0.19", "pandas>=2.2,<3")
+"""What Python beside Spark's processes has, apart from this package, which is sent there. Spark's own Python parts go with it."""
+
+
 class NotInstalled(Exception):
     """What cannot be had here, and why."""
 
@@ -72,6 +76,13 @@ def python_with(name: str, *packages: str) -> Path:
         return _python_with(name, CACHE / name, packages)
     except NotInstalled as error:
         _skip(str(error))
+
+
+def python_with_spark() -> Path:
+    """The Python that has Spark, and not this package. The test is skipped where it cannot be installed, or there is no Java."""
+    if shutil.which("java") is None:
+        _skip("Spark runs on Java, and there is none: install openjdk-17-jre-headless")
+    return python_with("spark-4", *SPARK)
 
 
 def _python_with_kili(version: str) -> Path:
@@ -109,3 +120,7 @@ if __name__ == "__main__":
             _python_with_kili(version)
         except NotInstalled as error:
             print(error)
+    try:
+        _python_with("spark-4", CACHE / "spark-4", SPARK)
+    except NotInstalled as error:
+        print(error)

@@ -10,7 +10,7 @@ It gives exactly what `model.counts` gives. Three ways, each only where it is su
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Container, Mapping
+from collections.abc import Callable, Container, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -23,8 +23,8 @@ from kili_query.engines.memory import compile_predicate
 from kili_query.engines.necessary import Occurrences, necessary
 from kili_query.engines.typed import FLAT, FRAMES, NOBODY, Answer, Decoder
 from kili_query.errors import DataError
-from kili_query.lang.ast import Node, Total, leaves
-from kili_query.model.counts import Counts, Key, count_label, counts_of, frame_keys, is_empty
+from kili_query.lang.ast import Node, Total, disjunction, leaves
+from kili_query.model.counts import Counts, Key, count_categories, count_label, counts_of, frame_keys, is_empty
 from kili_query.model.decoding import decode_json, kind_of
 from kili_query.model.kili import LABEL_KEYS, PSEUDO_JOBS
 from kili_query.model.labels import (
@@ -67,6 +67,7 @@ class Verdict:
     blanks: list[tuple[LabelKey, AssetIds | None]] = field(default_factory=list)
     """The labels without any answer; of a dump in one object, with the asset that each names."""
     matched: list[LabelKey] = field(default_factory=list)
+    """Those that satisfy the test; without one, all that could be read."""
     problems: list[DataError] = field(default_factory=list)
     counts: list[Counts] = field(default_factory=list)
     """Those of each label that could be read, in a scan without a test."""
@@ -139,6 +140,24 @@ class Scanner:
         totals = any(isinstance(leaf.operand, Total) for leaf in leaves(tree))
         return cls(compile_predicate(tree), _wanted(tree), can_match, ontology, types, lookout, totals)
 
+    @classmethod
+    def of_queries(
+        cls,
+        trees: Sequence[Node],
+        ontology: Ontology | None = None,
+        types: LabelTypes | None = DEFAULT_LABEL_TYPES,
+        *,
+        validate: bool = False,
+    ) -> Scanner:
+        """The scanner whose verdicts have the counts that some queries ask for.
+
+        A record in which none of them can hold has none; `validate`: it has.
+        """
+        tree = disjunction(list(trees))
+        totals = any(isinstance(leaf.operand, Total) for leaf in leaves(tree))
+        can_match = None if validate else necessary(tree)
+        return cls(None, _wanted(tree), can_match, ontology, types, totals=totals)
+
     def scan(self, buffer: bytes, start: int = 0, end: int | None = None) -> Verdict:
         """The verdict on one record: the JSON text in `buffer`, from `start` to `end`.
 
@@ -154,6 +173,36 @@ class Scanner:
                     self._scan_decoded(buffer[start:end])
             return Verdict(labels=1, decoded=False)
         return self._scan_decoded(buffer[start:end])
+
+    def scan_response(self, buffer: bytes, start: int = 0, end: int | None = None) -> Verdict:
+        """The verdict on a label that is known by its response alone, the JSON text in `buffer` from `start` to `end`.
+
+        Raises
+        ------
+        DataError: the response cannot be read.
+
+        >>> Scanner().scan_response(b'{"A": {"categories": [{"name": "B"}]}}').counts
+        [{('A', 'B'): 1}]
+        """
+        end = len(buffer) if end is None else end
+        if self._can_match is not None and end - start >= MIN_SKIPPED and self._is_skipped_response(buffer, start, end):
+            return Verdict(labels=1, decoded=False)
+        data = buffer[start:end]
+        if data.isascii() or _is_utf8(data):
+            for decoder in self._decoders:
+                verdict = Verdict(bare=True)
+                try:
+                    label = decoder.label(jsonResponse=decoder.response.decode(data))
+                    judged = self._judge(label, _BARE, decoder, verdict)
+                except (msgspec.DecodeError, RecursionError, UnicodeError):
+                    continue
+                if judged:
+                    if decoder is not self._decoders[0]:
+                        self._decoders.reverse()
+                    return verdict
+        verdict = Verdict(labels=1, bare=True)
+        self._note(count_categories(data, self._ontology), _BARE, verdict, None)
+        return verdict
 
     def _scan_decoded(self, data: bytes) -> Verdict:
         if not data.isascii() and not _is_utf8(data):
@@ -174,19 +223,27 @@ class Scanner:
 
     def _is_skipped(self, buffer: bytes, start: int, end: int) -> bool:
         """True for a record of just one label, not empty, that cannot match."""
-        if buffer.find(b"\\", start, end) >= 0 and _ESCAPES.search(buffer, start, end):
-            return False
-        if self._can_match is None or self._can_match(Occurrences(buffer, start, end)):  # type: ignore[arg-type]
-            return False
-        while end > start and buffer[end - 1] in b" \t\r\n":
-            end -= 1
-        if not buffer.startswith(b"{", start, end) or not buffer.endswith(b"}", start, end):
+        if not self._lacks_what_matches(buffer, start, end):
             return False
         if _count_responses(buffer, start, end) != 1:
             return False
         response = buffer.find(_RESPONSE, start, end)
         holds = _OBJECT.match(buffer, response, end) and _ANSWER.search(buffer, response, end)
         return holds is not None and not _may_be_autosave(buffer, start, end)
+
+    def _is_skipped_response(self, buffer: bytes, start: int, end: int) -> bool:
+        """True for a response, not empty, that cannot match."""
+        return self._lacks_what_matches(buffer, start, end) and _ANSWER.search(buffer, start, end) is not None
+
+    def _lacks_what_matches(self, buffer: bytes, start: int, end: int) -> bool:
+        """True for what looks like one object, and does not hold what a match takes."""
+        if buffer.find(b"\\", start, end) >= 0 and _ESCAPES.search(buffer, start, end):
+            return False
+        if self._can_match is None or self._can_match(Occurrences(buffer, start, end)):  # type: ignore[arg-type]
+            return False
+        while end > start and buffer[end - 1] in b" \t\r\n":
+            end -= 1
+        return buffer.startswith(b"{", start, end) and buffer.endswith(b"}", start, end)
 
     # -- typed -----------------------------------------------------------------------------------------------------
 
@@ -258,6 +315,7 @@ class Scanner:
             if not self._lookout.unmet:
                 self._lookout, self._counted = None, self._wanted
         if self._test is None:
+            verdict.matched.append(key)
             verdict.counts.append(counts)
         elif self._test(counts):
             verdict.matched.append(key)

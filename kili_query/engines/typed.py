@@ -76,6 +76,8 @@ class Decoder:
             ("labels", list[label | None] | None | UnsetType, UNSET),  # type: ignore[valid-type]
             ("label", msgspec.Raw | UnsetType, UNSET),
         ]
+        self.label = label
+        self.response = msgspec.json.Decoder(response | None)
         self.record = msgspec.json.Decoder(msgspec.defstruct("_Record", record_fields, gc=False))
 
 

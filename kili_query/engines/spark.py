@@ -1,0 +1,366 @@
+"""The engine in Spark: queries over columns of labels, and over a count index, on as many machines as Spark has.
+
+Columns of `jsonResponse` texts are scanned by Python beside each of Spark's processes, a batch at a time
+(`engines/arrow.py`). What runs there is found by name, so that the package is all that they need; one that lacks it says so.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
+
+from kili_query.errors import ArgumentError, ClusterError
+from kili_query.lang.ast import Node
+from kili_query.lang.parser import parse_tree
+from kili_query.lang.printer import to_text
+from kili_query.model.ontology import Ontology, as_ontology
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from pyspark.sql import DataFrame, SparkSession
+
+MIN_SPARK, MIN_JAVA = 4, 17
+
+COUNTS_TYPE = "array<struct<job: string, category: string, n: int>>"
+PROBLEM = "problem"
+"""The column that says why a label cannot be read; null in all others."""
+
+
+class HasTree(Protocol):
+    """What holds the tree of a query, as `Query` does."""
+
+    @property
+    def tree(self) -> Node:
+        """The tree."""
+
+
+AnyQuery = HasTree | Node | str
+"""A query, its tree, or its text."""
+
+
+# -- columns -----------------------------------------------------------------------------------------------------------
+
+
+def count_categories(
+    frame: DataFrame,
+    column: str = "jsonResponse",
+    *,
+    ontology: Ontology | None = None,
+    into: str = "counts",
+    totals: bool = False,
+    text: bool = False,
+    balanced: bool = False,
+) -> DataFrame:
+    """The frame with the counts of each label: those of `kili_query.count_categories`, a list of (job, category, n).
+
+    Lazy, as all that Spark does. The column `problem` says why a label cannot be read; its counts are null then.
+
+    Parameters
+    ----------
+    frame: any DataFrame, of Spark itself or of Spark Connect.
+    column: the one that holds a `jsonResponse` as JSON text in each row.
+    ontology: tells frames of a video from jobs whose keys are digits.
+    into: the name of the new column.
+    totals: True: rows of totals too, as a count index has them: job null for all jobs, category null for all categories.
+    text: whether the column of the texts stays. It would travel to Python and back.
+    balanced: deal the rows anew, in partitions of about as many bytes (`spark.sql.adaptive.advisoryPartitionSizeInBytes`):
+        where some partitions hold much more than others, that is worth what it costs to move the texts.
+
+    Raises
+    ------
+    ArgumentError: there is no such column, it holds no text, or a name is taken.
+    ClusterError: Spark is older than 4.
+    """
+    fields = [f"{_quoted(into)} {COUNTS_TYPE}"]
+    return _scanned(frame, column, [into], fields, text, balanced, "count_batches", as_ontology(ontology), totals)
+
+
+def matches(
+    frame: DataFrame,
+    query: AnyQuery | Mapping[str, AnyQuery],
+    column: str = "jsonResponse",
+    *,
+    ontology: Ontology | None = None,
+    validate: bool = False,
+    text: bool = False,
+    balanced: bool = False,
+) -> DataFrame:
+    """The frame with a column `matches`: whether the label satisfies the query, null if it cannot be read (`problem` says why).
+
+    Lazy. Several queries are asked in one go: `{"busy": "CARS.BUS.count > 2", "empty": "*.*.count == 0"}` gives the columns
+    `busy` and `empty`. Parameters and errors are those of `count_categories`, and
+
+    Parameters
+    ----------
+    query: a `Query` or its text, or several by the name of their column.
+    validate: decode also what cannot match, so that no broken text above 4 kB is missed.
+
+    Raises
+    ------
+    QuerySyntaxError: a text is not a query.
+    """
+    queries = dict(query) if isinstance(query, Mapping) else {"matches": query}
+    if not queries:
+        raise ArgumentError("query", "is an empty dict, and must name a query at least")
+    texts = [to_text(_tree(one)) for one in queries.values()]
+    fields = [f"{_quoted(name)} boolean" for name in queries]
+    return _scanned(
+        frame, column, list(queries), fields, text, balanced, "match_batches", texts, as_ontology(ontology), validate
+    )
+
+
+def problems(frame: DataFrame) -> DataFrame:
+    """The rows of a frame of this module whose label cannot be read, with the reason in `problem`."""
+    return frame.where(f"{PROBLEM} IS NOT NULL").select(PROBLEM, *(name for name in frame.columns if name != PROBLEM))
+
+
+def _scanned(
+    frame: DataFrame,
+    column: str,
+    names: Sequence[str],
+    fields: Sequence[str],
+    text: bool,
+    balanced: bool,
+    work: str,
+    *arguments: object,
+) -> DataFrame:
+    require_spark(frame.sparkSession)
+    kinds = {field.name: field.dataType.typeName() for field in frame.schema.fields}
+    if column not in kinds:
+        raise ArgumentError("column", f"is {column!r}, and the frame has {', '.join(kinds) or 'none'}")
+    if kinds[column] not in ("string", "varchar", "char", "binary"):
+        advice = "; to_json() makes text of it" if kinds[column] in ("struct", "map", "variant") else ""
+        raise ArgumentError("column", f"{column!r} is of type {kinds[column]}, and must hold JSON text{advice}")
+    kept = [name for name in kinds if text or name != column]
+    taken = [name for name in (*names, PROBLEM) if [*kept, *names].count(name) > (name in names)]
+    if taken:
+        raise ArgumentError("frame", f"has a column {taken[0]!r} already: rename or drop it")
+    if len(set(kinds)) < len(frame.columns):
+        raise ArgumentError("frame", "has two columns of one name")
+    if balanced:
+        frame = frame.hint("rebalance")
+    result = _schema(frame, kept, [*fields, f"{PROBLEM} string"])
+    return frame.mapInArrow(_sent(work, column, kept, *arguments), result)
+
+
+def _schema(frame: DataFrame, kept: Sequence[str], fields: Sequence[str]) -> Any:
+    """The type of the rows that come back: the fields of the frame that are kept, and new ones."""
+    from pyspark.sql.types import StructType
+
+    return StructType([*(frame.schema[name] for name in kept), *StructType.fromDDL(", ".join(fields)).fields])
+
+
+def _quoted(name: str) -> str:
+    return "`" + name.replace("`", "``") + "`"
+
+
+def _tree(query: AnyQuery) -> Node:
+    """The tree of a query, however it is given."""
+    if isinstance(query, str):
+        return parse_tree(query)
+    return query if isinstance(query, Node) else query.tree
+
+
+# -- what runs beside Spark's processes --------------------------------------------------------------------------------
+
+Batches = Iterator["pa.RecordBatch"]
+
+
+def _sent(name: str, *arguments: object, module: str = __name__) -> Callable[[Batches], Batches]:
+    """A function of batches, to be sent to Python beside Spark's processes: finds by name, there, what does the work.
+
+    The arguments are unpacked there, too; so where the package is missing, that is what is told.
+    """
+    import pickle
+
+    packed = pickle.dumps(arguments)
+    missing = MISSING
+
+    def work(batches: Batches) -> Batches:
+        import pickle
+        from importlib import import_module
+
+        try:
+            function = getattr(import_module(module), name)
+            unpacked = pickle.loads(packed)
+        except ImportError as error:
+            raise RuntimeError(missing.format(error)) from None
+        yield from function(batches, *unpacked)
+
+    return work
+
+
+MISSING = (
+    "a Python process of Spark cannot load kili_query ({}): install `kili_query` where Spark's processes run, or send it, "
+    "`session.addArtifacts(package(), pyfile=True)`, where `msgspec` and `pyarrow` are installed"
+)
+
+
+def count_batches(batches: Batches, column: str, kept: list[str], ontology: Ontology | None, totals: bool) -> Batches:
+    """What `count_categories` does with the batches of a partition."""
+    from kili_query.engines.arrow import count_texts
+
+    for batch in batches:
+        yield _with(batch, kept, count_texts(batch.column(column), ontology, totals=totals))
+
+
+def match_batches(
+    batches: Batches, column: str, kept: list[str], texts: list[str], ontology: Ontology | None, validate: bool
+) -> Batches:
+    """What `matches` does with the batches of a partition."""
+    from kili_query.engines.arrow import Questions, match_texts
+
+    questions = Questions([parse_tree(text, limited=False) for text in texts], ontology, validate=validate)
+    for batch in batches:
+        yield _with(batch, kept, match_texts(batch.column(column), questions))
+
+
+def _with(batch: pa.RecordBatch, kept: list[str], columns: list[pa.Array]) -> pa.RecordBatch:
+    """The columns of a batch that are kept, and new ones; Spark takes them by their position."""
+    import pyarrow as pa
+
+    columns = [*(batch.column(name) for name in kept), *columns]
+    return pa.RecordBatch.from_arrays(columns, [str(i) for i in range(len(columns))])
+
+
+# -- the session and its processes -------------------------------------------------------------------------------------
+
+
+def session(
+    name: str = "kili_query", *, master: str | None = None, config: Mapping[str, str] | None = None
+) -> SparkSession:
+    """The Spark session of this program: the one it has, the one that `spark-submit` or `SPARK_REMOTE` asks for, else a new
+    one on this machine.
+
+    Parameters
+    ----------
+    name: how Spark shows the program.
+    master: where Spark runs, such as `local[2]`; None: where the surroundings say, else here on all cores.
+    config: settings of Spark, for a session that is made here.
+
+    Raises
+    ------
+    ClusterError: Spark is not installed or older than 4; or it is to run here, and there is no Java 17.
+    """
+    try:
+        import pyspark
+        from pyspark.sql import SparkSession
+    except ImportError as error:
+        raise ClusterError(f'Spark needs the extra `spark`: pip install "kili_query[spark]" ({error})') from None
+    _require_version(pyspark.__version__)
+    active = SparkSession.getActiveSession()
+    if active is None and master is None and "SPARK_REMOTE" in os.environ:
+        return require_spark(SparkSession.builder.getOrCreate())
+    if active is None:
+        require_java()
+    builder = SparkSession.builder.appName(name)
+    for key, value in (config or {}).items():
+        builder = builder.config(key, value)
+    return require_spark(active or (builder.master(master) if master else builder).getOrCreate())
+
+
+def require_spark(session: SparkSession) -> SparkSession:
+    """The session, if it is of Spark 4 or later.
+
+    Raises
+    ------
+    ClusterError: it is older.
+    """
+    _require_version(session.version)
+    return session
+
+
+def _require_version(version: str) -> None:
+    if int(version.partition(".")[0]) < MIN_SPARK:
+        raise ClusterError(f'Spark is {version}, and must be {MIN_SPARK} or later: pip install "kili_query[spark]"')
+
+
+def require_java() -> None:
+    """See that the Java that Spark would start is there, and new enough.
+
+    Raises
+    ------
+    ClusterError: it is not.
+    """
+    home = os.environ.get("JAVA_HOME")
+    java = shutil.which("java", path=os.path.join(home, "bin") if home else None)
+    asked = f"the folder `JAVA_HOME` ({home})" if home else "`JAVA_HOME` or `PATH`"
+    advice = f"install Java {MIN_JAVA} or later (Debian: `apt-get install openjdk-{MIN_JAVA}-jre-headless`)"
+    if java is None:
+        raise ClusterError(f"Spark runs on Java, and there is none in {asked}: {advice}")
+    told = subprocess.run([java, "-version"], capture_output=True, text=True, check=False).stderr
+    found = re.search(r'version "(?:1\.)?(\d+)', told)
+    if found is None:
+        raise ClusterError(f"Spark runs on Java, and `{java} -version` does not tell that it is one: {advice}")
+    if int(found[1]) < MIN_JAVA:
+        raise ClusterError(f"Spark runs on Java {MIN_JAVA} or later, and {java} is Java {found[1]}: {advice}")
+
+
+def require_workers(session: SparkSession) -> None:
+    """See that the Python beside Spark's processes has what the work needs, by a small job on some of them.
+
+    Raises
+    ------
+    ClusterError: it lacks the package, or a library of it; or its package has another version.
+    """
+    from kili_query import __version__
+
+    require_spark(session)
+
+    def look(batches: Batches) -> Batches:
+        import pyarrow as pa
+
+        try:
+            import kili_query.engines.arrow
+            import kili_query.lang.parser
+
+            kili_query.lang.parser.warm_up()
+            found = kili_query.__version__
+        except ImportError as error:
+            found = f"!{error}"
+        for batch in batches:
+            yield pa.RecordBatch.from_arrays([pa.array([found] * len(batch))], ["found"])
+
+    rows = session.range(0, PROBED, 1, PROBED).mapInArrow(look, "found string").distinct().collect()
+    for found in sorted(row[0] for row in rows):
+        if found[:1] == "!":
+            raise ClusterError(MISSING.format(found[1:]))
+        if found != __version__:
+            raise ClusterError(f"Spark's processes have kili_query {found}, and here it is {__version__}")
+
+
+PROBED = 8
+"""How many partitions `require_workers` looks from."""
+
+
+def package(folder: str | os.PathLike[str] | None = None) -> str:
+    """The path of a new zip archive of the package, for `session.addArtifacts(path, pyfile=True)` or `spark-submit --py-files`.
+
+    It holds what is written in Python, the library `lark` included; `msgspec` and `pyarrow` are compiled, and must be
+    installed where Spark's processes run.
+
+    Parameters
+    ----------
+    folder: where it is written, as `kili_query.zip`; None: a temporary one.
+    """
+    import tempfile
+    import zipfile
+    from importlib.util import find_spec
+    from pathlib import Path
+
+    path = Path(folder or tempfile.mkdtemp(prefix="kili-query-")) / "kili_query.zip"
+    beside = path.with_name(f"{path.name}.new")
+    with zipfile.ZipFile(beside, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name in ("kili_query", "kili_query.grammar", "lark"):
+            spec = find_spec(name)
+            for place in (spec and spec.submodule_search_locations) or ():
+                for file in sorted(Path(place).rglob("*")):
+                    inside = Path(*name.split("."), file.relative_to(place)).as_posix()
+                    if file.suffix in (".py", ".lark", ".graphql") and inside not in archive.NameToInfo:
+                        archive.write(file, inside)
+    beside.replace(path)
+    return str(path)
