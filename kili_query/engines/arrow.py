@@ -7,15 +7,16 @@ becomes an object of Python.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import pyarrow as pa
 
+from kili_query.engines.dialects import rows_of
 from kili_query.engines.memory import compile_predicate
 from kili_query.engines.scan import Scanner, Verdict
 from kili_query.errors import DataError
 from kili_query.lang.ast import Node
-from kili_query.model.counts import Counts, Selector, total
+from kili_query.model.counts import Counts, Selector
 from kili_query.model.ontology import Ontology
 
 COUNTS = pa.list_(pa.struct([("job", pa.string()), ("category", pa.string()), ("n", pa.int32())]))
@@ -23,20 +24,6 @@ COUNTS = pa.list_(pa.struct([("job", pa.string()), ("category", pa.string()), ("
 
 NULL = "the text is null: a label without answers is `{}`, and null is what joins and missing columns give"
 """What is wrong with a label that is no text."""
-
-
-def totals_of(counts: Counts) -> Iterator[tuple[Selector, int]]:
-    """The totals of a label that are not 0: of each job, of each category in all jobs, of all.
-
-    >>> list(totals_of({("A", "B"): 2, ("C", "B"): 1}))
-    [(('A', None), 2), (('C', None), 1), ((None, 'B'), 3), ((None, None), 3)]
-    """
-    if counts:
-        for job in dict.fromkeys(job for job, _ in counts):
-            yield (job, None), total(counts, job)
-        for category in dict.fromkeys(category for _, category in counts):
-            yield (None, category), total(counts, category=category)
-        yield (None, None), total(counts)
 
 
 class CountsColumn:
@@ -59,13 +46,10 @@ class CountsColumn:
         """The counts of the next label; None: it has none, as it cannot be read."""
         self._missing.append(counts is None)
         names, codes, numbers = self._names, self._codes, self._numbers
-        if counts:
-            for key, number in counts.items():
-                codes.append(names.setdefault(key, len(names)))
-                numbers.append(number)
-            for selector, number in totals_of(counts) if self._totals else ():
-                codes.append(names.setdefault(selector, len(names)))
-                numbers.append(number)
+        rows: Mapping[Selector, int] = (rows_of(counts) if self._totals else counts) if counts else {}  # type: ignore[assignment]
+        for selector, number in rows.items():
+            codes.append(names.setdefault(selector, len(names)))
+            numbers.append(number)
         self._ends.append(len(codes))
 
     def done(self) -> pa.ListArray:
@@ -96,7 +80,7 @@ class Questions:
 
 def judged(scan: Callable[[bytes, int, int], Verdict], column: pa.Array) -> Iterator[Verdict | str]:
     """The verdict on each text of a column of strings or binaries, or what is wrong with it."""
-    buffer, ends = _texts(column)
+    buffer, ends = texts_of(column)
     missing = column.is_null().to_pylist() if column.null_count else None
     for row in range(len(column)):
         if missing and missing[row]:
@@ -139,7 +123,7 @@ def match_texts(column: pa.Array, questions: Questions) -> list[pa.Array]:
     return [*(pa.array(list(truths), pa.bool_()) for truths in columns), pa.array(problems, pa.string())]
 
 
-def _texts(column: pa.Array) -> tuple[bytes, memoryview]:
+def texts_of(column: pa.Array) -> tuple[bytes, memoryview]:
     """The bytes of a column of texts, and where in them each begins, and the last one ends."""
     wide = pa.types.is_large_string(column.type) or pa.types.is_large_binary(column.type)
     _, places, data = column.buffers()

@@ -11,9 +11,9 @@ import re
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from kili_query.errors import ArgumentError, ClusterError
+from kili_query.errors import ArgumentError, ClusterError, DataError
 from kili_query.lang.ast import Node
 from kili_query.lang.parser import parse_tree
 from kili_query.lang.printer import to_text
@@ -106,7 +106,7 @@ def matches(
     queries = dict(query) if isinstance(query, Mapping) else {"matches": query}
     if not queries:
         raise ArgumentError("query", "is an empty dict, and must name a query at least")
-    texts = [to_text(_tree(one)) for one in queries.values()]
+    texts = [to_text(tree_of(one)) for one in queries.values()]
     fields = [f"{_quoted(name)} boolean" for name in queries]
     return _scanned(
         frame, column, list(queries), fields, text, balanced, "match_batches", texts, as_ontology(ontology), validate
@@ -144,7 +144,7 @@ def _scanned(
     if balanced:
         frame = frame.hint("rebalance")
     result = _schema(frame, kept, [*fields, f"{PROBLEM} string"])
-    return frame.mapInArrow(_sent(work, column, kept, *arguments), result)
+    return frame.mapInArrow(sent(work, column, kept, *arguments), result)
 
 
 def _schema(frame: DataFrame, kept: Sequence[str], fields: Sequence[str]) -> Any:
@@ -158,11 +158,72 @@ def _quoted(name: str) -> str:
     return "`" + name.replace("`", "``") + "`"
 
 
-def _tree(query: AnyQuery) -> Node:
+def tree_of(query: AnyQuery) -> Node:
     """The tree of a query, however it is given."""
     if isinstance(query, str):
         return parse_tree(query)
     return query if isinstance(query, Node) else query.tree
+
+
+# -- a count index -----------------------------------------------------------------------------------------------------
+
+_COUNTS = {"job": "string", "category": "string", "label": "long", "n": "integer"}
+
+
+class Index(NamedTuple):
+    """The tables of a count index (docs/scale.md)."""
+
+    counts: DataFrame
+    labels: DataFrame
+
+
+def read_index(session: SparkSession, folder: str) -> Index:
+    """The tables of a count index: what `kili-query index` writes, in a place that Spark reads (`s3a://`, `gs://`, a folder).
+
+    Raises
+    ------
+    DataError: it is not there, or is no count index (KQ503).
+    ClusterError: Spark is older than 4.
+    """
+    require_spark(session)
+    tables = []
+    for name, wanted in (("counts", _COUNTS), ("labels", {"label": "long"})):
+        try:
+            frame = session.read.parquet(f"{folder.rstrip('/')}/{name}")
+            found = {field.name: field.dataType.typeName() for field in frame.schema.fields}
+        except Exception as error:  # which one depends on Spark and on where the folder is
+            reason = str(error).strip().partition("\n")[0]
+            raise DataError(
+                f"Spark cannot read `{name}` of a count index there: {reason}", code="KQ503", where=folder
+            ) from error
+        lacking = [f"{column} {kind}" for column, kind in wanted.items() if found.get(column) != kind]
+        if lacking:
+            has = ", ".join(f"{column} {kind}" for column, kind in found.items())
+            raise DataError(
+                f"`{name}` is no table of a count index: it lacks {', '.join(lacking)}, and has {has}",
+                code="KQ503",
+                where=folder,
+            )
+        tables.append(frame)
+    return Index(*tables)
+
+
+def select(query: AnyQuery, index: Index) -> DataFrame:
+    """The rows of `labels` of an index whose label satisfies the query: SQL over `counts`. Lazy.
+
+    Raises
+    ------
+    QuerySyntaxError: the text is not a query.
+    UnsupportedQueryError: Spark cannot hold a name (KQ401), or the query is too large to plan (KQ402).
+    """
+    from kili_query.engines.dialects import compile_select
+
+    text, names = compile_select(tree_of(query), "spark", parameters=True, counts="{counts}", labels="{labels}")
+    # a label is never null; told so, Spark looks labels up that are not to be there as it joins tables of any size
+    never_null = "coalesce(label, -1L) AS label"
+    counts = index.counts.selectExpr("job", "category", "n", never_null)
+    labels = index.labels.selectExpr(never_null, *(_quoted(name) for name in index.labels.columns if name != "label"))
+    return index.labels.sparkSession.sql(text, names, counts=counts, labels=labels)
 
 
 # -- what runs beside Spark's processes --------------------------------------------------------------------------------
@@ -170,7 +231,7 @@ def _tree(query: AnyQuery) -> Node:
 Batches = Iterator["pa.RecordBatch"]
 
 
-def _sent(name: str, *arguments: object, module: str = __name__) -> Callable[[Batches], Batches]:
+def sent(name: str, *arguments: object, module: str = __name__) -> Callable[[Batches], Batches]:
     """A function of batches, to be sent to Python beside Spark's processes: finds by name, there, what does the work.
 
     The arguments are unpacked there, too; so where the package is missing, that is what is told.
@@ -316,9 +377,7 @@ def require_workers(session: SparkSession) -> None:
 
         try:
             import kili_query.engines.arrow
-            import kili_query.lang.parser
 
-            kili_query.lang.parser.warm_up()
             found = kili_query.__version__
         except ImportError as error:
             found = f"!{error}"
@@ -340,8 +399,7 @@ PROBED = 8
 def package(folder: str | os.PathLike[str] | None = None) -> str:
     """The path of a new zip archive of the package, for `session.addArtifacts(path, pyfile=True)` or `spark-submit --py-files`.
 
-    It holds what is written in Python, the library `lark` included; `msgspec` and `pyarrow` are compiled, and must be
-    installed where Spark's processes run.
+    `msgspec` and `pyarrow`, which are compiled, must be installed where Spark's processes run.
 
     Parameters
     ----------
@@ -349,18 +407,15 @@ def package(folder: str | os.PathLike[str] | None = None) -> str:
     """
     import tempfile
     import zipfile
-    from importlib.util import find_spec
     from pathlib import Path
+
+    import kili_query
 
     path = Path(folder or tempfile.mkdtemp(prefix="kili-query-")) / "kili_query.zip"
     beside = path.with_name(f"{path.name}.new")
+    (home,) = map(Path, kili_query.__path__)
     with zipfile.ZipFile(beside, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name in ("kili_query", "kili_query.grammar", "lark"):
-            spec = find_spec(name)
-            for place in (spec and spec.submodule_search_locations) or ():
-                for file in sorted(Path(place).rglob("*")):
-                    inside = Path(*name.split("."), file.relative_to(place)).as_posix()
-                    if file.suffix in (".py", ".lark", ".graphql") and inside not in archive.NameToInfo:
-                        archive.write(file, inside)
+        for file in sorted(home.rglob("*.py")):
+            archive.write(file, file.relative_to(home.parent))
     beside.replace(path)
     return str(path)

@@ -131,7 +131,7 @@ def select(
         raise ValueError("`invert` goes with a query")
     asked = ~query if query is not None and invert and of_labels else query
     lookout = Lookout(query.operands if query is not None else [])
-    work = _Select(asked, unit, ontology, types, latest, invert and not of_labels, trim, data, validate, lookout)
+    work = Select(asked, unit, ontology, types, latest, invert and not of_labels, trim, data, validate, lookout)
     for done in run(work, sources, workers):
         (hits, summary), base = done.result, done.base
         if base:
@@ -140,7 +140,7 @@ def select(
 
 
 @dataclass(frozen=True)
-class _Select:
+class Select:
     """The work on one part. The scanner is made where the work is done: it cannot be pickled."""
 
     query: Query | None
@@ -156,6 +156,7 @@ class _Select:
     """One for all parts that a process works on."""
 
     def __call__(self, records: Iterator[Record | Problem]) -> tuple[list[Hit], Summary]:
+        """What matches among the records, and what was read."""
         # what is given because it does not match must have been read as a whole
         validate, lookout = self.validate or self.invert, self.lookout
         lookout.begin()

@@ -99,6 +99,11 @@ class Tally:
         if len(kept) < MAX_KEPT:
             kept.append(problem)
 
+    @property
+    def unplaced(self) -> list[Problem]:
+        """`problems` and `skipped`, with their places in the part, before `placed`."""
+        return [*self._unread, *self._left_out]
+
     def placed(self, base: int) -> Self:
         """The same, for a part that begins after so many lines: problems tell where they are."""
         self.problems += (problem.error(base) for problem in self._unread)

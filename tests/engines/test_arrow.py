@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kili_query import Ontology, count_categories
-from kili_query.engines.arrow import COUNTS, NULL, CountsColumn, Questions, count_texts, match_texts, totals_of
+from kili_query.engines.arrow import COUNTS, NULL, CountsColumn, Questions, count_texts, match_texts
+from kili_query.engines.dialects import rows_of
 from kili_query.engines.memory import compile_predicate
 from kili_query.engines.scan import Scanner
 from kili_query.errors import DataError
@@ -49,7 +50,7 @@ def test_counts_are_those_of_the_definition(
     assert counts.type == COUNTS
     for text, found, problem in zip(column[cut:], _counted(counts), problems.to_pylist(), strict=True):
         expected = _expected(text, ontology)
-        assert found == (None if expected is None else {**expected, **dict(totals_of(expected))})
+        assert found == (None if expected is None else rows_of(expected))
         assert (problem is None) is (expected is not None)
 
 
@@ -124,4 +125,4 @@ def test_totals_are_objects_and_not_sums() -> None:
     column = CountsColumn(totals=True)
     column.add(counts)
     (found,) = _counted(column.done())
-    assert found == {**counts, ("A", None): 2, ("D", None): 1, (None, "B"): 3, (None, "C"): 1, (None, None): 3}
+    assert found == dict(counts) | {("A", None): 2, ("D", None): 1, (None, "B"): 3, (None, "C"): 1, (None, None): 3}
