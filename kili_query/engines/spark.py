@@ -368,17 +368,18 @@ def require_workers(session: SparkSession) -> None:
     ------
     ClusterError: it lacks the package, or a library of it; or its package has another version.
     """
-    from kili_query import __version__
+    from importlib import import_module
 
     require_spark(session)
+    name = "kili_query"
+    own = import_module(name).__version__
 
     def look(batches: Batches) -> Batches:
         import pyarrow as pa
 
         try:
-            import kili_query.engines.arrow
-
-            found = kili_query.__version__
+            import_module(f"{name}.engines.arrow")
+            found = import_module(name).__version__
         except ImportError as error:
             found = f"!{error}"
         for batch in batches:
@@ -388,8 +389,8 @@ def require_workers(session: SparkSession) -> None:
     for found in sorted(row[0] for row in rows):
         if found[:1] == "!":
             raise ClusterError(MISSING.format(found[1:]))
-        if found != __version__:
-            raise ClusterError(f"Spark's processes have kili_query {found}, and here it is {__version__}")
+        if found != own:
+            raise ClusterError(f"Spark's processes have kili_query {found}, and here it is {own}")
 
 
 PROBED = 8
@@ -409,11 +410,9 @@ def package(folder: str | os.PathLike[str] | None = None) -> str:
     import zipfile
     from pathlib import Path
 
-    import kili_query
-
     path = Path(folder or tempfile.mkdtemp(prefix="kili-query-")) / "kili_query.zip"
     beside = path.with_name(f"{path.name}.new")
-    (home,) = map(Path, kili_query.__path__)
+    home = Path(__file__).parents[1]
     with zipfile.ZipFile(beside, "w", zipfile.ZIP_DEFLATED) as archive:
         for file in sorted(home.rglob("*.py")):
             archive.write(file, file.relative_to(home.parent))
