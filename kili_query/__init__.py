@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from kili_query.client.operations.asset_changes import PageResolution as PageResolution
     from kili_query.client.sending.batches import Remaining as Remaining
     from kili_query.engines.explain import Explanation as Explanation
+    from kili_query.engines.spark import ClusterError as ClusterError
     from kili_query.errors import ApiConnectionError as ApiConnectionError
     from kili_query.errors import ApiError as ApiError
     from kili_query.errors import ApiTimeoutError as ApiTimeoutError
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from kili_query.errors import AssetLockedError as AssetLockedError
     from kili_query.errors import AuthenticationError as AuthenticationError
     from kili_query.errors import BatchImportError as BatchImportError
-    from kili_query.errors import ClusterError as ClusterError
     from kili_query.errors import DataError as DataError
     from kili_query.errors import Diagnostic as Diagnostic
     from kili_query.errors import DownloadError as DownloadError
@@ -98,7 +98,7 @@ _HOMES = {
     "AssetLockedError": "errors",
     "BatchImportError": "errors",
     "CategoryQuery": "query",
-    "ClusterError": "errors",
+    "ClusterError": "engines.spark",
     "DataError": "errors",
     "Diagnostic": "errors",
     "DownloadError": "errors",

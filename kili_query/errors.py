@@ -15,7 +15,7 @@ The exceptions form one tree::
     │   ├── ImportFileConversionError   a file that should hold a chat
     │   └── UploadFromLocalDataForbiddenError   by the licence of the organisation
     ├── ParsedLabelError        what a parsed label refuses (formats/parsed/refusals.py)
-    ├── ClusterError            Spark is missing, too old, or lacks what it needs (also a RuntimeError)
+    ├── ClusterError            Spark is missing, too old, or lacks what it needs (engines/spark.py)
     └── ApiError                Kili's server gave no answer, or a refusal
         ├── AuthenticationError     the key is missing, wrong or expired
         ├── NotFoundError           no such project, or not with this key
@@ -348,10 +348,6 @@ class ImportFileConversionError(ImportValidationError):
 
 class UploadFromLocalDataForbiddenError(ImportValidationError):
     """The licence of the organisation does not allow to upload local contents."""
-
-
-class ClusterError(KiliQueryError, RuntimeError):
-    """Spark cannot do the work: it is missing or too old, or its processes lack what they need. The message says what."""
 
 
 class ApiError(KiliQueryError):

@@ -13,7 +13,7 @@ import subprocess
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from kili_query.errors import ArgumentError, ClusterError, DataError
+from kili_query.errors import ArgumentError, DataError, KiliQueryError
 from kili_query.lang.ast import Node
 from kili_query.lang.parser import parse_tree
 from kili_query.lang.printer import to_text
@@ -28,6 +28,10 @@ MIN_SPARK, MIN_JAVA = 4, 17
 COUNTS_TYPE = "array<struct<job: string, category: string, n: int>>"
 PROBLEM = "problem"
 """The column that says why a label cannot be read; null in all others."""
+
+
+class ClusterError(KiliQueryError, RuntimeError):
+    """Spark cannot do the work: it is missing or too old, or its processes lack what they need. The message says what."""
 
 
 class HasTree(Protocol):

@@ -25,7 +25,8 @@ from kili_query import Ontology, Query, count_categories, parse
 from kili_query.engines import spark as engine
 from kili_query.engines.arrow import NULL
 from kili_query.engines.dialects import rows_of
-from kili_query.errors import ArgumentError, ClusterError, DataError, QuerySyntaxError
+from kili_query.engines.spark import ClusterError
+from kili_query.errors import ArgumentError, DataError, QuerySyntaxError
 from kili_query.lang.ast import Node
 from kili_query.model.counts import Counts
 from kili_query.offline import select as here
