@@ -28,6 +28,7 @@ _COMMANDS = {
     "lint": "Check the queries in Python files, notebooks and query files.",
     "check-labels": "Check labels against an ontology: names, shapes, choices.",
     "filter": "Give the assets or labels of exports that match a query, or are empty.",
+    "index": "Count labels once, so that queries need not read them again.",
     "stats": "Count objects per category, annotator, day, asset: class balance.",
     "preview": "Draw a contact sheet of the assets that match: PNG, SVG, HTML.",
     "diff": "Compare two exports: assets gained, lost, changed; counts.",

@@ -19,10 +19,12 @@ from kili_query.cli.options import (
     csv_safe_option,
     exit_code,
     found_ontology_options,
+    index_option,
     latest_option,
     progress,
     ready_query,
     tell_blanks,
+    tell_index,
     tell_latest,
     tell_left_out,
     tell_problems,
@@ -66,6 +68,8 @@ if TYPE_CHECKING:
 @found_ontology_options
 @type_options("all but AUTOSAVE; with --to DEFAULT and REVIEW")
 @latest_option
+@click.option("--index", "make_index", is_flag=True, help="Make an index on the way, as `kili-query index` does.")
+@index_option
 @click.option("--validate", is_flag=True, help="Decode every label, also those that cannot match.")
 @workers_option
 @click.option("-v", "--verbose", is_flag=True, help="Say also how many records were not decoded.")
@@ -94,6 +98,8 @@ def command(
     label_types: tuple[str, ...],
     all_types: bool,
     latest: bool,
+    make_index: bool,
+    no_index: bool,
     validate: bool,
     workers: int | None,
     verbose: bool,
@@ -152,6 +158,8 @@ def command(
     row = BY_NAME[kind]
     if row.binary and (output is None or output == "-"):
         raise click.UsageError(f"{kind} is written to a file: give --output FILE")
+    if make_index and no_index:
+        raise click.UsageError("--index and --no-index exclude each other")
     if csv_safe and kind != "csv":
         raise click.UsageError("--csv-safe goes with CSV: give --format csv")
     to_file = None if output == "-" else output
@@ -167,6 +175,10 @@ def command(
     tell_latest(latest, sources)
     types = chosen_types(label_types, all_types, latest=latest)
 
+    if make_index:
+        from kili_query.cli.index_command import make_indexes
+
+        make_indexes(sources, ontology, workers, quiet)
     started, summary, matches = time.perf_counter(), Summary(), 0
     assets = Assets()
     with ExitStack() as stack:
@@ -182,6 +194,7 @@ def command(
                 unit="labels" if labels and not row.binary else "assets", trim=labels and row.binary,
                 ontology=ontology, types=types, latest=latest, invert=invert,
                 data=not count and not row.ids_only, validate=validate, workers=workers,
+                index=not no_index, on_index=tell_index(quiet),
             ):  # fmt: skip
                 summary.add(part.summary)
                 with bar.lifted() if target and part.hits and not to_file else nullcontext():

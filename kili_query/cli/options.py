@@ -119,6 +119,30 @@ def workers_option(command: F) -> F:
     )(command)
 
 
+def index_option(command: F) -> F:
+    """`--no-index`."""
+    return click.option("--no-index", is_flag=True, help="Read the sources, also where a fresh index is there.")(
+        command
+    )
+
+
+def tell_index(quiet: bool) -> Callable[[object], None]:
+    """Tell of each index that is used, and of each that is not, on standard error."""
+
+    def tell(found: object) -> None:
+        if not quiet:
+            folder = getattr(found, "folder", "")
+            echo(str(found) if str(found).startswith("not used") else f"using {near_path(folder)}", err=True)
+
+    return tell
+
+
+def near_path(path: str) -> str:
+    """A name as one would type it here: relative, if it lies below."""
+    relative = os.path.relpath(path)
+    return path if relative.startswith("..") else relative
+
+
 def load_ontology(path: str | None, input_type: str | None) -> Ontology | None:
     """The ontology of `--ontology`, if given."""
     if path is None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections import Counter
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -17,10 +18,12 @@ from kili_query.cli.options import (
     csv_safe_option,
     exit_code,
     found_ontology_options,
+    index_option,
     known_names,
     latest_option,
     progress,
     tell_blanks,
+    tell_index,
     tell_latest,
     tell_problems,
     type_options,
@@ -62,6 +65,7 @@ _CLASSES = ((1, 1), (2, 2), (3, 3), (4, 5), (6, 10), (11, None))
 @click.option("--theme", type=click.Choice(["light", "dark", "auto"]), default="auto", show_default=True,
               help="Colours of the plot; auto: in HTML as the system of the reader says, else light.")  # fmt: skip
 @workers_option
+@index_option
 @click.option("-q", "--quiet", is_flag=True, help="No progress bar and no summary.")
 def command(
     sources: tuple[str, ...],
@@ -81,6 +85,7 @@ def command(
     plot: str | None,
     theme: Any,
     workers: int | None,
+    no_index: bool,
     quiet: bool,
 ) -> int:
     """Count objects per job and category: labels that have any, objects, how many per label. With --by, per annotator or
@@ -112,7 +117,8 @@ def command(
     tell_latest(latest, sources)
     types = chosen_types(label_types, all_types, latest=latest)
     total: Statistics | Groups = Groups() if by else Statistics() if plot is None else Overview()
-    count_all = measure if plot is None else survey
+    by_index = partial(measure, index=not no_index, on_index=tell_index(quiet))
+    count_all = by_index if plot is None else survey
     with progress(sources, quiet) as bar:
         for part, size in (
             group(*read, by=by, ontology=ontology, types=types, latest=latest, workers=workers)

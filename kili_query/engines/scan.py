@@ -284,7 +284,7 @@ class Scanner:
         if not response:
             verdict.blanks.append((key, owner))
             response = {}
-        elif not any(map(_holds, response.values() if decoder is FRAMES else [response])):
+        elif not any(map(_holds, response.values() if decoder.by_frame else [response])):
             return False  # texts are not decoded here
         found: dict[Key, set[object]] = {}
         places = {k for k in response if k == "assetLevel" or k[:1].isdigit()}
@@ -292,7 +292,7 @@ class Scanner:
             places = (places & {"assetLevel"}) | frame_keys(response, self._ontology)
             if self._ontology is not None:
                 places -= self._ontology.jobs.keys()
-        if decoder is FRAMES:
+        if decoder.by_frame:
             if len(places) != len(response):
                 return False
             for answers in response.values():

@@ -54,10 +54,15 @@ NOBODY = Owner()
 Answers = dict[str, Answer | None]
 
 
-class Decoder:
-    """A decoder of records whose labels hold responses of one form."""
+ABOUT = ("author", "labeler", "createdAt", "secondsToLabel")
+"""What is told of a label beside its answers."""
 
-    def __init__(self, response: Any) -> None:
+
+class Decoder:
+    """A decoder of records whose labels hold responses of one form; `about`: what is told of a label comes along, undecoded."""
+
+    def __init__(self, response: Any, *, by_frame: bool = False, about: bool = False) -> None:
+        self.by_frame = by_frame
         label_fields: list[Any] = [
             ("jsonResponse", response | None | UnsetType, UNSET),
             ("labelType", str | None, None),
@@ -68,6 +73,8 @@ class Decoder:
             ("jsonResponseUrl", str | None, None),
             ("annotations", list[msgspec.Raw] | None, None),
         ]
+        if about:
+            label_fields += [(name, msgspec.Raw | UnsetType, UNSET) for name in ABOUT]
         label = msgspec.defstruct("_Label", label_fields, gc=False)
         record_fields: list[Any] = [
             *label_fields,
@@ -82,4 +89,4 @@ class Decoder:
 
 
 FLAT = Decoder(Answers)
-FRAMES = Decoder(dict[str, Answers | None])
+FRAMES = Decoder(dict[str, Answers | None], by_frame=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
 from typing import Generic, Protocol, TypeVar
 
@@ -24,6 +24,13 @@ class Work(Protocol[R_co]):
 
     def __call__(self, records: Iterator[Record | Problem]) -> R_co:
         """The result for the records of one part."""
+
+
+class PartWork(Protocol[R_co]):
+    """What is done with a part, where its records are not enough. It is pickled once for each worker."""
+
+    def __call__(self, part: Part) -> R_co:
+        """The result for one part."""
 
 
 class Done(Generic[R]):
@@ -49,7 +56,15 @@ def run(work: Work[R], sources: Sequence[Source], workers: int | None = None) ->
     ------
     DataError: a source cannot be read (KQ503), or a worker process was killed.
     """
-    parts = plan(sources)
+    return _run(_OnRecords(work), plan(sources), workers)
+
+
+def run_parts(work: PartWork[R], parts: Iterator[Part], workers: int | None = None) -> Iterator[Done[R]]:
+    """`run`, for parts that are planned already, and work that is done with a part itself."""
+    return _run(_OnPart(work), parts, workers)
+
+
+def _run(work: _Work[R], parts: Iterator[Part], workers: int | None) -> Iterator[Done[R]]:
     if workers is None:
         workers = default_workers()
         first, size = [], 0
@@ -65,6 +80,8 @@ def run(work: Work[R], sources: Sequence[Source], workers: int | None = None) ->
     return _with_bases(_run_here(work, parts) if workers <= 1 else _run_in_pool(work, parts, workers))
 
 
+_Work = Callable[[Part], tuple[R, int]]
+"""Gives the result, and how many lines the part has."""
 _Result = tuple[Part, R, int]
 """The part, its result, and how many lines it has."""
 
@@ -148,19 +165,29 @@ def _divided(parts: Iterator[Part], *, here: bool) -> Iterator[Part]:
             yield batch.sliced() if seekable and not here else batch
 
 
-def _run_here(work: Work[R], parts: Iterator[Part]) -> Iterator[_Result[R]]:
+def _run_here(work: _Work[R], parts: Iterator[Part]) -> Iterator[_Result[R]]:
     for part in _divided(parts, here=True):
-        result = work(part.records())
-        yield part, result, part.lines if isinstance(part, LineRange) else 0
+        yield part, *work(part)
 
 
-def _run_in_pool(work: Work[R], parts: Iterator[Part], workers: int) -> Iterator[_Result[R]]:
-    for part, (result, lines) in work_through(_OnPart(work), _divided(parts, here=False), workers):
+def _run_in_pool(work: _Work[R], parts: Iterator[Part], workers: int) -> Iterator[_Result[R]]:
+    for part, (result, lines) in work_through(work, _divided(parts, here=False), workers):
         yield part, result, lines
 
 
 class _OnPart(Generic[R]):
     """The work, on a part as a process gets it."""
+
+    def __init__(self, work: PartWork[R]) -> None:
+        self._work = work
+
+    def __call__(self, part: Part) -> tuple[R, int]:
+        result = self._work(part)
+        return result, part.lines if isinstance(part, LineRange) else 0
+
+
+class _OnRecords(Generic[R]):
+    """The work, on the records of a part as a process gets it."""
 
     def __init__(self, work: Work[R]) -> None:
         self._work = work

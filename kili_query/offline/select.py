@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import repeat
 from typing import Literal, NamedTuple, Self
 
 from kili_query.engines.lookout import Lookout
 from kili_query.engines.scan import LabelKey, Scanner, Verdict
-from kili_query.errors import DataError
+from kili_query.errors import DataError, UnsupportedQueryError
 from kili_query.formats.kili import Place, Problem, Record, Source
 from kili_query.formats.latest import latest_only
 from kili_query.model.counts import Key
@@ -18,6 +19,8 @@ from kili_query.model.kili import LABEL_KEYS
 from kili_query.model.labels import DEFAULT_LABEL_TYPES, AssetIds, LabelTypes, owner_ids
 from kili_query.model.ontology import Ontology
 from kili_query.model.pieces import fields_of, labels_in, list_of, object_of, on_one_line
+from kili_query.offline.index.fetching import fetch
+from kili_query.offline.index.opening import Index, Unused, by_index
 from kili_query.offline.run import run
 from kili_query.offline.tally import Tally
 from kili_query.query import Query
@@ -103,6 +106,8 @@ def select(
     data: bool = True,
     validate: bool = False,
     workers: int | None = None,
+    index: bool = True,
+    on_index: Callable[[Index | Unused], None] | None = None,
 ) -> Iterator[Selected]:
     """What matches in files, folders, archives and standard input (`-`), part by part, in the order of the input.
 
@@ -121,6 +126,9 @@ def select(
     data: give the JSON text of each hit; without it less is handed from process to process.
     validate: decode also large records that cannot match, so that each malformed one is noticed.
     workers: number of processes; None: one for each core, for large inputs.
+    index: False to read each source, also one that has a fresh index; what `latest`, `validate` and `invert` for assets
+        need, no index tells.
+    on_index: is given each index that is used, and each that is not, with the reason.
 
     Raises
     ------
@@ -132,11 +140,68 @@ def select(
     asked = ~query if query is not None and invert and of_labels else query
     lookout = Lookout(query.operands if query is not None else [])
     work = Select(asked, unit, ontology, types, latest, invert and not of_labels, trim, data, validate, lookout)
-    for done in run(work, sources, workers):
-        (hits, summary), base = done.result, done.base
-        if base:
-            hits = [hit._replace(where=hit.where.moved(base)) for hit in hits]
-        yield Selected(hits, summary.placed(base), done.size)
+    usable = index and not latest and not validate and not work.invert
+    groups = list(by_index(sources, ontology, on_index, _compiles(asked)) if usable else [(None, sources)])
+    runs = [None if known else run(work, group, workers) for known, group in groups]  # all sources are looked at first
+    for (known, group), found in zip(groups, runs, strict=True):
+        if known is not None:
+            yield from _select_indexed(work, known, os.fspath(group[0]))
+        for done in found or ():
+            (hits, summary), base = done.result, done.base
+            if base:
+                hits = [hit._replace(where=hit.where.moved(base)) for hit in hits]
+            yield Selected(hits, summary.placed(base), done.size)
+
+
+def _compiles(query: Query | None) -> Callable[[Index], bool]:
+    """Whether an index can be asked: some queries are too large for DuckDB."""
+
+    def compiles(index: Index) -> bool:
+        try:
+            index.condition(None if query is None else query.tree, None)
+        except UnsupportedQueryError:
+            return False
+        return True
+
+    return compiles
+
+
+CHUNK = 256
+"""Records that are fetched at a time."""
+
+
+def _select_indexed(work: Select, index: Index, source: str) -> Iterator[Selected]:
+    """What matches, by an index. Records that are to be given are fetched, and looked at once more."""
+    tree = None if work.query is None else work.query.tree
+    condition = index.condition(tree, work.types)
+    summary = Summary()
+    index.tell(summary, source, work.types)
+    if work.query is not None:
+        summary.names = index.names(work.types)
+    if not work.data and not work.trim and not index.manifest.apart:
+        yield Selected(_hits_of(index, condition, source, work.unit, summary), summary, 0)
+        return
+    yield Selected([], summary, 0)
+    spots = index.spots(condition)
+    for i in range(0, len(spots), CHUNK):
+        hits, found = work(iter(fetch(source, spots[i : i + CHUNK])))
+        counted = Summary(matched_records=found.matched_records, matched_labels=found.matched_labels)
+        yield Selected(hits, counted, sum(spot.length or 0 for spot in spots[i : i + CHUNK]))
+
+
+def _hits_of(index: Index, condition: str, source: str, unit: Unit, summary: Summary) -> list[Hit]:
+    """Hits without their text: all that they tell is in the table of labels."""
+    hits: list[Hit] = []
+    last = None
+    in_folder = index.is_folder
+    for spot, external_id, asset_id, key in index.labels(condition):
+        new, last = spot.record != last, spot.record
+        summary.matched_labels += 1
+        summary.matched_records += new
+        if unit == "labels" or new:
+            label = key if unit == "labels" or key.key in _BY_THEMSELVES else None
+            hits.append(Hit(b"", spot.place(source, in_folder=in_folder), external_id, asset_id, label))
+    return hits
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Self
@@ -15,6 +16,7 @@ from kili_query.formats.latest import latest_only
 from kili_query.model.counts import Key
 from kili_query.model.labels import DEFAULT_LABEL_TYPES, LabelTypes
 from kili_query.model.ontology import Ontology
+from kili_query.offline.index.opening import Index, Unused, by_index
 from kili_query.offline.run import run
 from kili_query.offline.tally import Tally
 
@@ -65,17 +67,33 @@ def measure(
     types: LabelTypes | None = DEFAULT_LABEL_TYPES,
     latest: bool = False,
     workers: int | None = None,
+    index: bool = True,
+    on_index: Callable[[Index | Unused], None] | None = None,
 ) -> Iterator[tuple[Statistics, int]]:
     """The statistics of each part of the sources, with its size in bytes; `add` adds them up.
 
-    `latest`: only the newest label of each asset takes part.
+    `latest`: only the newest label of each asset takes part. `index`, `on_index`: as in `select`.
 
     Raises
     ------
     DataError: a source cannot be read (KQ503).
     """
-    for done in run(_Measure(ontology, types, latest), sources, workers):
-        yield done.result.placed(done.base), done.size
+    work = _Measure(ontology, types, latest)
+    groups = list(by_index(sources, ontology, on_index) if index and not latest else [(None, sources)])
+    runs = [None if known else run(work, group, workers) for known, group in groups]
+    for (known, group), found in zip(groups, runs, strict=True):
+        if known is not None:
+            yield _measure_indexed(known, os.fspath(group[0]), types), 0
+        for done in found or ():
+            yield done.result.placed(done.base), done.size
+
+
+def _measure_indexed(index: Index, source: str, types: LabelTypes | None) -> Statistics:
+    found = Statistics()
+    index.tell(found, source, types)
+    for job, category, count, labels in index.spread(types):
+        found.spread.setdefault((job, category), Counter())[count] += labels
+    return found
 
 
 def sampled_names(sources: Sequence[Source]) -> dict[str, list[str]]:
@@ -86,7 +104,7 @@ def sampled_names(sources: Sequence[Source]) -> dict[str, list[str]]:
     found: dict[str, set[str]] = {}
     for source in sources:
         with suppress(DataError):
-            part, _ = next(measure(source, types=None, workers=1), (Statistics(), 0))
+            part, _ = next(measure(source, types=None, workers=1, index=False), (Statistics(), 0))
             for job, category in part.spread:
                 found.setdefault(job, set()).add(category)
     return {job: sorted(categories) for job, categories in sorted(found.items())}

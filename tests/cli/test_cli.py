@@ -29,6 +29,7 @@ from kili_query import read_labels
 
 ENTRY = [sys.executable, "-c", "import sys; sys.argv[0] = 'kili-query'; from kili_query.cli import main; main()"]
 COMMANDS = (
+    "index",
     "check",
     "format",
     "compile",

@@ -36,6 +36,9 @@ PART = 4 << 20
 
 Source = str | os.PathLike[str]
 
+INDEX_SUFFIX = ".kqindex"
+"""Of folders that hold a count index: never labels."""
+
 _HEAD = 1 << 16
 _BLOCK = 256 << 10  # fits into the cache of the processor: twice as fast as a megabyte
 _README = "README.kili.txt"  # in every export
@@ -56,6 +59,9 @@ class LineRange(Part):
     base: int = 0
     lines: int = 0
     size: int = field(init=False)
+    piece: bytes = field(default=b"", init=False, repr=False)
+    piece_at: int = field(default=0, init=False)
+    """What is being cut, and the byte of the file where it begins: who needs the places of lines has them from these."""
 
     def __post_init__(self) -> None:
         self.size = self.end - self.start
@@ -87,10 +93,13 @@ class LineRange(Part):
                     continue
                 started, at, chunk = True, at + skip, chunk[skip:]
             stop = chunk.find(b"\n", max(0, self.end - 1 - at)) + 1
-            yield (chunk[:stop] if stop else chunk).removeprefix(b"" if at else BOM)
+            piece = (chunk[:stop] if stop else chunk).removeprefix(b"" if at else BOM)
+            at += stop or len(chunk)
+            self.piece, self.piece_at = piece, at - len(piece)
+            yield piece
             if stop:
-                return
-            at += len(chunk)
+                break
+        self.piece, self.piece_at = b"", at
 
 
 @dataclass(slots=True)
@@ -214,7 +223,7 @@ def _look(source: Source) -> OtherDataset | tuple[str, _Form, _Names]:
     try:
         mode = os.stat(path).st_mode
         if stat.S_ISDIR(mode):
-            return _walk(path, by_kili)
+            return _folder(path, by_kili)
         if not stat.S_ISREG(mode):
             return path, "pipe", []  # reading its head would take it away
         form = _layout(path) if by_kili else _form(path)
@@ -257,27 +266,46 @@ def _layout(path: str) -> Literal["zip", "gzip", "lines", "stream"]:
     return "lines" if form == "lines" else "stream"
 
 
-def _walk(folder: str, by_kili: bool) -> OtherDataset | tuple[str, _Form, _Names]:
-    """The JSON files below a folder, or the dataset that it is. Links to folders and hidden folders are left out."""
-    names = []
-    for place, folders, files in os.walk(folder, onerror=_raise):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        below = os.path.relpath(place, folder).replace(os.sep, "/") + "/"
-        names += [f"{'' if below == './' else below}{name}" for name in files]
+def folder_names(folder: str) -> _Names:
+    """The JSON files below a folder. Links to folders and hidden folders are left out.
+
+    Raises
+    ------
+    DataError: there are none (KQ503).
+    """
+    return _chosen(folder, _walk(folder))
+
+
+def _folder(folder: str, by_kili: bool) -> OtherDataset | tuple[str, _Form, _Names]:
+    """The JSON files below a folder, or the dataset that it is."""
+    names = _walk(folder)
     if not by_kili and (other := recognized(folder, names)):
         return other
+    return folder, "folder", _chosen(folder, names)
+
+
+def _walk(folder: str) -> list[str]:
+    names = []
+    for place, folders, files in os.walk(folder, onerror=_raise):
+        folders[:] = [name for name in folders if not name.startswith(".") and not name.endswith(INDEX_SUFFIX)]
+        below = os.path.relpath(place, folder).replace(os.sep, "/") + "/"
+        names += [f"{'' if below == './' else below}{name}" for name in files]
+    return names
+
+
+def _chosen(folder: str, names: list[str]) -> _Names:
     chosen = choose(names, export=_README in names)
     if not chosen:
         otherwise = f"holds no files with labels ({', '.join(JSON_SUFFIXES)})"
         raise DataError(foreign_export(names) or otherwise, code="KQ503", where=folder)
-    return folder, "folder", chosen
+    return chosen
 
 
 def _parts(path: str, form: _Form, names: _Names, part_bytes: int) -> Iterator[Part]:
     if form == "stdin":
         yield Stdin()
     elif form == "folder":
-        yield from _folder_parts(path, names, part_bytes)
+        yield from folder_parts(path, names, part_bytes)
     elif form == "zip":
         yield from plan_zip(path, path, part_bytes)
     elif form in ("pipe", "gzip"):
@@ -291,7 +319,7 @@ def _parts(path: str, form: _Form, names: _Names, part_bytes: int) -> Iterator[P
             yield FileStream(path, size, sequential=size > PART)
 
 
-def _folder_parts(folder: str, names: _Names, part_bytes: int) -> Iterator[Part]:
+def folder_parts(folder: str, names: _Names, part_bytes: int) -> Iterator[Part]:
     """Small files together; a large one by itself."""
     batch: _Names = []
     total = 0
