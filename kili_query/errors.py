@@ -58,7 +58,7 @@ class Severity(StrEnum):
 
 
 class Fix(NamedTuple):
-    """One edit that repairs the text: put `text` in place of `span`."""
+    """One edit that repairs the text: `span` is replaced by `text`."""
 
     span: Span
     text: str
@@ -408,7 +408,7 @@ class NotFoundError(ApiError):
 
 
 class RateLimitError(ApiError):
-    """The server said for two minutes that there were too many calls."""
+    """The rate limit of the server, for two minutes (HTTP 429)."""
 
 
 class ApiConnectionError(ApiError, ConnectionError):
@@ -485,7 +485,7 @@ def _api_error(kind: type[ApiError], attributes: dict[str, object]) -> ApiError:
 
 
 class QueryWarning(UserWarning):
-    """What a check says of a query that is still sent, such as one that no label can satisfy."""
+    """A diagnostic of a query that is sent all the same, such as one that no label can satisfy."""
 
 
 def _data_error(kind: type[DataError], message: str, code: str, where: str) -> DataError:

@@ -146,7 +146,7 @@ class Query:
     # -- checks and rewrites ---------------------------------------------------------------------------------------
 
     def check(self, ontology: Ontology | None = None) -> list[Diagnostic]:
-        """Everything that can be said against the query, in source order; never raises.
+        """All diagnostics of the query, in source order; never raises.
 
         Spans count in `source`. Without an ontology, only what holds in every project is said.
         """
@@ -211,9 +211,9 @@ class Query:
         ------
         UnsupportedQueryError: a name that Kili's own language cannot express (KQ401).
         """
-        from kili_query.lang.rewrites import to_portable
+        from kili_query.lang.portable import portable
 
-        return Query(to_portable(self._located, self.source))
+        return Query(portable(self._located, self.source))
 
     def to_server(self) -> str:
         """The text that Kili's server takes as `category_search`.
@@ -364,7 +364,7 @@ def parse(text: CategoryQuery) -> Query:
 
 
 def check(query: Query | str, ontology: Ontology | None = None) -> list[Diagnostic]:
-    """Everything that can be said against a query or its text, syntax included; never raises for text.
+    """All diagnostics of a query or its text, syntax errors included; never raises for text.
 
     >>> [d.code for d in check("A.B.count >> 1")]
     ['KQ105']

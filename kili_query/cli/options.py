@@ -13,7 +13,7 @@ import click
 
 from kili_query.cli import BAD_INPUT, FINE, SOME_UNREADABLE
 from kili_query.cli.terminal import echo
-from kili_query.model.kili import INPUT_TYPES, LABEL_TYPES
+from kili_query.model.kili import BY_MODELS, INPUT_TYPES, LABEL_TYPES
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -196,7 +196,7 @@ def chosen_types(label_types: tuple[str, ...], all_types: bool, *, latest: bool 
     if all_types:
         return None
     if latest and not label_types:
-        return AllBut("AUTOSAVE", "PREDICTION", "INFERENCE")
+        return AllBut("AUTOSAVE", *BY_MODELS)
     return frozenset(label_types) or DEFAULT_LABEL_TYPES
 
 

@@ -39,7 +39,7 @@ def given_queries(arguments: tuple[str, ...]) -> list[Given]:
 
 
 class Divided(NamedTuple):
-    """Arguments, told apart."""
+    """Arguments, divided into sources and a query."""
 
     sources: list[str]
     query: str | None

@@ -140,7 +140,7 @@ IN_AREAS: Mapping[str, Mapping[str, str]] = MappingProxyType(
 
 
 def absent(name: str) -> str | None:
-    """What an AttributeError says of a name of `kili`; None for names that `kili` does not have either."""
+    """The message of an AttributeError for a name of `kili`; None for names that `kili` does not have either."""
     use = METHODS.get(name)
     return None if use is None else _told(name, use)
 

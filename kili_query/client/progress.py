@@ -38,7 +38,7 @@ def bytes_bar(noun: str, disable: bool | None) -> Any:
 
 
 class _NoBar:
-    """In place of a bar that is not shown, and need not be loaded."""
+    """A progress bar that shows nothing; tqdm is not loaded for it."""
 
     def __enter__(self) -> _NoBar:
         return self

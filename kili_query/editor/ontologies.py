@@ -57,7 +57,7 @@ class _Files(Generic[T]):
 
 
 class _Table(NamedTuple):
-    """What `[tool.kili-query]` of a file says."""
+    """The table `[tool.kili-query]` of a `pyproject.toml`."""
 
     rows: tuple[Entry, ...] = ()
     export: str | None = None

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from kili_query.lang.ast import Node
+from kili_query.lang.portable import portable
 from kili_query.lang.printer import to_text
-from kili_query.lang.rewrites import to_portable
 
 
 def compile_filter(root: Node, source: str | None = None) -> str:
@@ -14,10 +14,10 @@ def compile_filter(root: Node, source: str | None = None) -> str:
 
     Raises
     ------
-    UnsupportedQueryError: a name that Kili's own language cannot express (KQ401).
+    UnsupportedQueryError: a total, or a name, that Kili's own language cannot express (KQ401), where it makes a difference.
 
     >>> from kili_query.lang.parser import parse_tree
     >>> compile_filter(parse_tree("NOT A.B.count IN (1, 2)"))
     'A.B.count == 0 OR A.B.count > 2'
     """
-    return to_text(to_portable(root, source))
+    return to_text(portable(root, source))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import tempfile
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any, BinaryIO
@@ -27,6 +26,7 @@ from kili_query.formats.datasets import (
     size_of,
 )
 from kili_query.formats.extras import load
+from kili_query.formats.names import waiting
 from kili_query.formats.refusals import dataset_format
 from kili_query.model.annotations import Annotation
 from kili_query.model.ontology import Job
@@ -83,8 +83,8 @@ class _Part:
             {"id": n, "name": f"{job}/{category}" if merged else category, "supercategory": job}
             for n, (job, category) in enumerate(keys)
         ]
-        self._images: BinaryIO = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `close`
-        self._annotations: BinaryIO = tempfile.TemporaryFile()  # noqa: SIM115
+        self._images: BinaryIO = waiting()
+        self._annotations: BinaryIO = waiting()
         self._number = 0
         self._given = 0
         self._kept = 0

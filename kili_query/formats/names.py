@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import io
+import os
 import re
 import sqlite3
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any, BinaryIO
 
 from kili_query.errors import DataError
 
-_NOT_IN_NAMES = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
+NOT_IN_NAMES = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
+"""What no name of a file has: control characters, and what is no character."""
+
 _DEVICE = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9]) *(\.|$)", re.IGNORECASE)
 
-_LONGEST = 200
-"""Bytes of a step of a path: file systems take 255, and endings and numbers come to it."""
+LONGEST = 200
+"""Bytes of a step of a path, in UTF-8: file systems take 255, and endings and numbers come to it."""
 
 
 def safe_name(external_id: str) -> str:
@@ -22,9 +28,17 @@ def safe_name(external_id: str) -> str:
     >>> safe_name("cam/one.png"), safe_name("../..\\b.png"), safe_name("nul.png")
     ('cam/one.png', 'b.png', '_nul.png')
     """
-    steps = _NOT_IN_NAMES.sub("_", external_id).replace("\\", "/").split("/")
-    kept = [_step(step) for step in steps if step.strip(". ") or (step.strip(" ") and step.strip("."))]
-    return "/".join(kept) or "_"
+    return "/".join(map(_step, steps_in(external_id))) or "_"
+
+
+def steps_in(external_id: str) -> list[str]:
+    r"""The folders that an external id names, and last the file, without such as lead out of a folder or nowhere.
+
+    >>> steps_in("/../cam\\one\x07.png")
+    ['cam', 'one_.png']
+    """
+    steps = NOT_IN_NAMES.sub("_", external_id).replace("\\", "/").split("/")
+    return [step for step in steps if step.strip(". ") or (step.strip(" ") and step.strip("."))]
 
 
 def no_device(step: str) -> str:
@@ -38,12 +52,12 @@ def no_device(step: str) -> str:
 
 def _step(step: str) -> str:
     step = no_device(step)
-    if len(step.encode()) <= _LONGEST:
+    if len(step.encode()) <= LONGEST:
         return step
     stem, dot, ending = step.rpartition(".")
     if not dot or len(ending.encode()) > 16:
         stem, dot, ending = step, "", ""
-    room = _LONGEST - len((dot + ending).encode())
+    room = LONGEST - len((dot + ending).encode())
     return stem.encode()[:room].decode(errors="ignore") + dot + ending
 
 
@@ -84,6 +98,26 @@ class Names:
     def close(self) -> None:
         """Let go of the names."""
         self._db.close()
+
+
+def waiting() -> BinaryIO:
+    """A temporary file for what waits until a dataset is whole; it is gone when it is closed.
+
+    Raises
+    ------
+    DataError: when it cannot be written (KQ503), which says that it is this file that cannot.
+    """
+    with tempfile.TemporaryFile(buffering=0) as file:
+        return io.BufferedRandom(_Waiting(os.dup(file.fileno()), "r+b"))
+
+
+class _Waiting(io.FileIO):
+    def write(self, data: Any, /) -> int:
+        try:
+            return super().write(data)
+        except OSError as error:
+            told = f"cannot be written: {error.strerror}; `TMPDIR` names another folder"
+            raise DataError(told, code="KQ503", where=f"a temporary file in {tempfile.gettempdir()}") from None
 
 
 @contextmanager

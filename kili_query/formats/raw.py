@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import tempfile
 from collections.abc import Iterator, Mapping
 from copy import deepcopy
 from pathlib import PurePosixPath
@@ -14,7 +13,7 @@ import msgspec
 
 from kili_query.formats.datasets import File, Order, pieces_of, unrotated
 from kili_query.formats.images import size_in
-from kili_query.formats.names import safe_name
+from kili_query.formats.names import safe_name, waiting
 from kili_query.formats.refusals import NotCompatibleOptions, is_geotiff
 from kili_query.model.annotations import rotation_of
 from kili_query.model.geometry import list_in, number_in
@@ -39,7 +38,7 @@ class RawWriter:
         self._order = order
         self._list: BinaryIO | None = None
         if order.single_file:
-            self._list = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `close`
+            self._list = waiting()
         self._count = 0
         wanted = _ON_PAGES if order.ontology.input_type == "PDF" else _DRAWN
         self._jobs = [key for key, job in order.ontology.jobs.items() if job.task in wanted]

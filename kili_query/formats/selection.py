@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, Literal, NamedTuple
 
+from kili_query.model.kili import BY_PEOPLE
+
 Json = dict[str, Any]
 
 ExportType = Literal["latest", "latest_from_last_step", "latest_from_all_steps", "normal"]
@@ -17,7 +19,7 @@ LABEL_KEY: Mapping[str, str] = {
 }
 """Under which key of an asset the labels of an export stand."""
 
-PEOPLE = ("DEFAULT", "REVIEW")
+PEOPLE = BY_PEOPLE
 """The label types that are exported unless others are asked for: what people labelled."""
 
 

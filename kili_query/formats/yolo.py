@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import tempfile
 from collections.abc import Iterator, Mapping
 from typing import Any, BinaryIO
 
@@ -28,6 +27,7 @@ from kili_query.formats.datasets import (
     signed_area,
 )
 from kili_query.formats.extras import load
+from kili_query.formats.names import waiting
 from kili_query.formats.refusals import dataset_format
 from kili_query.model.annotations import Annotation
 from kili_query.model.geometry import Polygons
@@ -50,7 +50,7 @@ class YoloWriter:
             if order.layout == "split"
             else [_Folder("", jobs, merged=True)]
         )
-        self._addresses: BinaryIO = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `close`
+        self._addresses: BinaryIO = waiting()
         self._has_addresses = False
 
     def add(self, image: LabelledImage) -> Iterator[File]:
@@ -124,7 +124,7 @@ class _Folder:
             return
         name = json.dumps(image.name).encode()
         if self.frames is None:
-            self.frames = tempfile.TemporaryFile()  # noqa: SIM115 - closed by the writer
+            self.frames = waiting()
             self.frames.write(b"{")
         if image.video == self._video:
             self.frames.seek(-6, 2)  # before the end of the list

@@ -24,7 +24,7 @@ _SHOWN = 60
 
 
 def diagnose(text: str, ontology: Ontology | None = None) -> list[Diagnostic]:
-    """Everything that can be said against a text, syntax included; never raises.
+    """All diagnostics of a text, syntax errors included; never raises.
 
     >>> [d.code for d in diagnose("A.B.count >> 1")]
     ['KQ105']
@@ -37,7 +37,7 @@ def diagnose(text: str, ontology: Ontology | None = None) -> list[Diagnostic]:
 
 
 def check_tree(root: Node, ontology: Ontology | None = None, text: str | None = None) -> list[Diagnostic]:
-    """All that can be said against a query, in the order of its text.
+    """All diagnostics of a query, in the order of its text.
 
     Without an ontology only its sense is checked; with the text that people wrote, also what that text hides.
 

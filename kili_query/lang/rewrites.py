@@ -142,6 +142,11 @@ def _interval(operand: Operand, low: int, high: int | None) -> Node:
     return conjunction([Comparison(operand, Operator.GE, low), Comparison(operand, Operator.LE, high)])
 
 
+def is_expressible(operand: Operand) -> bool:
+    """True if Kili's own language has the operand: a count of names that need no quotes."""
+    return not _not_expressible(operand)
+
+
 def _not_expressible(operand: Operand) -> list[Diagnostic]:
     hint = "no server can search it; the query can be answered locally, on labels"
     if isinstance(operand, Total):

@@ -58,5 +58,11 @@ PIXEL_GRID = "PIXEL"
 LEVELS: tuple[Level, ...] = get_args(Level)
 LABEL_KEYS: tuple[LabelKey, ...] = get_args(LabelKey)
 
+BY_PEOPLE: tuple[LabelType, ...] = ("DEFAULT", "REVIEW")
+"""The types of labels that people have finished."""
+
+BY_MODELS: tuple[LabelType, ...] = ("PREDICTION", "INFERENCE")
+"""The types of labels that models make; each has the name of its model."""
+
 PSEUDO_JOBS = frozenset({"ANNOTATION_JOB_COUNTER", "ANNOTATION_NAMES_JOB", "ROTATION_JOB"})
 """Keys among the answers of a label that are not answers (json-formats 2)."""

@@ -205,7 +205,7 @@ class _Loading:
                 self.done.report(DataError("the label holds half a surrogate pair, which cannot be kept", where=at))
 
     def finish(self) -> None:
-        """Write the rest, and what can be said only now."""
+        """Write the rest, and what all records must be known for."""
         self._rows.flush()
         settle_project(self._connection, self._project_id)
         self._people.join(self._project_id, self._roles)

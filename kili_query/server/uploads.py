@@ -130,7 +130,7 @@ class Uploads:
     async def _stream(
         self, part: Path, held: bytes, body: AsyncIterator[bytes], kind: str, declared: int | None
     ) -> str | None:
-        """Write a file as it comes; gives what it says of itself."""
+        """Write an upload as it comes; gives its properties: type, size, resolution."""
         loop, size = asyncio.get_running_loop(), len(held)
         file = await loop.run_in_executor(self._files, _begun, part)
         try:
@@ -151,7 +151,7 @@ class Uploads:
             file.close()
 
     def _finish(self, file: IO[bytes], part: Path, kind: str) -> str | None:
-        """See the file onto the disk; gives what it says of itself."""
+        """Sync the file to the disk; gives its properties."""
         file.flush()
         if self._store.durable:
             os.fsync(file.fileno())

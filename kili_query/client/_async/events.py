@@ -47,7 +47,7 @@ AT_ONCE = 100
 
 
 class AsyncEvents(AsyncSession):
-    """The method that tells of labels as they come."""
+    """The method that subscribes to label events."""
 
     def label_created_or_updated(self, project_id: Id, *, category_search: CategorySearch | None = None) -> LabelEvents:
         """Each label of a project that is made or changed, as it happens: an asynchronous iterator of `LabelEvent`.

@@ -1,4 +1,4 @@
-"""Media: the files behind the addresses in assets, downloaded several at once, and what is missing told at the end."""
+"""Media: the files behind the addresses in assets, downloaded in parallel, with a report of what is missing."""
 
 from __future__ import annotations
 

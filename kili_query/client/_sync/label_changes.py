@@ -26,7 +26,7 @@ from kili_query.client.wire.calls import Call
 from kili_query.client.wire.where import asset_where, label_where
 from kili_query.client.wire.workflow import step_of
 from kili_query.errors import ApiError, ArgumentError, GraphQLError, MissingArgumentError
-from kili_query.model.kili import LabelType
+from kili_query.model.kili import BY_MODELS, LabelType
 
 Responses = list[Response] | tuple[Response, ...]
 NO_RESPONSES: Responses = []
@@ -332,7 +332,7 @@ class LabelChanges(Changes):
             )}
         )  # fmt: skip
         label_type, model_name = arguments["label_type"], arguments.get("model_name")
-        if label_type in ("PREDICTION", "INFERENCE") and not model_name:
+        if label_type in BY_MODELS and not model_name:
             raise MissingArgumentError(
                 "model_name", f"is missing; a label of type {label_type} has the name of its model"
             )

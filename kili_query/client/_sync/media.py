@@ -1,5 +1,5 @@
 # Generated from kili_query/client/_async/media.py by kili_query.client.generate.unasync. Do not edit.
-"""Media: the files behind the addresses in assets, downloaded several at once, and what is missing told at the end."""
+"""Media: the files behind the addresses in assets, downloaded in parallel, with a report of what is missing."""
 
 from __future__ import annotations
 

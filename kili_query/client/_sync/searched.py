@@ -14,7 +14,7 @@ from kili_query.errors import ArgumentError, IncompatibleArgumentsError, Missing
 
 
 class Searched(Assets, Changes):
-    """What the methods share that take `label_category_search` in place of ids."""
+    """What the methods share that select assets by `label_category_search`."""
 
     def _with_ids(self, arguments: dict[str, Any], call: Call, *arrays: str) -> dict[str, Any] | None:
         """The arguments with the ids of the assets that a query finds in its place, and its arrays as long.

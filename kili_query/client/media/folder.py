@@ -1,4 +1,4 @@
-"""A folder that takes the media of assets: what one call puts there, and what it tells at its end."""
+"""The download folder of a call: which files it writes, and its report of changed names and missing files."""
 
 from __future__ import annotations
 
@@ -153,7 +153,7 @@ def _more(things: Sequence[Any] | dict[str, str], shown: int) -> str:
 
 
 class Meter:
-    """Counts bytes on a bar; told by several threads."""
+    """A progress bar of bytes, updated from several threads."""
 
     def __init__(self, hidden: bool | None) -> None:
         self._bar = bytes_bar("media", hidden)

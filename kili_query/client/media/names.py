@@ -15,7 +15,7 @@ from typing import IO, NamedTuple
 
 import msgspec
 
-from kili_query.formats.names import no_device
+from kili_query.formats.names import LONGEST, no_device, steps_in
 from kili_query.model.spelling import normalized
 
 RECORD = ".kili_query.jsonl"
@@ -24,13 +24,9 @@ RECORD = ".kili_query.jsonl"
 PART, NOTE = ".part", ".part-note"
 """What is put behind the name of a file that is not whole yet, and of the note that lets it go on later."""
 
-LONGEST = 200
-"""Bytes of a name in UTF-8: file systems take 255, and an extension and `.part-note` may follow."""
-
 LONGEST_PATH = 1_000
 """Bytes of a name with its folders."""
 
-_CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _OF_WINDOWS = re.compile('[<>:"|?*]')
 
 _MORE_TYPES = {
@@ -76,8 +72,7 @@ def safe_name(external_id: str, tail: str = "") -> str:
     >>> safe_name("../cam\\one"), safe_name("con.png"), safe_name("..")
     ('cam/one', '_con.png', '_')
     """
-    steps = external_id.replace("\\", "/").split("/")
-    kept = [_safe_step(step) for step in steps if step not in ("", ".", "..")] or ["_"]
+    kept = [_safe_step(step) for step in steps_in(external_id)] or ["_"]
     *folders, last = kept
     name = "/".join([*(_short(step, external_id) for step in folders), _short(last + tail, external_id)])
     return (
@@ -86,7 +81,6 @@ def safe_name(external_id: str, tail: str = "") -> str:
 
 
 def _safe_step(step: str) -> str:
-    step = _CONTROLS.sub("_", step)
     if os.name == "nt":
         step = re.sub(r"[. ]+$", "_", _OF_WINDOWS.sub("_", step))
     step = no_device(step)

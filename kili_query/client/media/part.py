@@ -23,7 +23,7 @@ _numbers = count(1)
 
 
 class _Note(msgspec.Struct):
-    """What tells whether the address still gives the same file, its ETag or the time of its last change; and its type."""
+    """The validator of a partial download, ETag or Last-Modified, and its content type."""
 
     validator: str
     type: str

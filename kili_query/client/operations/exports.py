@@ -47,7 +47,7 @@ def fields_of(export_type: ExportType, input_type: str | None) -> list[str]:
 
 
 class About(NamedTuple):
-    """What an export tells of its project."""
+    """The fields of a project that an export reads."""
 
     title: str
     description: str
@@ -73,7 +73,7 @@ ANSWER_FILE = Operation(
 
 
 def about(project_id: str, input_type: str | None) -> Operation[list[Row]]:
-    """The question for what an export tells of a project."""
+    """The query for the fields of a project that an export reads."""
     asked = ABOUT_MAPS if input_type == "GEOSPATIAL" else ABOUT
     return asked.asking(where={"id": project_id}, first=1, skip=0)
 
@@ -91,7 +91,7 @@ def read_about(rows: list[Row]) -> About:
 
 
 def layers_of(assets: Iterable[Row]) -> Iterator[Behind]:
-    """What lies behind the `jsonContent` of images: it says whether they are geotiffs."""
+    """The addresses behind the `jsonContent` of images, whose layers show geotiffs."""
     for asset in assets:
         address = asset.get("jsonContent")
         if isinstance(address, str) and address[:8].lower().startswith(("http://", "https://")):

@@ -11,11 +11,12 @@ from kili_query.client.wire.documents import Operation
 from kili_query.client.wire.shapes import objects, texts
 from kili_query.errors import ArgumentError, ServerError
 from kili_query.model.counts import Answered
+from kili_query.model.kili import BY_MODELS
 
 HONEYPOT_FIELDS = ("author.email", "author.id", "createdAt", "honeypotMark", "id", "jsonResponse", "labelType")
 """The fields of what `create_honeypot` gives back."""
 
-REPLACED = ("PREDICTION", "INFERENCE")
+REPLACED = BY_MODELS
 """Types of labels that `overwrite` replaces."""
 
 

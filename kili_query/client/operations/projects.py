@@ -57,7 +57,7 @@ def _made(value: Any) -> str:
 
 
 def _deleted(value: Any) -> str | None:
-    """The id of a project that was deleted, if the answer tells it."""
+    """The id of a deleted project, from the answer of the mutation."""
     return value if isinstance(value, str) else None
 
 

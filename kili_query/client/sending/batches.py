@@ -208,7 +208,7 @@ class Progress(Generic[T, R]):
         return error
 
     def interrupted(self) -> str:
-        """What is to be said when somebody ends the call, as by Ctrl-C."""
+        """The note of an interrupted call: which batches were sent."""
         settled = set(self.inside())
         under_way = sorted({self.position(item) for item in self.begun} - settled)
         told = self._told()

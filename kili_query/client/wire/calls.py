@@ -1,4 +1,4 @@
-"""Call headers: which public method of the SDK a request belongs to, as the server is told (wire.md 2)."""
+"""Call headers: which public method of the SDK a request belongs to (wire.md 2)."""
 
 from __future__ import annotations
 

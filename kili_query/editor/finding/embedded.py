@@ -16,7 +16,7 @@ FILTERS = ("category_search", "label_category_search")
 
 
 class Edit(NamedTuple):
-    """A change of a document: put `text` in place of `span`, which counts code points of the document."""
+    """A text edit: `span`, in code points of the document, is replaced by `text`."""
 
     span: Span
     text: str
@@ -176,7 +176,7 @@ class EmbeddedQuery:
     """False if the closing quotes have not been typed yet."""
 
     def diagnose(self, ontology: Ontology | None) -> list[Diagnostic]:
-        """What can be said against the query. Nothing is said against an empty filter, which the SDK takes for none."""
+        """The diagnostics of the query; none for an empty filter, which the SDK takes for no filter."""
         return diagnose(self.text, ontology) if self.text or self.context not in FILTERS else []
 
     def moved(self, by: int) -> EmbeddedQuery:

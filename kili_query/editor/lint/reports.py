@@ -138,7 +138,7 @@ def as_sarif(reports: Iterable[FileReport], problems: Iterable[DataError]) -> st
 
 
 def _rule(code: str) -> dict[str, object]:
-    """What code scanning says of a code. It asks for a full description too, and filters by the name."""
+    """The rule of code scanning (SARIF) for a diagnostic code. It asks for a full description too, and filters by the name."""
     title, severity = CODES[code]
     sentence = {"text": f"{title[0].upper()}{title[1:]}."}
     return {

@@ -1,4 +1,4 @@
-"""What the language says of a document, in the types of the protocol: pure functions of a document and an ontology."""
+"""Answers to LSP requests, in the types of the protocol: pure functions of a document and an ontology."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class Checked(NamedTuple):
 
     @property
     def diagnostics(self) -> list[Diagnostic]:
-        """What can be said against it."""
+        """Its diagnostics."""
         return self.document.diagnose(self.query, self.ontology)
 
     def range(self, span: Span) -> types.Range:
@@ -102,7 +102,7 @@ def text_edit(document: Document, edit: Edit | None) -> types.TextEdit | None:
 
 
 def diagnostics(queries: Iterable[Checked]) -> Iterator[types.Diagnostic]:
-    """What can be said against queries."""
+    """Diagnostics of queries."""
     for checked in queries:
         for found in checked.diagnostics:
             yield _diagnostic(checked, found)

@@ -117,7 +117,7 @@ class Document:
             self.lines = Lines(old.text[:first] + text + old.text[max(first, last) :], old.encoding)
 
     def diagnose(self, query: EmbeddedQuery, ontology: Ontology | None) -> list[Diagnostic]:
-        """What can be said against one of the queries."""
+        """The diagnostics of one of the queries."""
         return self._kept(("diagnose", query.context), query.text, ontology, lambda: query.diagnose(ontology))
 
     def words(self, query: EmbeddedQuery) -> list[Word]:
@@ -135,7 +135,7 @@ class Document:
     def _kept(
         self, kind: tuple[str, str], text: str, ontology: Ontology | None, make: Callable[[], list[T]]
     ) -> list[T]:
-        """What the language says of a text, made once for as long as the ontology is the same."""
+        """The analysis of a query text, cached while the ontology is the same."""
         rows = self._known.setdefault(kind, {})
         known = rows.get(text)
         if known is None or known[0] is not ontology:

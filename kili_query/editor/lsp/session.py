@@ -1,4 +1,4 @@
-"""A session with an editor: its open documents, what they are checked against, what it is told without asking."""
+"""A session with an editor: its open documents, their ontologies, and the notifications that it gets."""
 
 from __future__ import annotations
 
@@ -159,7 +159,7 @@ class KiliQueryServer(LanguageServer):
             self._schedule(document, DELAY)
 
     def close(self, uri: str) -> None:
-        """A document was closed: what was said of it is taken back."""
+        """A document was closed: its diagnostics are cleared."""
         self.documents.pop(uri, None)
         self._seen.pop(uri, None)
         timer = self._timers.pop(uri, None)
@@ -204,7 +204,7 @@ class KiliQueryServer(LanguageServer):
         return bool(documents and documents.diagnostic)
 
     def diagnostics(self, document: Document) -> list[types.Diagnostic]:
-        """What can be said against a document's queries, or why they could not be found."""
+        """The diagnostics of a document's queries, or why they could not be found."""
         queries = self.checked(document)
         self._seen[document.uri] = [checked.ontology for checked in queries]
         found = list(answers.diagnostics(queries))

@@ -36,7 +36,7 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """One proposal: put `text` in place of `span`."""
+    """A completion item: `span` is replaced by `text`."""
 
     label: str
     kind: Kind
@@ -218,7 +218,7 @@ def _categories(place: _Place, typed: str, jobs: Sequence[Job], ontology: Ontolo
 
 
 def _all_names(place: _Place, typed: str, kind: Kind, detail: str) -> Iterator[Completion]:
-    """`*` in place of a name."""
+    """The completion item `*`, the total over all names."""
     if typed in ("", ALL_NAMES):
         made = place.make(kind, ALL_NAMES, typed, detail=detail)
         if kind is Kind.CATEGORY and not _DOT.match(place.text, made.span.end):

@@ -22,7 +22,7 @@ _MAX_NAMED = 10
 
 
 class QuickFix(NamedTuple):
-    """One edit that repairs what a diagnostic says."""
+    """A quick fix: one edit that repairs a diagnostic."""
 
     title: str
     fix: Fix

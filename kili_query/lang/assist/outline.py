@@ -38,7 +38,7 @@ class Name(NamedTuple):
 
 
 class Hint(NamedTuple):
-    """What people see in place of a key, shown behind it."""
+    """An inlay hint: the display name of a key, shown behind it."""
 
     offset: int
     text: str

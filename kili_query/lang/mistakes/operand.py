@@ -315,6 +315,8 @@ def _too_many(names: Sequence[_Part]) -> Diagnostic:
     names = [name for name in names if name.text]
     extra = names[2:] or names[-1:]
     direct = ".".join(map(_written, names[-2:]))
+    if len(names) > 2 and names[-1].text == names[-2].text == ALL_NAMES:  # the total of a job, rather than that of all
+        direct = f"{_written(names[-3])}.{ALL_NAMES}"
     inner = name_to_text(".".join(name.text for name in names[1:]))
     message = "a count names one job and one category, and this names more"
     dotted = f"{_written(names[0])}.{inner}"

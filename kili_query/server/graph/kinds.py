@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, Table, Text, case, cast, false, func, literal, select, text
 
 from kili_query.model.decoding import decode_json
+from kili_query.model.kili import BY_PEOPLE
 from kili_query.server.graph.reading import Column, Embedded, Field, Kind, Many, One, Reader
 from kili_query.server.store import tables as t
 
@@ -56,7 +57,7 @@ def _never(_: Reader, __: object) -> list[Any]:
 
 # -- labels of an asset --------------------------------------------------------------------------------------------
 
-FINISHED = ("DEFAULT", "REVIEW")
+FINISHED = BY_PEOPLE
 """The label types that people finish: neither predictions nor drafts."""
 
 

@@ -46,7 +46,7 @@ class Pick(NamedTuple):
 
 @dataclass
 class Event:
-    """What a subscription is told of: the key of a label; None while it begins, and says which project it is about."""
+    """An event of a subscription: the key of a label; None while it begins, with its project."""
 
     label: int | None = None
     project_id: str = ""

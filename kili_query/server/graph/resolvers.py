@@ -89,7 +89,7 @@ def _viewer(reader: Reader, below: tuple[Pick, ...], _: Mapping[str, Any]) -> An
 
 
 def _event(reader: Reader, event: Event, below: tuple[Pick, ...], arguments: Mapping[str, Any]) -> Any:
-    """The label that a subscription is told of; None if it is gone, or the subscription only begins."""
+    """The label of an event; None if it is deleted, or the subscription only begins."""
     if event.label is None:
         (event.project_id,) = filters.project_ids({"id": arguments["projectID"]}, reader) or ("",)
         if not event.project_id:

@@ -65,7 +65,7 @@ logger = logging.getLogger("kili_query.server.graph.subscriptions")
 
 
 class Subscriptions:
-    """Who is to be told of which labels. Told from any thread, served in the loop of each connection."""
+    """Subscriptions to label events: published from any thread, sent in the event loop of each connection."""
 
     def __init__(self, store: Store, documents: Documents, threads: Executor, reader: ReaderOf) -> None:
         self.store = store
@@ -93,12 +93,12 @@ class Subscriptions:
                     subscription.loop.call_soon_threadsafe(subscription.put, mine)
 
     def begin(self, subscription: _Subscription) -> None:
-        """From now on it is told."""
+        """Begin to publish to it."""
         with self._lock:
             self._begun.add(subscription)
 
     def end(self, subscription: _Subscription) -> None:
-        """It is told no more."""
+        """Publish no more to it."""
         with self._lock:
             self._begun.discard(subscription)
 
@@ -124,7 +124,7 @@ class Subscriptions:
 
 
 class _Refused(Exception):
-    """Ends a connection: the client is told why, and the connection is dropped."""
+    """Ends a connection with a close code and a reason."""
 
 
 class _Client:
@@ -141,7 +141,7 @@ class _Client:
         self.base = str(url.replace(scheme=scheme)).rstrip("/") + socket.url.path.removesuffix("/graphql")
 
     async def serve(self) -> None:
-        """Take what the client says."""
+        """Read the messages of the client."""
         await self._socket.accept(subprotocol=SUBPROTOCOL)
         try:
             await self._greet()
@@ -291,7 +291,7 @@ class _Client:
 
 
 class _Invalid(Exception):
-    """A document that is refused, with the answer that says so."""
+    """An invalid subscription document, with the error that is sent."""
 
     def __init__(self, body: dict[str, object]) -> None:
         self.body = body
@@ -309,13 +309,13 @@ class _Asked:
         self.project_id = ""
 
     def answer(self, connection: Connection, account: Account, event: Event) -> tuple[Any, list[GraphQLError]]:
-        """What is told of an event."""
+        """The payload of an event."""
         reader = self._all.reader(connection, account, self._base)
         reader.event = event
         return self._all.documents.answer(self._document, self._operation, self._variables, reader)
 
     def payloads(self, account: Account, keys: Sequence[int]) -> list[dict[str, Any]]:
-        """What is told of labels; nothing of those that are gone."""
+        """The payloads of labels; none of those that are deleted."""
         return list(self._payloads(account, keys))
 
     def _payloads(self, account: Account, keys: Sequence[int]) -> Iterator[dict[str, Any]]:
@@ -332,7 +332,7 @@ class _Asked:
 
 
 class _Subscription:
-    """What waits to be told to a client."""
+    """A subscription of a client, with its queue of events."""
 
     def __init__(self, all_: Subscriptions, client: _Client, name: str, asked: _Asked) -> None:
         self._all, self._client, self._name, self._asked = all_, client, name, asked
@@ -351,7 +351,7 @@ class _Subscription:
         self._news.set()
 
     def end(self) -> None:
-        """Nothing more is told."""
+        """End: the queue is closed."""
         self._all.end(self)
         self._ended = True
         self._news.set()

@@ -11,6 +11,7 @@ from sqlalchemy import delete, insert, select, update
 
 from kili_query.errors import DataError
 from kili_query.model.decoding import decode_json
+from kili_query.model.kili import VIDEOS
 from kili_query.server.bodies import too_many_values
 from kili_query.server.bucket import ANNOTATIONS, Path
 from kili_query.server.contents import Contents
@@ -300,7 +301,7 @@ def _add(scope: Scope, project: str, contents: Contents, entries: Sequence[_Entr
 def _check_upload_type(scope: Scope, project: str, upload_type: str) -> None:
     c = t.projects.c
     input_type = scope.connection.scalar(select(c.input_type).where(c.id == project))
-    if input_type not in (("IMAGE", "GEOSPATIAL") if upload_type in TILED else ("VIDEO", "VIDEO_LEGACY")):
+    if input_type not in (("IMAGE", "GEOSPATIAL") if upload_type in TILED else VIDEOS):
         message = f"`uploadType` {upload_type} does not go with the assets of the project, which are {input_type}"
         raise refused(message, uploadType=upload_type, inputType=input_type)
 

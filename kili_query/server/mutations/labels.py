@@ -14,7 +14,7 @@ from kili_query.errors import DataError
 from kili_query.model.conversations import to_annotations
 from kili_query.model.counts import Counts, count_categories
 from kili_query.model.decoding import decode_json
-from kili_query.model.kili import CONVERSATIONS, AssetStatus, LabelType
+from kili_query.model.kili import BY_MODELS, CONVERSATIONS, AssetStatus
 from kili_query.model.ontology import Ontology
 from kili_query.server.bodies import MAX_VALUES, too_many_values
 from kili_query.server.graph.conditions import one_of
@@ -41,7 +41,7 @@ _LABELED = """
 STATUS_AFTER: Mapping[str, AssetStatus] = {"DEFAULT": "LABELED", "AUTOSAVE": "ONGOING", "REVIEW": "REVIEWED"}
 """The status of an asset after a label of a type; predictions change nothing."""
 
-REPLACED: tuple[LabelType, ...] = ("PREDICTION", "INFERENCE")
+REPLACED = BY_MODELS
 """The label types that `overwrite` replaces: what people have labeled is not thrown away by a flag."""
 
 

@@ -13,6 +13,7 @@ from sqlalchemy import Connection, Table
 
 from kili_query.engines.sqlite_tables import CountRows
 from kili_query.model.counts import Counts
+from kili_query.model.kili import BY_PEOPLE
 from kili_query.server.store import tables as t
 from kili_query.server.store.tables import driver
 
@@ -217,7 +218,7 @@ def settle_project(connection: Connection, project_id: str) -> None:
 
 def flags_of_last(label_type: str) -> dict[str, bool]:
     """The flags of a label that is the last in every respect, as new ones are."""
-    of_people = label_type in ("DEFAULT", "REVIEW")
+    of_people = label_type in BY_PEOPLE
     return dict(zip(_FLAGS, (True, label_type == "DEFAULT", label_type == "REVIEW", of_people), strict=True))
 
 
