@@ -196,9 +196,8 @@ def jpeg_address(image: Image, quality: int = 82) -> str:
     return "data:image/jpeg;base64," + base64.b64encode(file.getvalue()).decode()
 
 
-_PLACED = re.compile(
-    r'<image (?P<before>[^>]*?)xlink:href="data:image/png;base64,[^"]*" id="(?P<id>image-\d+)"(?P<after>[^>]*?)/>'
-)
+_PLACED = re.compile(r'<image [^>]*?xlink:href="data:image/png;base64,[^"]*" id="(?P<id>image-\d+)"[^>]*?/>')
+_PLACE = re.compile(r' (x|y|width|height)="(-?[\d.]+)"')
 
 
 def tidy_svg(svg: str, pictures: Mapping[str, Image] = MappingProxyType({})) -> str:
@@ -207,8 +206,11 @@ def tidy_svg(svg: str, pictures: Mapping[str, Image] = MappingProxyType({})) -> 
     svg = re.sub(r"\s*<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
 
     def put(found: re.Match[str]) -> str:
-        after = found["after"].replace("image-rendering:crisp-edges;image-rendering:pixelated", "")
-        return f'<image {found["before"]}preserveAspectRatio="none" xlink:href="{jpeg_address(pictures[found["id"]])}" id="{found["id"]}"{after}/>'
+        place = {name: float(number) for name, number in _PLACE.findall(found[0])}
+        # matplotlib turns a place over, and the pixels in it; a JPEG stands upright
+        box = f'x="{place["x"]:g}" y="{-place["y"]:g}" width="{place["width"]:g}" height="{place["height"]:g}"'
+        address = jpeg_address(pictures[found["id"]])
+        return f'<image id="{found["id"]}" {box} preserveAspectRatio="none" xlink:href="{address}"/>'
 
     return _PLACED.sub(put, svg)
 

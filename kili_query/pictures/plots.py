@@ -206,7 +206,10 @@ class Plots:
         axes.set_xlim(0, most * box[2] / max(box[2] - room, 40))
         axes.set_xticks([])
         for number, (_, value, _, more) in enumerate(bars):
-            axes.text(value, number, f" {value:,}{more}", va="center", fontsize=_SMALL * 0.75, color=self._theme.faint)
+            axes.annotate(
+                f"{value:,}{more}", (value, number), (4, 0), textcoords="offset points", va="center",
+                fontsize=_SMALL * 0.75, color=self._theme.faint,
+            )  # fmt: skip
 
     def _spread(self, box: tuple[float, float, float, float]) -> None:
         numpy = load("numpy", EXTRA)

@@ -510,3 +510,16 @@ def test_the_cells_of_the_page_print_what_it_says(
         PAGE.write_text(replayed, encoding="utf-8")
     assert replayed == PAGE.read_text(encoding="utf-8")
     assert replayed.count("```ipython") == len(_CELLS.findall(replayed)) == 9
+
+
+def test_matches_are_shown_as_pictures(shell: Any) -> None:
+    pytest.importorskip("matplotlib", reason="pictures need the extra `pictures`")
+    sheet = shell.run_cell_magic("kili_query", f"--source {EXPORT} --preview", PEOPLE)
+    assert [card.name for card in sheet.cards] == ["coco_1.jpg", "coco_3.jpg"]
+    assert sheet._repr_html_().count("<figure") == 2
+    shell.user_ns["labels"] = list(read_labels(EXPORT))
+    assert len(shell.run_cell_magic("kili_query", "--source labels --preview --limit 1", PEOPLE).cards) == 1
+    formatted, _ = shell.display_formatter.format(shell.user_ns["labels"])
+    assert formatted["text/html"].count("<figure") == 3
+    formatted, _ = shell.display_formatter.format(shell.user_ns["labels"][0])
+    assert formatted["text/html"].count("<figure") == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import json
 import re
@@ -164,6 +165,33 @@ def test_images_come_from_the_export_or_from_a_folder(tmp_path: Path) -> None:
     assert sheet.notes == []
     html = Path(sheet.save(tmp_path / "sheet.html")[0]).read_text(encoding="utf-8")
     assert html.count("data:image/jpeg;base64,") == 2
+
+
+def test_images_stand_upright_and_below_their_shapes(tmp_path: Path) -> None:
+    picture = Image.new("RGB", (80, 60), "#0000ff")
+    picture.paste("#ff0000", (0, 0, 80, 20))  # above
+    picture.paste("#00ff00", (0, 0, 20, 20))  # and on the left
+    file = io.BytesIO()
+    picture.save(file, "PNG")
+    source = archive(
+        tmp_path / "export.zip", [asset("a.png", boxes(), content="assets/a.png")], {"a.png": file.getvalue()}
+    )
+    sheet = preview(source)
+    sheet.save(tmp_path / "sheet.png")
+    seen = Image.open(tmp_path / "sheet.png").convert("RGB")
+    top = next(y for y in range(seen.height) if seen.getpixel((200, y)) == (255, 0, 0))
+    assert [seen.getpixel((x, top + y)) for x, y in ((60, 30), (200, 30), (60, 200))] == [
+        (0, 255, 0),
+        (255, 0, 0),
+        (0, 0, 255),
+    ]
+    [drawn] = ElementTree.fromstring(_drawn(sheet, tmp_path)).iter(f"{SVG}image")
+    assert drawn.get("transform") is None
+    assert [round(float(drawn.get(n, "")) / 0.75) for n in ("width", "height", "x")] == [320, 240, 20]
+    assert abs(float(drawn.get("y", "")) / 0.75 - top) <= 1.5  # the outline of the canvas lies on it
+    data = base64.b64decode(drawn.get("{http://www.w3.org/1999/xlink}href", "").partition(",")[2])
+    red, green, _ = Image.open(io.BytesIO(data)).getpixel((10, 10))  # type: ignore[misc]
+    assert green > 200 > 60 > red
 
 
 @pytest.mark.parametrize(

@@ -84,6 +84,7 @@ class QueryMagic:
                     it, that of the client's project, or the one that is configured for the folder, as for
                     `kili-query lint`; --no-ontology for none
         --limit     how many of the matching labels the table holds (20); --all for each of them
+        --preview   the matching labels as pictures, in place of the table (the extra `pictures`)
         --into      a variable for the table; without it, it is the value of the cell, and `_`
 
         With options and no query, `%kili_query` keeps the options for the cells that follow. Those that were given with or
@@ -113,7 +114,7 @@ class QueryMagic:
             raise Stopped(f"error[{code}]: {error}" if code else str(error)) from None
 
     def _answer(self, text: str, options: argparse.Namespace) -> object:
-        from kili_query.editor.notebooks.display import Findings, Table
+        from kili_query.editor.notebooks.display import Findings
         from kili_query.query import check, parse
 
         try:
@@ -143,16 +144,22 @@ class QueryMagic:
             if diagnostic not in wrong:
                 print(diagnostic.render(""))  # noqa: T201
         print(found)  # noqa: T201 - the notebook's output
-        try:
-            from pandas import DataFrame as Shown
-        except ImportError:
-            Shown = Table  # noqa: N806
-        table = Shown(found.rows, columns=found.columns)
+        table = self._preview(found, options) if options.preview else _table(found)
         if options.into is None:
             return table
         self._shell.user_ns[options.into] = table
         _display(table)
         return None
+
+    def _preview(self, found: Matches, options: argparse.Namespace) -> object:
+        """The labels as pictures: of an export with the images that it holds."""
+        from kili_query.pictures.preview import preview, preview_labels
+
+        source = options.source and self._value(options.source)
+        if isinstance(source, (str, os.PathLike)):
+            most = min(options.limit, 1_000) if not options.all else None
+            return preview(source, query=found.query, ontology=found.ontology, unit="labels", limit=most)
+        return preview_labels(found.found, query=found.query, ontology=found.ontology)
 
     def _find(self, found: Matches, options: argparse.Namespace) -> None:
         source, name = self._value(options.source), options.source
@@ -219,6 +226,15 @@ class QueryMagic:
         return path
 
 
+def _table(found: Matches) -> object:
+    """The rows as a table of pandas, where that is installed."""
+    try:
+        from pandas import DataFrame as Shown
+    except ImportError:
+        from kili_query.editor.notebooks.display import Table as Shown
+    return Shown(found.rows, columns=found.columns)
+
+
 class _Kept:
     """Options that hold for the cells that follow: those of a source for that source only."""
 
@@ -268,6 +284,7 @@ for _option in ("--source", "--project", "--ontology"):
 _OPTIONS.add_argument("--into", type=_name)
 _OPTIONS.add_argument("--limit", type=_number, default=LIMIT)
 _OPTIONS.add_argument("--all", action="store_true")
+_OPTIONS.add_argument("--preview", action="store_true")
 _OPTIONS.add_argument("--no-ontology", action="store_true")
 
 _WORD = re.compile(r"""\s*((?:"[^"]*"|'[^']*'|[^\s"'])+)""")
@@ -284,7 +301,7 @@ def _divided(line: str) -> tuple[list[str], str]:
         is_option = word[1].startswith("--")
         if not (is_option or takes_value):
             break
-        takes_value = is_option and word[1] not in ("--all", "--no-ontology") and "=" not in word[1]
+        takes_value = is_option and word[1] not in ("--all", "--no-ontology", "--preview") and "=" not in word[1]
         head += shlex.split(word[1])
         position = word.end()
     return head, line[position:].strip()

@@ -34,6 +34,8 @@ class Matches:
     tell: Callable[[Matches], None] = field(default=lambda _: None)
     """Is called now and then."""
     rows: list[Row] = field(default_factory=list)
+    found: list[Label] = field(default_factory=list)
+    """The labels of the rows."""
     total: int = 0
     labels: int | None = None
     """Labels that have been looked at, if it is known."""
@@ -152,6 +154,7 @@ class Matches:
         name = record.get("id") or (f"{label.key}[{label.position}]" if label.key else None)
         cells = label.external_id or label.asset_id, name, label.label_type
         asked = (counts.total(*key) for key in self.query.operands)
+        self.found.append(label)
         self.rows.append(dict(zip(self.columns, (*cells, *asked, label.response), strict=True)))
 
 
