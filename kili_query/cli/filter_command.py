@@ -35,7 +35,7 @@ from kili_query.cli.options import (
 from kili_query.cli.other_formats import datasets_of, from_options, names_for
 from kili_query.cli.queries import divided, given_queries, lacking
 from kili_query.cli.terminal import echo, result_file
-from kili_query.formats import BY_NAME, SUFFIXES, WRITTEN
+from kili_query.formats import BY_NAME, IDS_TABLE, SUFFIXES, WRITTEN
 from kili_query.offline.files import refuse_inputs, whole_file, whole_folder
 from kili_query.offline.write import Order, writer
 
@@ -59,7 +59,7 @@ if TYPE_CHECKING:
 @from_options
 @click.option("--labels", is_flag=True, help="Give single labels, not whole assets.")
 @click.option("--count", is_flag=True, help="Print how many match, and nothing else.")
-@click.option("--ids", is_flag=True, help="Print the external ids of the assets that match.")
+@click.option("--ids", is_flag=True, help="Print the external ids of the assets that match; with csv a table of ids.")
 @csv_safe_option
 @click.option(
     "--empty", is_flag=True, help="Without a QUERY: give what has labels without any answer. With one: name them."
@@ -116,8 +116,8 @@ def command(
     kili-query filter export.zip "CARS.TRUCK.count >= 2" -o trucks.zip
     kili-query filter export.zip "CARS.TRUCK.count >= 2" --to coco --ontology interface.json -o coco.zip
     kili-query filter labels.ndjson "WEATHER.RAIN.count == 0" --ids | head
-    kili-query filter export.zip --empty --labels --format csv
-    kili-query filter a.zip b.zip query.kq --ontology interface.json --labels --format csv
+    kili-query filter export.zip --empty --labels --ids --format csv
+    kili-query filter a.zip b.zip query.kq --ontology interface.json --labels -o boxes.csv
     """
     from kili_query.offline.select import Assets, Summary, select
 
@@ -152,15 +152,17 @@ def command(
     suffix = "zip" if is_folder else SUFFIXES.get(os.path.splitext(output)[1].lower()) if output else None
     if output and os.path.splitext(output)[1] and not (format_ or ids or suffix):
         raise click.UsageError(f"the suffix of {output} chooses no format ({', '.join(SUFFIXES)}); give --format")
-    if ids and (format_ or suffix) not in (None, "ids"):
-        raise click.UsageError("--ids is a format of its own; it goes with no other --format")
-    kind = "ids" if ids else format_ or suffix or "ndjson"
+    if ids and (format_ or suffix) not in (None, "ids", "csv"):
+        raise click.UsageError(
+            "--ids is a format of its own; of the others it goes with csv alone, a table of ids then"
+        )
+    kind = (IDS_TABLE.name if (format_ or suffix) == "csv" else "ids") if ids else format_ or suffix or "ndjson"
     row = BY_NAME[kind]
     if row.binary and (output is None or output == "-"):
         raise click.UsageError(f"{kind} is written to a file: give --output FILE")
     if make_index and no_index:
         raise click.UsageError("--index and --no-index exclude each other")
-    if csv_safe and kind != "csv":
+    if csv_safe and kind not in ("csv", IDS_TABLE.name):
         raise click.UsageError("--csv-safe goes with CSV: give --format csv")
     to_file = None if output == "-" else output
     if not count:
@@ -179,6 +181,7 @@ def command(
         from kili_query.cli.index_command import make_indexes
 
         make_indexes(sources, ontology, workers, quiet)
+    whole = row.binary or row.rows  # what is written of assets, with the labels that match
     started, summary, matches = time.perf_counter(), Summary(), 0
     assets = Assets()
     with ExitStack() as stack:
@@ -191,7 +194,7 @@ def command(
         with progress(tuple(sources), quiet) as bar:
             for part in select(
                 query, *read,
-                unit="labels" if labels and not row.binary else "assets", trim=labels and row.binary,
+                unit="labels" if labels and not whole else "assets", trim=labels and whole,
                 ontology=ontology, types=types, latest=latest, invert=invert,
                 data=not count and not row.ids_only, validate=validate, workers=workers,
                 index=not no_index, on_index=tell_index(quiet),

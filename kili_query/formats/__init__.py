@@ -25,6 +25,8 @@ class Format(NamedTuple):
     """True if it holds whole assets and what belongs to them."""
     binary: bool = False
     """True if it is written to a file, which can seek."""
+    rows: bool = False
+    """True if it is a table with a row for each annotation."""
     needs: str | None = None
     """The extra of this package that has to be installed for it."""
 
@@ -34,14 +36,17 @@ _OFFLINE = "kili_query.offline"
 FORMATS = (
     Format("ndjson", (".ndjson", ".jsonl"), read=True, write=f"{_OFFLINE}.write:LineWriter"),
     Format("json", (".json",), read=True, write=f"{_OFFLINE}.write:ListWriter"),
-    Format("csv", (".csv",), write=f"{_OFFLINE}.write:CsvWriter", ids_only=True),
+    Format("csv", (".csv",), write=f"{_OFFLINE}.tables:CsvWriter", rows=True),
     Format("ids", (".txt",), write=f"{_OFFLINE}.write:IdWriter", ids_only=True),
     Format("zip", (".zip",), read=True, write=f"{_OFFLINE}.archive:ArchiveWriter", archive=True, binary=True),
-    Format("parquet", (".parquet",), write=f"{_OFFLINE}.tables:ParquetWriter", binary=True, needs="tables"),
+    Format("parquet", (".parquet",), write=f"{_OFFLINE}.tables:ParquetWriter", binary=True, rows=True, needs="tables"),
 )
 """All formats. Those that are read may be compressed with gzip too, but for archives."""
 
-BY_NAME = {row.name: row for row in FORMATS}
+IDS_TABLE = Format("ids in csv", (), write=f"{_OFFLINE}.write:IdTableWriter", ids_only=True)
+"""What `csv` is, where ids are asked for."""
+
+BY_NAME = {row.name: row for row in (*FORMATS, IDS_TABLE)}
 
 WRITTEN = tuple(row.name for row in FORMATS if row.write)
 """The names of those that selections are written in."""

@@ -19,7 +19,7 @@ from kili_query.model.labels import DEFAULT_LABEL_TYPES, Label, LabelTypes, chos
 from kili_query.model.ontology import Ontology, as_ontology
 from kili_query.offline.run import run
 from kili_query.offline.tally import Tally
-from kili_query.offline.write import LineWriter, Order
+from kili_query.offline.write import LineWriter, Order, csv_row
 from kili_query.query import Query, parse
 
 if TYPE_CHECKING:
@@ -343,16 +343,12 @@ def _array(cells: Sequence[Any], field: pa.Field) -> pa.Array:
         return pa.array(whole, field.type)
 
 
-class ParquetWriter(LineWriter):
-    """A Parquet file with a row for each annotation of what is found."""
+class _TableWriter(LineWriter):
+    """Gathers a row for each annotation of what is found."""
 
     def __init__(self, file: BinaryIO, order: Order) -> None:
         super().__init__(file, order)
         self._order = order
-        _library("pyarrow", "parquet")
-        import pyarrow.parquet as pq
-
-        self._table = pq.ParquetWriter(file, schema(), compression="zstd")
         self._gathered: list[Cells] = []
 
     def write(self, hit: Hit) -> None:
@@ -367,6 +363,46 @@ class ParquetWriter(LineWriter):
         self.without_rows += len(self._gathered) == before
         if len(self._gathered) >= ROW_GROUP:
             self._flush()
+
+    def _flush(self) -> None:
+        raise NotImplementedError
+
+
+class CsvWriter(_TableWriter):
+    """A table of CSV: a line of names, then one for each annotation."""
+
+    def __init__(self, file: BinaryIO, order: Order) -> None:
+        super().__init__(file, order)
+        self._file.write(csv_row(NAMES).encode())
+
+    def write(self, hit: Hit) -> None:
+        """Write its rows: whoever reads along sees them as they come."""
+        super().write(hit)
+        self._flush()
+
+    def _flush(self) -> None:
+        safe = self._order.csv_safe
+        text = "".join(csv_row([_csv_cell(cell) for cell in row], safe=safe) for row in self._gathered)
+        self._file.write(text.encode(errors="surrogatepass"))
+        self._gathered = []
+
+
+def _csv_cell(cell: object) -> object:
+    """A cell as it is written: times as Kili writes them, yes and no as JSON does."""
+    if isinstance(cell, datetime):
+        return cell.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return {True: "true", False: "false"}[cell] if isinstance(cell, bool) else cell
+
+
+class ParquetWriter(_TableWriter):
+    """A Parquet file with a row for each annotation of what is found."""
+
+    def __init__(self, file: BinaryIO, order: Order) -> None:
+        super().__init__(file, order)
+        _library("pyarrow", "parquet")
+        import pyarrow.parquet as pq
+
+        self._table = pq.ParquetWriter(file, schema(), compression="zstd")
 
     def close(self) -> None:
         """Write the last rows, and what a reader of Parquet begins with."""

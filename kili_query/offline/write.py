@@ -101,8 +101,8 @@ class ListWriter(LineWriter):
         self._file.write(b"\n]\n" if self._before == b",\n" else b"[]\n")
 
 
-class CsvWriter(LineWriter):
-    """A line of ids for each hit."""
+class IdTableWriter(LineWriter):
+    """A table of CSV with the ids of each hit."""
 
     def __init__(self, file: BinaryIO, order: Order) -> None:
         super().__init__(file, order)

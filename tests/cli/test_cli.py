@@ -176,7 +176,7 @@ def test_bad_usage(run: Run) -> None:
         assert run(*args).code == 2, args
     assert "did you mean 'check'?" in run("chek", "x").err
     for args in (
-        ["--count", "--ids"], ["--count", "-o", "x"], ["--count", "--format", "csv"], ["--ids", "--format", "csv"],
+        ["--count", "--ids"], ["--count", "-o", "x"], ["--count", "--format", "csv"], ["--ids", "--format", "json"],
         ["--ids", "-o", "x.zip"], ["--format", "zip"], ["--format", "zip", "-o", "-"], ["--type", "REVIEW", "--all-types"], ["-o", "x.arrow"],
         ["--workers", "0"], ["--format", "xml"], ["--input-type", "IMAGE"],
     ):  # fmt: skip
@@ -309,7 +309,7 @@ def test_filter_writes_each_format(run: Run, source: Path, tmp_path: Path) -> No
     assert [json.loads(line) for line in run("filter", source, QUERY).out.splitlines()] == expected
     assert json.loads(run("filter", source, QUERY, "--format", "json").out) == expected
     assert run("filter", source, QUERY, "--format", "ids").out == "b\nd\n"
-    rows = list(csv.reader(io.StringIO(run("filter", source, QUERY, "--format", "csv", "--labels").out)))
+    rows = list(csv.reader(io.StringIO(run("filter", source, QUERY, "--format", "csv", "--labels", "--ids").out)))
     assert rows == [
         ["externalId", "id", "label"],
         ["b", "id-b", "labels[1]"],
@@ -325,6 +325,11 @@ def test_filter_writes_each_format(run: Run, source: Path, tmp_path: Path) -> No
         assert (ended.code, ended.out) == (0, "")
         assert read is None or read(path.read_text()) == expected
     assert (tmp_path / "out.txt").read_text() == "b\nd\n"
+    table = list(csv.DictReader(io.StringIO((tmp_path / "out.csv").read_text())))
+    assert [(row["external_id"], row["job"], row["category"]) for row in table] == [("b", "J", "A")] * 2 + [
+        ("d", "J", "A")
+    ] * 5
+    assert run("filter", source, QUERY, "--ids", "-o", tmp_path / "out.csv").code == 0
     assert (tmp_path / "out.csv").read_text() == "externalId,id,label\nb,id-b,\nd,id-d,\n"
     assert (tmp_path / "out.jsonl").read_text() == (tmp_path / "out.ndjson").read_text()
     assert run("filter", source, QUERY, "-o", tmp_path / "out.txt", "--format", "json").code == 0
