@@ -200,6 +200,13 @@ class Dataset:
             else:
                 yield image
 
+    def add_text(self, external_id: str, text: bytes) -> Iterator[File]:
+        """The file of an asset whose text is as Kili's own format has it already."""
+        assert self._raw is not None
+        self.assets += 1
+        name = "" if self._order.single_file else self._named(external_id or f"record_{self.assets:06}")
+        yield from self._raw.add_text(text, _without_spaces(name))
+
     def finish(self) -> Iterator[File]:
         """The files that are whole when all assets have come."""
         writer = self._raw or self._writer

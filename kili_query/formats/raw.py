@@ -50,7 +50,10 @@ class RawWriter:
         ------
         NotCompatibleOptions: pixels are asked for, and the size is not known.
         """
-        text = self._text(self._with_pixels(asset, self._size(asset) or size))
+        yield from self.add_text(self._text(self._with_pixels(asset, self._size(asset) or size)), name)
+
+    def add_text(self, text: bytes, name: str) -> Iterator[File]:
+        """The file of an asset that is written as it is."""
         self._count += 1
         if self._list is None:
             yield f"labels/{name}.json", [text]

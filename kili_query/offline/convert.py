@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from typing import Any
@@ -11,11 +10,11 @@ from kili_query.errors import DataError
 from kili_query.formats import TARGETS as TARGETS
 from kili_query.formats.assembly import PARTS, Dataset, Renamed
 from kili_query.formats.containers.records import Place
-from kili_query.formats.containers.sources import Source, plan
+from kili_query.formats.containers.sources import Source, plan, recognized_dataset
 from kili_query.formats.datasets import File, Layout, Order, Skipped
 from kili_query.formats.kili import Part, Problem, Record, decode_record
 from kili_query.formats.latest import latest_only
-from kili_query.formats.reading.dataset import OtherDataset, interface_of
+from kili_query.formats.reading.dataset import OtherDataset
 from kili_query.formats.refusals import check_jobs, check_options, check_project, dataset_format
 from kili_query.formats.selection import PEOPLE as PEOPLE
 from kili_query.model.annotations import annotations_of_label
@@ -23,10 +22,8 @@ from kili_query.model.kili import LABEL_KEYS
 from kili_query.model.labels import Label, LabelTypes, is_bare, labels_of
 from kili_query.model.ontology import Ontology
 from kili_query.offline.brought import Brought
+from kili_query.offline.others import ontology_file, take_over
 from kili_query.query import Query
-
-ONTOLOGY = "kili-ontology.json"
-"""Where the ontology of a dataset of another format stands beside its labels."""
 
 
 def convert(
@@ -82,6 +79,7 @@ def convert(
     NotCompatibleInputType: the format takes no projects of the type that the ontology tells.
     DataError: a source cannot be read, no job of the ontology can be written, or an image has no size that is known.
     """
+    sources = tuple(recognized_dataset(source) or source for source in sources)
     row = dataset_format(to)
     check_options(row, layout=layout, single_file=single_file, normalized=normalized, split=split is not None)
     if ontology.input_type is None:
@@ -130,6 +128,12 @@ def convert(
         if dataset.dropped > dropped:
             left_out.lose(NOT_ON_MAP, name, sum(1 for label in labels for _ in annotations_of_label(label, ontology)))
 
+    others = [source for source in sources if isinstance(source, OtherDataset)]
+    if dataset.takes_assets and len(others) == len(sources) and query is None and (types is None or "DEFAULT" in types):
+        return take_over(
+            others, dataset, on_asset=on_asset, on_read=on_read,
+            on_problem=lambda found: on_skip(found.error()) if found.skipped else _tell(found.error(), on_problem),
+        )  # fmt: skip
     return _files(sources, dataset, records, chosen, put, on_problem, on_skip, on_asset, on_read)
 
 
@@ -172,7 +176,7 @@ def _files(
         yield from dataset.finish()
         others = [source for source in sources if isinstance(source, OtherDataset)]
         if others and dataset.takes_assets:
-            yield ONTOLOGY, [json.dumps(interface_of(others), indent=2).encode()]
+            yield ontology_file(others)
 
 
 def _with_labels(record: Mapping[str, Any], labels: Sequence[Label]) -> dict[str, Any]:

@@ -32,7 +32,7 @@ from kili_query.formats.reading.spans import Items, Value, members
 from kili_query.formats.reading.store import Store, pictures
 from kili_query.model.decoding import Fault, read_json
 
-PART = 4 << 20
+PART = 1 << 20
 """Bytes of the annotations of a part."""
 
 _CHUNK = 1 << 20
