@@ -34,6 +34,7 @@ _COMMANDS = {
     "diff": "Compare two exports: assets gained, lost, changed; counts.",
     "convert": "Turn exports into datasets: COCO, YOLO, Pascal VOC, GeoJSON, Kili's own.",
     "export": "Export the labels of a project as a dataset, with images or without.",
+    "predict": "Append predictions to a project, from files of Kili, COCO, YOLO and others.",
     "ontology": "Fetch the ontology of a project from Kili.",
     "watch": "Print the labels of a project as they come, if they match a query.",
     "serve": "Start local Kili, a server that speaks Kili's protocol.",
