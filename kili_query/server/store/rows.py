@@ -23,6 +23,12 @@ BATCH = 2_000
 
 _OF_ORGANIZATION = "JOIN projects ON projects.id = {0}.project_id WHERE {0}.uid = ? AND projects.organization_id = ?"
 
+_ASSET_BY = {
+    # by its id, not along the project, which SQLite would do for each one of a loading
+    "uid": "SELECT id FROM assets WHERE +project_id = ? AND uid = ? LIMIT 1",
+    "external_id": "SELECT id FROM assets WHERE project_id = ? AND external_id = ? LIMIT 1",
+}
+
 _TAKEN = """
     SELECT assets.uid FROM json_each(?) AS wanted CROSS JOIN assets ON assets.uid = wanted.value
     CROSS JOIN projects ON projects.id = assets.project_id WHERE projects.organization_id = ?
@@ -94,8 +100,7 @@ class Rows:
         """The key of the project's asset with this `uid` or `external_id`."""
         if (column, value) in self._asset_keys:
             return self._asset_keys[column, value]
-        query = f"SELECT id FROM assets WHERE project_id = ? AND {column} = ? LIMIT 1"
-        row = self._driver.execute(query, (self.project_id, value)).fetchone()
+        row = self._driver.execute(_ASSET_BY[column], (self.project_id, value)).fetchone()
         return row[0] if row else None
 
     def asset_values(self, key: int) -> tuple[str, str]:
