@@ -24,6 +24,7 @@ from starlette.types import ASGIApp
 
 from kili_query.errors import DataError
 from kili_query.model.decoding import encode_json
+from kili_query.server.bitmaps import Bitmaps
 from kili_query.server.bodies import MAX_VALUES, Bodies, too_many_values
 from kili_query.server.bucket import Bucket
 from kili_query.server.graph.budget import MAX_BYTES, MAX_ROWS, Budget
@@ -62,6 +63,7 @@ class Api:
         self._budget = partial(Budget, max_rows, max_bytes)
         self._response_urls = response_urls
         self._documents = make_documents()
+        self._bitmaps = Bitmaps(store)
         # more would only make all answers late at once: it is one interpreter, and a second thread keeps short
         # questions from waiting behind a long one
         self._threads = ThreadPoolExecutor(max_workers=2, thread_name_prefix="local-kili")
@@ -188,7 +190,7 @@ class Api:
             budget=self._budget(),
             address=lambda content: _address(content, base),
             response_address=(lambda label: self._response_address(label, base)) if self._response_urls else None,
-            bucket=Bucket(self._secret, base), folder=self._store.folder / FILES,
+            bucket=Bucket(self._secret, base), folder=self._store.folder / FILES, counted=self._bitmaps.count,
         )  # fmt: skip
 
     # -- other routes ----------------------------------------------------------------------------------------------

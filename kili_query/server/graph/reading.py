@@ -72,6 +72,8 @@ class Reader(Scope):
     """How much the answer may hold."""
     written: list[int] = field(default_factory=list)
     """The keys of labels that the request has made or changed."""
+    counted: Callable[[Where, Reader], int | None] = lambda where, reader: None
+    """How many labels pass a filter, where that is known without asking the database."""
     event: Event | None = None
     """What a subscription is told of, where one is answered."""
     lists: dict[bytes, Keys] = field(default_factory=dict)

@@ -6,7 +6,7 @@ import os
 import secrets
 import sqlite3
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Lock
@@ -19,6 +19,7 @@ from kili_query.errors import DataError
 from kili_query.server.store import tables
 from kili_query.server.store.media import first_end, is_over, private, remove_expired, remove_strays
 from kili_query.server.store.timestamps import after, now
+from kili_query.server.store.touched import touched, watch
 from kili_query.server.store.upgrading import upgrade
 
 DATABASE, LOCK, FILES = "kili.db", "kili.lock", "files"
@@ -80,6 +81,8 @@ class Store:
         """When the first of the files goes that no asset has; none does before."""
         self.kinds: dict[str, str] = {}
         """Content types of files, as far as they are remembered."""
+        self.tell_touched: Callable[[list[int]], None] | None = None
+        """Is told the keys of the labels that a change has touched, once it is written."""
         _prepare(folder)
         self._lock = _locked(folder / LOCK)
         try:
@@ -119,9 +122,16 @@ class Store:
                 written = list(self._waiting.values())
                 if written:
                     tables.driver(connection).executemany(KEEP_FILE, written)
+                below, tell, labels = tables.driver(connection), self.tell_touched, []
+                if tell:
+                    watch(below)
                 yield connection
                 gone = self._swept(connection)
+                if tell:
+                    labels = touched(below)
             self._changes += 1
+            if tell and labels:
+                tell(labels)
             for row in written:
                 if self._waiting.get(row.id) is row:
                     del self._waiting[row.id]
