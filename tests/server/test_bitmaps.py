@@ -10,7 +10,7 @@ import pytest
 
 from kili_query.server import LocalKili
 from kili_query.server.bitmaps import Bitmaps
-from kili_query.server.graph import resolvers
+from kili_query.server.graph.filters import label_conditions
 from kili_query.server.graph.reading import how_many
 from tests.server.asking import Asking, response
 from tests.server.conftest import Load
@@ -36,7 +36,7 @@ class Both:
             self.asked += 1
             if found is not None:
                 self.known += 1
-                assert found == how_many(reader, "Label", resolvers.filters.label_conditions(where, reader)), where
+                assert found == how_many(reader, "Label", label_conditions(where, reader)), where
             return found
 
         monkeypatch.setattr("kili_query.server.app.Bitmaps.count", lambda _, where, reader: count(where, reader))

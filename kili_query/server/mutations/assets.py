@@ -28,7 +28,7 @@ from kili_query.server.store.kept import json_text
 from kili_query.server.store.media import STORED
 from kili_query.server.store.people import People
 from kili_query.server.store.rows import Rows
-from kili_query.server.store.store import new_id
+from kili_query.server.store.store import new_id, new_ids
 from kili_query.server.store.tables import driver
 from kili_query.server.store.timestamps import now
 
@@ -49,7 +49,9 @@ def append_many_assets(reader: Reader, arguments: Arguments) -> Written:
     project = _project(reader, arguments["where"])
     contents, data = Contents(reader), arguments["data"]
     contents.look_up(content for name in _ADDRESSES for content in data.get(name) or ())
-    entries = [_Entry.of(contents, i, given) for i, given in enumerate(_entries(data))]
+    given = _entries(data)
+    uids = new_ids(len(given))
+    entries = [_Entry.of(contents, i, entry, uids[i]) for i, entry in enumerate(given)]
     return Written("Asset", _add(reader, project, contents, entries))
 
 
@@ -69,7 +71,7 @@ def append_later(reader: Reader, arguments: Arguments) -> Written:
     entries, wrong = [], []
     for i, given in enumerate(_entries(data)):
         try:
-            entry = _Entry.of(contents, i, given)
+            entry = _Entry.of(contents, i, given, new_id())
         except GraphQLError as error:
             if not error.extensions or "content" not in error.extensions["context"]:
                 raise  # the request makes no sense; of a content it is known later
@@ -224,14 +226,14 @@ class _Entry(NamedTuple):
     position: int
 
     @classmethod
-    def of(cls, contents: Contents, i: int, given: Arguments) -> _Entry:
-        """The asset of an entry of the lists.
+    def of(cls, contents: Contents, i: int, given: Arguments, new: str) -> _Entry:
+        """The asset of an entry of the lists; its id is new where none is given.
 
         Raises
         ------
         GraphQLError: its metadata are none, or a content was not uploaded.
         """
-        uid = given.get("idArray") or new_id()
+        uid = given.get("idArray") or new
         external_id = given.get("externalIDArray") or uid
         what = f"entry {i} (`{external_id}`)"
         content = contents.stored(given.get("contentArray") or "", what)

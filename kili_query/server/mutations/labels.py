@@ -27,8 +27,8 @@ from kili_query.server.mutations.named import assets_named
 from kili_query.server.store import tables as t
 from kili_query.server.store.kept import json_text
 from kili_query.server.store.people import People
-from kili_query.server.store.rows import BATCH, Rows, flags_of_last, settle_assets
-from kili_query.server.store.store import new_id
+from kili_query.server.store.rows import BATCH, Rows, flags_of_last, settle_assets, settled_with
+from kili_query.server.store.store import new_ids
 from kili_query.server.store.tables import driver
 from kili_query.server.store.timestamps import now
 
@@ -167,6 +167,9 @@ def _append(
         _replace(scope, label_type, entries)
     flags = flags_of_last(label_type)  # until a later one is found
     keys: dict[int, int] = {}
+    uids = new_ids(len(entries))
+    # of an asset that gets its first label there is nothing to settle
+    again = settled_with(scope.connection, [asset for (asset, _), _ in entries])
     for project_id in dict.fromkeys(project for (_, project), _ in entries):
         rows, ontology = Rows(scope.connection, project_id), _ontology(scope, project_id)
         step = _step(scope, step_id, project_id)
@@ -185,12 +188,13 @@ def _append(
             }  # fmt: skip
             counts = _counted(entry["jsonResponse"], ontology, position)
             response = entry["jsonResponse"].strip() or "{}"
-            uid = new_id()
+            uid = uids[position]
             annotations = _annotations(response, ontology, uid)
             keys[position] = rows.add_label(uid, asset, values, response, counts, annotations)
         rows.flush()
     assets = {asset for (asset, _), _ in entries}
-    settle_assets(scope.connection, assets)
+    if again:
+        settle_assets(scope.connection, again)
     settle_marks(scope.connection, assets)
     given = (at, STATUS_AFTER.get(label_type), json.dumps(sorted(assets)))
     driver(scope.connection).execute(_LABELED, given)

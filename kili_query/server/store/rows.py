@@ -6,7 +6,8 @@ Here, and only here, labels are given to the tables of counts (`engines/sqlite_t
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Table
@@ -225,6 +226,16 @@ def flags_of_last(label_type: str) -> dict[str, bool]:
     """The flags of a label that is the last in every respect, as new ones are."""
     of_people = label_type in BY_PEOPLE
     return dict(zip(_FLAGS, (True, label_type == "DEFAULT", label_type == "REVIEW", of_people), strict=True))
+
+
+def settled_with(connection: Connection, assets: Sequence[int]) -> list[int]:
+    """Those of the assets that new labels come to whose labels have to be settled: they have one already, or get several."""
+    several = {asset for asset, number in Counter(assets).items() if number > 1}
+    found = driver(connection).execute(_LABELED, (json.dumps(list(set(assets))),))
+    return sorted(several.union(asset for (asset,) in found))
+
+
+_LABELED = "SELECT DISTINCT asset_id FROM labels WHERE asset_id IN (SELECT value FROM json_each(?))"
 
 
 def settle_assets(connection: Connection, assets: Iterable[int]) -> None:

@@ -157,6 +157,11 @@ class Store:
 
     # -- accounts --------------------------------------------------------------------------------------------------
 
+    def known_account(self, key: str) -> Account | None:
+        """Whose key it is, if that was asked since the last change; None if it was not, or it is nobody's."""
+        known = self._accounts.get(key)
+        return known[1] if known and known[0] == self._changes and now() < known[2] else None
+
     def account(self, key: str) -> Account | None:
         """Whose key it is; None if it is nobody's, has expired or was revoked."""
         t, changes = tables, self._changes
@@ -353,6 +358,12 @@ def storage_problem(error: BaseException) -> str | None:
 def new_id() -> str:
     """An id that nothing else has."""
     return "c" + secrets.token_hex(12)
+
+
+def new_ids(number: int) -> list[str]:
+    """So many of them: to ask the system for chance takes longer than to cut it."""
+    text = secrets.token_hex(12 * number)
+    return [f"c{text[start : start + 24]}" for start in range(0, 24 * number, 24)]
 
 
 def new_key() -> str:
