@@ -119,8 +119,10 @@ def command(
     kili-query filter export.zip --empty --labels --ids --format csv
     kili-query filter a.zip b.zip query.kq --ontology interface.json --labels -o boxes.csv
     """
+    from kili_query.offline.pool import few_collections
     from kili_query.offline.select import Assets, Summary, select
 
+    few_collections()
     sources, query_text = divided(arguments)
     if not sources or (query_text is None and not empty):
         raise click.UsageError(f"give at least one SOURCE and a QUERY; {lacking(sources, query_text)}")

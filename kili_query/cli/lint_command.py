@@ -49,8 +49,9 @@ def command(
     kili-query lint . --format sarif > queries.sarif
     """
     from kili_query.editor.lint import reports
-    from kili_query.editor.lint.linting import few_collections, files_below, lint_files
+    from kili_query.editor.lint.linting import files_below, lint_files
     from kili_query.editor.ontologies import Ontologies
+    from kili_query.offline.pool import few_collections
 
     if input_type and ontology_file is None:
         raise click.UsageError("--input-type goes with --ontology")

@@ -89,6 +89,10 @@ class Lookout:
         self.sampled = True
         return False
 
+    def is_calm(self, buffer: bytes, start: int, end: int) -> bool:
+        """True for many records together of which none is to be decoded for the names in it."""
+        return self._left <= 0 and not self.is_curious(buffer, start, end)
+
     def _prepare(self) -> None:
         if len(self.unmet) > _SEARCHED:
             self._anything = True

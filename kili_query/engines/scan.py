@@ -18,9 +18,10 @@ from typing import Any, NamedTuple
 import msgspec
 from msgspec import UNSET
 
+from kili_query.engines import skipping
 from kili_query.engines.lookout import Lookout
 from kili_query.engines.memory import compile_predicate
-from kili_query.engines.necessary import Occurrences, necessary
+from kili_query.engines.skipping import Sieve, Skimmed
 from kili_query.engines.typed import FLAT, FRAMES, NOBODY, Answer, Decoder
 from kili_query.errors import DataError
 from kili_query.lang.ast import Node, Total, disjunction, leaves
@@ -38,9 +39,6 @@ from kili_query.model.labels import (
     labels_of,
 )
 from kili_query.model.ontology import Ontology
-
-MIN_SKIPPED = 4096
-"""Records below this size, in bytes, are always decoded: so a broken one is noticed, and it costs little."""
 
 Predicate = Callable[[Counts], bool]
 
@@ -91,7 +89,7 @@ class Scanner:
         None: the verdict has the counts themselves.
     wanted: the categories that the test looks at, by job, and under None those of each other job; None: all.
     totals: True if the test looks at totals. It gets `CategoryCounts` then.
-    can_match: a weaker test of how often categories are written in a record; None: records are never skipped.
+    sieve: what the bytes of a record must hold for a match; None: records are never skipped.
     ontology: tells frames of a video from jobs whose keys are digits; None: keys of digits are frames.
     types: the label types that take part (None: all).
     lookout: is told the names that labels count, wanted or not, until it has met all that it looks for.
@@ -101,7 +99,7 @@ class Scanner:
         self,
         test: Predicate | None = None,
         wanted: Mapping[str | None, Container[str]] | None = None,
-        can_match: Predicate | None = None,
+        sieve: Sieve | None = None,
         ontology: Ontology | None = None,
         types: LabelTypes | None = DEFAULT_LABEL_TYPES,
         lookout: Lookout | None = None,
@@ -114,7 +112,7 @@ class Scanner:
         # not an empty set, which would hash each name that it is asked for
         self._elsewhere: Container[str] = (wanted or {}).get(None) or ()
         self._counted = wanted if self._lookout is None else None  # all, as long as names are looked for
-        self._can_match = can_match if types == DEFAULT_LABEL_TYPES else None
+        self._sieve = sieve if types == DEFAULT_LABEL_TYPES else None
         self._ontology = ontology
         self._types = chosen_types(types)
         self._decoders = [FLAT, FRAMES]  # the one that fitted last comes first
@@ -136,9 +134,9 @@ class Scanner:
         >>> scanner.scan(b'{"labels": [{"jsonResponse": {"A": {"categories": [{"name": "B"}]}}}]}').matched
         [LabelKey(key='labels', position=0)]
         """
-        can_match = None if validate else necessary(tree)
+        sieve = None if validate else Sieve.of(tree)
         totals = any(isinstance(leaf.operand, Total) for leaf in leaves(tree))
-        return cls(compile_predicate(tree), _wanted(tree), can_match, ontology, types, lookout, totals)
+        return cls(compile_predicate(tree), _wanted(tree), sieve, ontology, types, lookout, totals)
 
     @classmethod
     def of_queries(
@@ -155,8 +153,8 @@ class Scanner:
         """
         tree = disjunction(list(trees))
         totals = any(isinstance(leaf.operand, Total) for leaf in leaves(tree))
-        can_match = None if validate else necessary(tree)
-        return cls(None, _wanted(tree), can_match, ontology, types, totals=totals)
+        sieve = None if validate else Sieve.of(tree)
+        return cls(None, _wanted(tree), sieve, ontology, types, totals=totals)
 
     def scan(self, buffer: bytes, start: int = 0, end: int | None = None) -> Verdict:
         """The verdict on one record: the JSON text in `buffer`, from `start` to `end`.
@@ -167,7 +165,8 @@ class Scanner:
             is no reason to raise: it is named among the problems.
         """
         end = len(buffer) if end is None else end
-        if self._can_match is not None and end - start >= MIN_SKIPPED and self._is_skipped(buffer, start, end):
+        sieve = self._sieve
+        if sieve is not None and end - start >= skipping.MIN_SKIPPED and sieve.rules_out(buffer, start, end):
             if self._lookout is not None and self._lookout.is_curious(buffer, start, end):
                 with suppress(DataError):
                     self._scan_decoded(buffer[start:end])
@@ -185,7 +184,8 @@ class Scanner:
         [{('A', 'B'): 1}]
         """
         end = len(buffer) if end is None else end
-        if self._can_match is not None and end - start >= MIN_SKIPPED and self._is_skipped_response(buffer, start, end):
+        sieve = self._sieve
+        if sieve is not None and end - start >= skipping.MIN_SKIPPED and sieve.rules_out_response(buffer, start, end):
             return Verdict(labels=1, decoded=False)
         data = buffer[start:end]
         if data.isascii() or _is_utf8(data):
@@ -204,6 +204,21 @@ class Scanner:
         self._note(count_categories(data, self._ontology), _BARE, verdict, None)
         return verdict
 
+    def skim(self, buffer: bytes, start: int, end: int) -> Skimmed | None:
+        """Of a block of lines, those that `scan_kept` is to be asked for: no other can match, and each other is one label.
+
+        None: each line is a case for `scan`.
+        """
+        if self._sieve is None or (self._lookout is not None and not self._lookout.is_calm(buffer, start, end)):
+            return None
+        return self._sieve.skim(buffer, start, end)
+
+    def scan_kept(self, buffer: bytes, start: int = 0, end: int | None = None) -> Verdict:
+        """`scan` for a line that `skim` has kept."""
+        if self._sieve is not None and self._sieve.is_whole:
+            return self._scan_decoded(buffer[start:end])
+        return self.scan(buffer, start, end)
+
     def _scan_decoded(self, data: bytes) -> Verdict:
         if not data.isascii() and not _is_utf8(data):
             return self._scan_general(data)
@@ -219,37 +234,11 @@ class Scanner:
                 return verdict
         return self._scan_general(data)
 
-    # -- skip ------------------------------------------------------------------------------------------------------
-
-    def _is_skipped(self, buffer: bytes, start: int, end: int) -> bool:
-        """True for a record of just one label, not empty, that cannot match."""
-        if not self._lacks_what_matches(buffer, start, end):
-            return False
-        if _count_responses(buffer, start, end) != 1:
-            return False
-        response = buffer.find(_RESPONSE, start, end)
-        holds = _OBJECT.match(buffer, response, end) and _ANSWER.search(buffer, response, end)
-        return holds is not None and not _may_be_autosave(buffer, start, end)
-
-    def _is_skipped_response(self, buffer: bytes, start: int, end: int) -> bool:
-        """True for a response, not empty, that cannot match."""
-        return self._lacks_what_matches(buffer, start, end) and _ANSWER.search(buffer, start, end) is not None
-
-    def _lacks_what_matches(self, buffer: bytes, start: int, end: int) -> bool:
-        """True for what looks like one object, and does not hold what a match takes."""
-        if buffer.find(b"\\", start, end) >= 0 and _ESCAPES.search(buffer, start, end):
-            return False
-        if self._can_match is None or self._can_match(Occurrences(buffer, start, end)):  # type: ignore[arg-type]
-            return False
-        while end > start and buffer[end - 1] in b" \t\r\n":
-            end -= 1
-        return buffer.startswith(b"{", start, end) and buffer.endswith(b"}", start, end)
-
     # -- typed -----------------------------------------------------------------------------------------------------
 
     def _scan_typed(self, record: Any, decoder: Decoder) -> Verdict | None:
-        groups = [(key, group) for key in LABEL_KEYS if (group := getattr(record, key)) is not UNSET]
-        if groups:
+        if record.labels is not UNSET or record.latestLabel is not UNSET or record.latestLabels is not UNSET:
+            groups = [(key, group) for key in LABEL_KEYS if (group := getattr(record, key)) is not UNSET]
             external_id, asset_id = id_text(record.externalId), id_text(record.id, record.assetId)
             verdict, named = Verdict(external_id=external_id, asset_id=asset_id), external_id or asset_id
             seen: set[str] = set()
@@ -284,30 +273,29 @@ class Scanner:
         if not response:
             verdict.blanks.append((key, owner))
             response = {}
-        elif not any(map(_holds, response.values() if decoder.by_frame else [response])):
+        elif not (any(map(_holds, response.values())) if decoder.by_frame else _holds(response)):
             return False  # texts are not decoded here
-        found: dict[Key, set[object]] = {}
-        places = {k for k in response if k == "assetLevel" or k[:1].isdigit()}
-        if places:
-            places = (places & {"assetLevel"}) | frame_keys(response, self._ontology)
+        if decoder.by_frame or any(map(_may_be_place, response)):
+            places = ({"assetLevel"} & response.keys()) | frame_keys(response, self._ontology)
             if self._ontology is not None:
                 places -= self._ontology.jobs.keys()
-        if decoder.by_frame:
-            if len(places) != len(response):
+            if len(places) != (len(response) if decoder.by_frame else 0):
                 return False
-            for answers in response.values():
-                if answers:
-                    self._visit(answers, None, found)
-        elif places:
-            return False
-        else:
-            self._visit(response, None, found)
         verdict.labels += 1
         if owner is not None and any(owner):
             verdict.bare = True
-        counts = counts_of(found) if self._totals else {k: len(identities) for k, identities in found.items()}
-        self._note(counts, key, verdict, owner)
+        self._note(self._counts(response, decoder), key, verdict, owner)
         return True
+
+    def _counts(self, response: Mapping[str, Any], decoder: Decoder) -> Counts:
+        counts: dict[Key, int] = {}
+        if not decoder.by_frame and not self._totals and self._add(response, counts):
+            return counts
+        found: dict[Key, set[object]] = {}
+        for answers in response.values() if decoder.by_frame else [response]:
+            if answers:
+                self._visit(answers, None, found)
+        return counts_of(found) if self._totals else {k: len(identities) for k, identities in found.items()}
 
     def _note(self, counts: Counts, key: LabelKey, verdict: Verdict, owner: AssetIds | None) -> None:
         if self._lookout is not None:
@@ -321,6 +309,39 @@ class Scanner:
             verdict.matched.append(key)
             if owner is not None:
                 verdict.owners.append(owner)
+
+    def _add(self, answers: Mapping[str, Answer | None], counts: dict[Key, int]) -> bool:
+        """`_visit` where no two objects can be the same one, so that none needs an identity. False: they can."""
+        for job, answer in answers.items():
+            if answer is None or job in PSEUDO_JOBS:
+                continue
+            wanted = _ALL if self._counted is None else self._counted.get(job, self._elsewhere)
+            for entry in answer.categories or ():
+                if (name := entry.name) is None:
+                    continue
+                if name in wanted:
+                    counts[job, name] = counts.get((job, name), 0) + 1
+                if entry.children and not self._add(entry.children, counts):
+                    return False
+            if answer.annotations:
+                mids = set[object]()
+                for number, item in enumerate(answer.annotations):
+                    mids.add((number,) if item.mid is None or item.mid == "" else item.mid)
+                    if len(mids) <= number or item.points:
+                        return False
+                    categories = item.categories or ()
+                    if len(categories) > 1 and len({entry.name for entry in categories}) < len(categories):
+                        return False
+                    for entry in categories:
+                        if (name := entry.name) is not None and name in wanted:
+                            counts[job, name] = counts.get((job, name), 0) + 1
+                        if entry.children and name is not None and not self._add(entry.children, counts):
+                            return False
+                    if item.children and not self._add(item.children, counts):
+                        return False
+            if answer.children and not self._add(answer.children, counts):
+                return False
+        return True
 
     def _visit(self, answers: Mapping[str, Answer | None], place: object, found: dict[Key, set[object]]) -> None:
         """The walk of `model.counts`, on typed answers; an identity is a tuple that begins with its place."""
@@ -382,10 +403,14 @@ class Scanner:
 
 def _holds(answers: Mapping[str, Answer | None] | None) -> bool:
     """True if one of the answers surely holds something."""
-    return any(
-        answer is not None and (answer.categories or answer.annotations) and job not in PSEUDO_JOBS
-        for job, answer in (answers or {}).items()
-    )
+    for job, answer in (answers or {}).items():
+        if answer is not None and (answer.categories or answer.annotations) and job not in PSEUDO_JOBS:
+            return True
+    return False
+
+
+_may_be_place = re.compile(r"[0-9]|assetLevel\Z").match
+"""Whether a key of a response can be the number of a frame, or stand for all of them."""
 
 
 def _object_at(place: object, job: str, mid: str | int | float | None) -> tuple[object, ...]:
@@ -432,39 +457,6 @@ def _wanted(tree: Node) -> dict[str | None, Container[str]]:
     }
 
 
-# -- what the bytes must hold ------------------------------------------------------------------------------------------
-
-_RESPONSE = b"jsonResponse"
-
-
-def _count_responses(buffer: bytes, start: int, end: int) -> int:
-    """How many `jsonResponse` there are. To go from one R, rare in labels, to the next is twice as fast as to count."""
-    found, at = 0, buffer.find(b"R", start, end)
-    for _ in range(8 + ((end - start) >> 8)):  # where it is not rare after all, steps cost too much
-        if at < 0:
-            return found
-        found += buffer.startswith(_RESPONSE, at - 4, end)
-        at = buffer.find(b"R", at + 1, end)
-    return found + buffer.count(_RESPONSE, at - 4, end) if at >= 0 else found
-
-
-_OBJECT = re.compile(rb'jsonResponse"\s*:\s*\{\s*"')
-_ANSWER = re.compile(rb'"categories"\s*:\s*\[\s*[{"]')
-"""What an answer surely holds; a label without it may have no answer, and is decoded."""
-_TYPE_KEY = b'"labelType"'
-_TYPE = re.compile(rb'"labelType"\s*:\s*"([A-Z]+)"')
-_ESCAPES = re.compile(rb'\\(?:"|u00[2-7])')
-"""Escapes that can hide a plain name, or a whole response that is JSON text: such a record is decoded."""
-
-
-def _may_be_autosave(buffer: bytes, start: int, end: int) -> bool:
-    """True unless the only label of a record surely takes part. Its type, if any, mostly stands near an end."""
-    at = buffer.find(_TYPE_KEY, max(start, end - 512), end)
-    at = at if at >= 0 else buffer.find(_TYPE_KEY, start, min(start + 512, end))
-    found = _TYPE.match(buffer, at, end) if at >= 0 else None
-    return found[1] == b"AUTOSAVE" if found else buffer.find(_TYPE_KEY, start, end) >= 0
-
-
 def _is_utf8(data: bytes) -> bool:
     try:
         data.decode()
@@ -473,4 +465,4 @@ def _is_utf8(data: bytes) -> bool:
     return True
 
 
-__all__ = ["MIN_SKIPPED", "LabelKey", "Scanner", "Verdict"]
+__all__ = ["LabelKey", "Scanner", "Verdict"]

@@ -6,12 +6,13 @@ import os
 from collections.abc import Callable, Iterator
 
 from kili_query.errors import DataError
-from kili_query.formats.containers.records import Part, Place, Problem, Record, decode_record
+from kili_query.formats.containers.records import Block, Part, Place, Problem, Record, decode_record
 from kili_query.formats.containers.sources import FileStream, LineRange, Source, plan
 from kili_query.formats.latest import latest_only
 from kili_query.model.labels import DEFAULT_LABEL_TYPES, Label, LabelTypes, chosen_types, labels_of
 
 __all__ = [
+    "Block",
     "FileStream",
     "LineRange",
     "Part",

@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import repeat
-from typing import Literal, NamedTuple, Self
+from typing import Any, Literal, NamedTuple, Self, cast
 
 from kili_query.engines.lookout import Lookout
 from kili_query.engines.scan import LabelKey, Scanner, Verdict
 from kili_query.errors import DataError, UnsupportedQueryError
-from kili_query.formats.kili import Place, Problem, Record, Source
+from kili_query.formats.kili import Block, Part, Place, Problem, Record, Source, plan
 from kili_query.formats.latest import latest_only
 from kili_query.model.counts import Key
 from kili_query.model.decoding import decode_json, encode_json
@@ -21,7 +22,7 @@ from kili_query.model.ontology import Ontology
 from kili_query.model.pieces import fields_of, labels_in, list_of, object_of, on_one_line
 from kili_query.offline.index.fetching import fetch
 from kili_query.offline.index.opening import Index, Unused, by_index
-from kili_query.offline.run import run
+from kili_query.offline.run import run_parts
 from kili_query.offline.tally import Tally
 from kili_query.query import Query
 
@@ -50,8 +51,6 @@ class Hit(NamedTuple):
 class Summary(Tally):
     """What has been read, and what of it matches."""
 
-    undecoded: int = 0
-    """Those records whose bytes rule a match out: looked at no further, each taken for one label that is readable."""
     matched_records: int = 0
     matched_labels: int = 0
     names: set[Key] = field(default_factory=set)
@@ -63,7 +62,6 @@ class Summary(Tally):
     def add(self, other: Self) -> None:
         """Take in another summary."""
         Tally.add(self, other)
-        self.undecoded += other.undecoded
         self.matched_records += other.matched_records
         self.matched_labels += other.matched_labels
         self.names |= other.names
@@ -142,7 +140,9 @@ def select(
     work = Select(asked, unit, ontology, types, latest, invert and not of_labels, trim, data, validate, lookout)
     usable = index and not latest and not validate and not work.invert
     groups = list(by_index(sources, ontology, on_index, _compiles(asked)) if usable else [(None, sources)])
-    runs = [None if known else run(work, group, workers) for known, group in groups]  # all sources are looked at first
+    runs = [
+        None if known else run_parts(work.on_part, plan(group), workers) for known, group in groups
+    ]  # all sources are looked at first
     for (known, group), found in zip(groups, runs, strict=True):
         if known is not None:
             yield from _select_indexed(work, known, os.fspath(group[0]))
@@ -220,21 +220,22 @@ class Select:
     lookout: Lookout
     """One for all parts that a process works on."""
 
-    def __call__(self, records: Iterator[Record | Problem]) -> tuple[list[Hit], Summary]:
+    def on_part(self, part: Part) -> tuple[list[Hit], Summary]:
+        """What matches in a part, taken many lines at a time where that can be."""
+        return self(part.records() if self.latest else part.blocks())
+
+    def __call__(self, records: Iterator[Record | Problem | Block]) -> tuple[list[Hit], Summary]:
         """What matches among the records, and what was read."""
-        # what is given because it does not match must have been read as a whole
-        validate, lookout = self.validate or self.invert, self.lookout
+        lookout, scanner = self.lookout, self._scanner
         lookout.begin()
-        if self.query is None:
-            scanner = Scanner(lambda _: False, {}, None, self.ontology, self.types)
-        else:
-            scanner = Scanner.of_query(self.query.tree, self.ontology, self.types, validate=validate, lookout=lookout)
         hits, summary = list[Hit](), Summary()
-        for record, verdict in summary.read(latest_only(records, self.types) if self.latest else records, scanner):
+        if self.latest:
+            # `on_part` gives no blocks then
+            records = latest_only(cast("Iterator[Record | Problem]", records), self.types)
+        for record, verdict in summary.read(records, scanner):
             if self.query is None:
                 verdict.matched = [key for key, _ in verdict.blanks]
                 verdict.owners = [owner for _, owner in verdict.blanks if owner is not None] if verdict.bare else []
-            summary.undecoded += not verdict.decoded
             matched = verdict.matched
             if self.invert and verdict.bare:
                 message = "single labels do not tell which assets do not match; ask for labels (`--labels`)"
@@ -256,6 +257,18 @@ class Select:
                 hits += found
         summary.names, summary.sampled = set(lookout.new), lookout.sampled
         return hits, summary
+
+    @cached_property
+    def _scanner(self) -> Scanner:
+        """One for all parts that a process works on, made by the first."""
+        if self.query is None:
+            return Scanner(lambda _: False, {}, None, self.ontology, self.types)
+        # what is given because it does not match must have been read as a whole
+        validate = self.validate or self.invert
+        return Scanner.of_query(self.query.tree, self.ontology, self.types, validate=validate, lookout=self.lookout)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in self.__dict__.items() if name != "_scanner"}
 
     def _asset(self, record: Record, verdict: Verdict) -> Hit:
         bare = verdict.matched[0] if verdict.matched and verdict.matched[0].key in _BY_THEMSELVES else None

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Self
 
 from kili_query.engines.scan import Scanner, Verdict
 from kili_query.errors import DataError
 from kili_query.formats.containers.records import asset_hint
-from kili_query.formats.kili import Problem, Record, decode_record
+from kili_query.formats.kili import Block, Problem, Record, decode_record
 from kili_query.model.counts import Counts, count_label, is_empty
 from kili_query.model.labels import AssetIds, Label, LabelTypes, asset_ids, is_bare, label_name, labels_of
 from kili_query.model.ontology import Ontology
+
+Scan = Callable[[bytes, int, int | None], Verdict]
 
 MAX_KEPT = 1_000
 """How many problems are kept: of a file full of them the first say enough."""
@@ -25,6 +27,8 @@ class Tally:
     records: int = 0
     """Assets; and labels and conversations that stand by themselves."""
     labels: int = 0
+    undecoded: int = 0
+    """Those records whose bytes rule a match out: looked at no further, each taken for one label that is readable."""
     empty: int = 0
     """Labels without any answer."""
     unreadable: int = 0
@@ -40,13 +44,12 @@ class Tally:
     _blank: list[Problem] = field(default_factory=list, repr=False, compare=False)
     """`problems`, `skipped` and `blanks`, as long as it is not known on which line the part begins."""
 
-    def read(self, records: Iterator[Record | Problem], scanner: Scanner) -> Iterator[tuple[Record, Verdict]]:
-        """The verdict on each record that can be read; all are counted, and what cannot be read is set aside."""
-        scan = scanner.scan
-        for record in records:
-            if isinstance(record, Problem):
-                self.set_aside(record)
-                continue
+    def read(self, records: Iterator[Record | Problem | Block], scanner: Scanner) -> Iterator[tuple[Record, Verdict]]:
+        """The verdict on each record that can be read; all are counted, and what cannot be read is set aside.
+
+        Of lines that come many at a time, those of which the bytes rule a match out are counted, and have no verdict.
+        """
+        for record, scan in self._each(records, scanner):
             try:
                 verdict = scan(record.buffer, record.start, record.end)
             except DataError as error:
@@ -62,11 +65,32 @@ class Tally:
                 self.set_aside(Problem(str(unreadable), record.where))
             self.records += 1
             self.labels += verdict.labels
-            self.empty += verdict.empty
-            for key, owner in verdict.blanks[: MAX_KEPT - len(self._blank)]:
-                ids = owner or (verdict.external_id, verdict.asset_id)
-                self._blank.append(Problem(label_name(*ids, *key), record.where))
+            self.undecoded += not verdict.decoded
+            if verdict.blanks:
+                self.empty += len(verdict.blanks)
+                for key, owner in verdict.blanks[: MAX_KEPT - len(self._blank)]:
+                    ids = owner or (verdict.external_id, verdict.asset_id)
+                    self._blank.append(Problem(label_name(*ids, *key), record.where))
             yield record, verdict
+
+    def _each(self, records: Iterator[Record | Problem | Block], scanner: Scanner) -> Iterator[tuple[Record, Scan]]:
+        """Each record that is to be scanned, with what scans it."""
+        scan, scan_kept = scanner.scan, scanner.scan_kept
+        for item in records:
+            if isinstance(item, Record):
+                yield item, scan
+            elif isinstance(item, Problem):
+                self.set_aside(item)
+            elif skimmed := scanner.skim(item.buffer, item.start, item.end):
+                item.lines = skimmed.lines
+                self.records += skimmed.passed
+                self.labels += skimmed.passed
+                self.undecoded += skimmed.passed
+                for line in skimmed.kept:
+                    yield item.record(*line), scan_kept
+            else:
+                for record in item.records():
+                    yield record, scan
 
     def read_labels(
         self, records: Iterator[Record | Problem], types: LabelTypes | None, ontology: Ontology | None
@@ -116,6 +140,7 @@ class Tally:
         """Take in what was read of another part."""
         self.records += other.records
         self.labels += other.labels
+        self.undecoded += other.undecoded
         self.empty += other.empty
         self.unreadable += other.unreadable
         self.problems += other.problems[: MAX_KEPT - len(self.problems)]

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy
 
 from kili_query import DataError, Ontology, Query, parse
-from kili_query.engines import scan
+from kili_query.engines import skipping
 from kili_query.engines.scan import LabelKey, Scanner, Verdict
 from kili_query.lang.ast import Count, Node, operand_of
 from kili_query.model.counts import count_label, is_empty
@@ -100,7 +100,7 @@ def assert_agrees(data: bytes, query: Query, ontology: Ontology | None, types: T
 
 
 def always_skipping() -> AbstractContextManager[object]:
-    return patch.object(scan, "MIN_SKIPPED", 0)
+    return patch.object(skipping, "MIN_SKIPPED", 0)
 
 
 # -- random records ----------------------------------------------------------------------------------------------------
@@ -275,7 +275,11 @@ def test_damaged_bytes_are_refused_or_mean_what_they_say(data: st.DataObject) ->
 
 
 def padded(response: object, **more: object) -> bytes:
-    asset = {"externalId": "asset", "padding": "x" * scan.MIN_SKIPPED, "labels": [{"jsonResponse": response, **more}]}
+    asset = {
+        "externalId": "asset",
+        "padding": "x" * skipping.MIN_SKIPPED,
+        "labels": [{"jsonResponse": response, **more}],
+    }
     return json.dumps(asset).encode()
 
 
@@ -364,7 +368,7 @@ def test_a_name_that_is_often_escaped_is_found_however_it_is_written(letter: str
 
 
 def test_a_type_near_an_end_is_enough_and_one_far_from_both_is_not() -> None:
-    label, far = {"jsonResponse": boxes("B")}, "x" * scan.MIN_SKIPPED
+    label, far = {"jsonResponse": boxes("B")}, "x" * skipping.MIN_SKIPPED
     first, last = {"labelType": "DEFAULT", **label}, {**label, "labelType": "DEFAULT"}
     assert is_skipped(json.dumps({"externalId": "a", "labels": [first], "padding": far}).encode(), "J.A.count > 0")
     assert is_skipped(json.dumps({"externalId": "a", "padding": far, "labels": [last]}).encode(), "J.A.count > 0")
@@ -377,7 +381,7 @@ def test_a_type_near_an_end_is_enough_and_one_far_from_both_is_not() -> None:
 
 
 def test_responses_are_counted_where_their_letter_is_not_rare() -> None:
-    one = {"externalId": "a", "padding": "R" * scan.MIN_SKIPPED, "labels": [{"jsonResponse": boxes("B")}]}
+    one = {"externalId": "a", "padding": "R" * skipping.MIN_SKIPPED, "labels": [{"jsonResponse": boxes("B")}]}
     two = {**one, "labels": [{"jsonResponse": boxes("B")}, {"jsonResponse": {}}]}
     assert is_skipped(json.dumps(one).encode(), "J.A.count > 0")
     assert not is_skipped(json.dumps(two).encode(), "J.A.count > 0")
@@ -549,7 +553,7 @@ def test_deep_json_is_counted_or_refused_in_both_ways(depth: int, place: str) ->
     "text", [b"", b" ", b"[]", b"null", b'"x"', b"{}", b'{"a": 1}', b'{"labels": nan}', b"\xff", b"{"]
 )
 def test_what_is_no_record_is_refused(text: bytes) -> None:
-    for data in (text, text + b" " * scan.MIN_SKIPPED):
+    for data in (text, text + b" " * skipping.MIN_SKIPPED):
         with pytest.raises(DataError):
             Scanner.of_query(parse("A.B.count > 0").tree).scan(data)
 
@@ -591,7 +595,7 @@ def test_examples_of_the_definition(example: Any) -> None:
     record = {"label": example["value"]} if by_level else {"labels": [{"jsonResponse": example["value"]}]}
     for data in (
         json.dumps(record).encode(),
-        json.dumps({**record, "padding": "x" * scan.MIN_SKIPPED}, indent=4).encode(),
+        json.dumps({**record, "padding": "x" * skipping.MIN_SKIPPED}, indent=4).encode(),
     ):
         for known in (ontology, None):
             verdict = Scanner(ontology=known).scan(data)

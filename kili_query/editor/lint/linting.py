@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import io
 import os
 import re
@@ -215,13 +214,7 @@ class _LintChunk:
     fix: bool
 
     def __call__(self, files: list[str | DataError]) -> list[Linted]:
-        few_collections()
         return [_linted(file, self.ontologies, self.fix) for file in files]
-
-
-def few_collections() -> None:
-    """Let Python look for rings of objects less often: syntax trees are many objects, and hold none."""
-    gc.set_threshold(100_000)  # else it costs a third of the time
 
 
 def _linted(file: str | DataError, ontologies: Ontologies, fix: bool) -> Linted:

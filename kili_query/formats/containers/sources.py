@@ -13,13 +13,13 @@ from typing import Literal
 
 from kili_query.errors import DataError
 from kili_query.formats.containers.archive import JSON_SUFFIXES, LINE_SUFFIXES, WHOLE, choose, plan_zip
-from kili_query.formats.containers.records import Part, Place, Problem, Record
+from kili_query.formats.containers.records import Block, Part, Place, Problem, Record
 from kili_query.formats.containers.streams import (
     BOM,
     GZIP,
     ZIP,
     LineCount,
-    cut_lines,
+    cut_blocks,
     encoding_message,
     file_chunks,
     foreign_encoding,
@@ -68,8 +68,16 @@ class LineRange(Part):
 
     def records(self) -> Iterator[Record | Problem]:
         """The lines that are not blank."""
+        for item in self.blocks():
+            if isinstance(item, Block):
+                yield from item.records()
+            else:
+                yield item
+
+    def blocks(self) -> Iterator[Record | Problem | Block]:
+        """The lines, many at a time."""
         count = LineCount(self.base)
-        yield from cut_lines(self._chunks(), self.source, count=count)
+        yield from cut_blocks(self._chunks(), self.source, count=count)
         self.lines = count.lines - self.base
 
     def _chunks(self) -> Iterator[bytes]:

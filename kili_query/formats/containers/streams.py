@@ -8,7 +8,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, BinaryIO, Literal
 
 from kili_query.errors import DataError
-from kili_query.formats.containers.records import Place, Problem, Record
+from kili_query.formats.containers.records import Block, Place, Problem, Record
 from kili_query.formats.containers.split import LARGEST, WINDOW, find_end, split
 
 if TYPE_CHECKING:
@@ -207,33 +207,44 @@ def cut_lines(
 
     `count` tells the number of the line before the first, and takes the number of the last.
     """
+    for item in cut_blocks(chunks, source, member, optional=optional, count=count):
+        if isinstance(item, Block):
+            yield from item.records()
+        else:
+            yield item
+
+
+def cut_blocks(
+    chunks: Iterator[bytes], source: str, member: str | None = None, *,
+    optional: bool = False, count: LineCount | None = None,
+) -> Iterator[Record | Problem | Block]:  # fmt: skip
+    """`cut_lines`, with all lines together that lie in one chunk; one that lies in several is a record."""
     count = count or LineCount()
     held: list[bytes] = []  # the pieces of a line that is not complete
-    make, number, size = tuple.__new__, count.lines, 0
+    number, size = count.lines, 0
     try:
         for chunk in chunks:
-            at = chunk.find(b"\n")
-            held.append(chunk if at < 0 else chunk[:at])
-            size += len(held[-1])
-            if at < 0:
+            start, last = 0, chunk.rfind(b"\n") + 1
+            if not last:
+                held.append(chunk)
+                size += len(chunk)
                 if size > LARGEST:
                     where = Place(source, member, number + 1)
                     yield Problem(f"the line does not end within {LARGEST >> 20} MB", where)
                     return
                 continue
-            number += 1
-            line = b"".join(held)
-            if line and not line.isspace():
-                yield Record(line, Place(source, member, number), optional)
-            start = at + 1
-            while (at := chunk.find(b"\n", start)) >= 0:
+            if size:
+                start = chunk.find(b"\n") + 1
+                held.append(chunk[: start - 1])
                 number += 1
-                if at > start and (chunk[start] > 0x20 or not chunk[start:at].isspace()):
-                    # what Record(...) does, in half the time
-                    where = make(Place, (source, member, number, None, None))
-                    yield make(Record, (chunk, where, optional, start, at))
-                start = at + 1
-            held = [chunk[start:]]
+                line = b"".join(held)
+                if not line.isspace():
+                    yield Record(line, Place(source, member, number), optional)
+            if last > start:
+                block = Block(chunk, start, last, source, member, optional, number)
+                yield block
+                number += block.lines
+            held = [chunk[last:]]
             size = len(held[0])
         if size:
             number += 1
