@@ -105,6 +105,8 @@ def command(
     from kili_query.pictures.preview import preview
 
     sources, text = divided(arguments)
+    if not sources and text == "-":  # without a query beside it, what comes in is labels
+        sources, text = ["-"], None
     if not sources:
         raise click.UsageError(f"give at least one SOURCE; {lacking(sources, text)}")
     require_query(text)

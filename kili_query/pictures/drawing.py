@@ -97,6 +97,7 @@ class Drawing:
         z = 3 if faded else 5 if mark.strong else 4
         edge = 1.1 if faded else 2.4 if mark.strong else 1.6
         rings = [[(x + at[0] * w, y + at[1] * h) for at in ring] for ring in mark.rings]
+        face: str | tuple[str, float] = "none"
         about: dict[str, Any] = {
             "transform": self._at,
             "edgecolor": (color, 0.65 if faded else 1.0),

@@ -51,7 +51,7 @@ _STYLE = """
 .kq .canvas{position:relative;min-width:0;max-width:100%;outline:1px solid var(--line);outline-offset:-1px}
 .kq .canvas img,.kq .canvas svg{position:absolute;inset:0;width:100%;height:100%;display:block}
 .kq .canvas small{position:absolute;left:2px;bottom:2px;font-size:11px;padding:0 4px;background:#15181dcc;color:#fff;border-radius:3px}
-.kq .text{aspect-ratio:4/3;overflow:auto;background:var(--canvas);border-radius:4px;padding:8px 10px;white-space:pre-wrap;overflow-wrap:anywhere;font-size:13px}
+.kq .text{min-height:72px;max-height:320px;overflow:auto;background:var(--canvas);border-radius:4px;padding:8px 10px;white-space:pre-wrap;overflow-wrap:anywhere;font-size:13px}
 .kq mark{border-radius:3px;padding:0 2px}
 .kq mark.strong{outline:2px solid var(--ink)}
 .kq figcaption{margin-top:6px;font-size:13px}

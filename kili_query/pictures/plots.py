@@ -195,20 +195,17 @@ class Plots:
     ) -> None:
         axes = self._axes(title, box, [name for name, *_ in bars], gid)
         most = max((value for _, value, color, _ in bars if color != OTHERS), default=0) or 1
-        bars = [  # what stands for many others does not make the rest small
-            (name, min(value, most), color, f" of {value:,}{more}" if value > most else more)
-            for name, value, color, more in bars
-        ]
-        axes.barh(
-            range(len(bars)), [value for _, value, *_ in bars], color=[color for *_, color, _ in bars], height=0.72
-        )
-        room = max(self.fonts.width(f" {value:,}{more}", _SMALL) for _, value, _, more in bars) + 8
+        # the bar that stands for many others does not make the rest small
+        lengths = [min(value, most) for _, value, *_ in bars]
+        told = [f"{value:,}{more}" + ", bar cut off" * (value > most) for _, value, _, more in bars]
+        axes.barh(range(len(bars)), lengths, color=[color for *_, color, _ in bars], height=0.72)
+        room = max(self.fonts.width(text, _SMALL) for text in told) + 14
         axes.set_xlim(0, most * box[2] / max(box[2] - room, 40))
         axes.set_xticks([])
-        for number, (_, value, _, more) in enumerate(bars):
+        for number, (length, text) in enumerate(zip(lengths, told, strict=True)):
             axes.annotate(
-                f"{value:,}{more}", (value, number), (4, 0), textcoords="offset points", va="center",
-                fontsize=_SMALL * 0.75, color=self._theme.faint,
+                text, (length, number), (4, 0), textcoords="offset points", va="center", fontsize=_SMALL * 0.75,
+                color=self._theme.faint,
             )  # fmt: skip
 
     def _spread(self, box: tuple[float, float, float, float]) -> None:
@@ -238,15 +235,15 @@ class Plots:
 
     def _heat(self, axes: Any, table: Any, names: Sequence[str], *, rotation: int) -> None:
         """A table in shades of blue, with its numbers where there is room for them."""
-        most = int(table.max()) or 1
         height, width = table.shape
+        most = int(table[:MOST].max()) or 1  # without the row of all others
         position = axes.get_position()
         cell = (position.width * _WIDTH / width, position.height * self._height / height)
         squares, letters = load("matplotlib.patches", EXTRA).Rectangle, _short
         for y in range(height):
             for x in range(width):
                 value = int(table[y, x])
-                share = (value / most) ** 0.5
+                share = min(1.0, value / most) ** 0.5
                 face = ("#3b82f6", 0.06 + 0.94 * share if value else 0.0)
                 axes.add_patch(
                     squares((x - 0.48, y - 0.47), 0.96, 0.94, facecolor=face, edgecolor=self._theme.line, linewidth=0.4)

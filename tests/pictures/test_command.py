@@ -51,6 +51,11 @@ def test_what_cannot_be_done_is_told(run: Run, arguments: list[str], told: str) 
     assert told in " ".join(ended.err.split())
 
 
+def test_labels_can_come_in(run: Run, tmp_path: Path) -> None:
+    ended = run("preview", "-", "-o", tmp_path / "s.svg", input=json.dumps(asset("a", boxes())).encode())
+    assert (ended.code, ended.err) == (0, f"1 asset; wrote {tmp_path / 's.svg'}\n")
+
+
 def test_too_many_are_refused(run: Run, tmp_path: Path) -> None:
     lines = tmp_path / "many.ndjson"
     lines.write_text("".join(json.dumps(asset(f"{n}", boxes())) + "\n" for n in range(1_001)))

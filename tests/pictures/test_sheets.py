@@ -7,6 +7,7 @@ import io
 import json
 import re
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
 import pytest
@@ -135,6 +136,36 @@ def test_what_made_the_query_true_stands_out() -> None:
     assert strong("NOT (BOXES.BUS.count < 1 OR BOXES.CAR.count > 7)") == ["m3"]
     assert strong("BOXES.TRUCK.count == 0") == []
     assert strong("*.*.count > 2") == ["m1", "m2", "m3"]
+
+
+@pytest.mark.parametrize("suffix", [".png", ".svg", ".html"])
+def test_shapes_of_every_tool_are_drawn_however_odd(tmp_path: Path, suffix: str) -> None:
+    def entry(mid: str, **shape: Any) -> dict[str, Any]:
+        return {"mid": mid, "categories": [{"name": mid}], **shape}
+
+    line = [{"x": 0.1, "y": 0.1}, {"x": 0.6, "y": 0.4}]
+    ring, hole = ([{"x": x, "y": y} for x, y in ((a, a), (b, a), (b, b), (a, b))] for a, b in ((0.2, 0.8), (0.4, 0.6)))
+    shapes = [
+        entry("line", polyline=line, type="polyline"),
+        entry("vector", polyline=line, type="vector"),
+        entry("short", polyline=line[:1], type="vector"),
+        entry("point", point=line[0], type="marker"),
+        entry("pose", points=[{"code": "A", "point": at} for at in line], type="pose"),
+        entry("holes", boundingPoly=[{"normalizedVertices": ring}, {"normalizedVertices": hole}], type="semantic"),
+        entry("far", boundingPoly=[{"normalizedVertices": [{"x": 1.9, "y": -1.9}, *line]}], type="polygon"),
+        entry("dot", boundingPoly=[{"normalizedVertices": line[:1]}], type="polygon"),
+        entry("join", startObjects=[{"mid": "point"}], endObjects=[{"mid": "holes"}]),
+        entry("nowhere", type="rectangle"),
+    ]
+    for resolution in ({"width": 800, "height": 600}, {"width": 1, "height": 100_000}):
+        record = asset("odd", {"JOB": {"annotations": shapes}}, resolution=resolution)
+        sheet = preview(archive(tmp_path / "export.zip", [record]), query="JOB.line.count > 0")
+        [name] = sheet.save(tmp_path / f"sheet{suffix}")
+        if suffix == ".svg":
+            assert len(_groups(Path(name).read_text(encoding="utf-8"))) == 9
+        assert sheet.notes == [
+            "odd: 1 annotation cannot be shown: no place that can be read, or one behind the end of the text"
+        ]
 
 
 def test_captions_tell_the_id_and_the_counts(tmp_path: Path) -> None:
