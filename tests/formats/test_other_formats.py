@@ -179,6 +179,11 @@ def test_coco_of_programs_that_take_liberties(tmp_path: Path) -> None:
     assert [a.categories[0].confidence for a in last] == [25.0]
 
 
+def test_categories_that_are_none_are_unknown(tmp_path: Path) -> None:
+    write(tmp_path, {"a.json": coco({"bbox": [1, 1, 2, 2]}, {"category_id": 4, "bbox": [1, 1, 2, 2]}, categories=["x", {"id": 3, "name": "a"}, {"id": 4, "name": 1.5}])})  # fmt: skip
+    assert counts(tmp_path / "a.json") == {"a.png": {"a": 1, "1.5": 1}}
+
+
 def test_a_file_that_breaks_off_gives_what_it_has(tmp_path: Path) -> None:
     whole = {"images": [{"id": n, "file_name": f"{n}.jpg", "width": 5, "height": 5} for n in range(20)]}
     text = json.dumps({**whole, "categories": [{"id": 1, "name": "a"}], "annotations": [{"id": n, "image_id": n, "category_id": 1, "bbox": [0, 0, 1, 1]} for n in range(20)]})  # fmt: skip

@@ -249,9 +249,12 @@ _TASKS = re.compile(r"(?:instances|person_keypoints|keypoints|captions|stuff|pan
 
 def _subset(name: str) -> str:
     """The part of a dataset that a file is about: `instances_val2017` and `captions_val2017` are about the same images."""
-    stem = posixpath.basename(name).rsplit(".", 1)[0]
+    folder, base = posixpath.split(name)
+    if base == "labels.json":  # Kili's layout of a folder for each job
+        return posixpath.dirname(folder)
+    stem = base.rsplit(".", 1)[0]
     found = _TASKS.fullmatch(stem)
-    return f"{posixpath.dirname(name)}/{found[1]}" if found else name
+    return f"{folder}/{found[1]}" if found else name
 
 
 class _Category(msgspec.Struct):
@@ -269,7 +272,7 @@ def classes_of(path: str, places: tuple[tuple[int, int], ...], by_kili: bool) ->
         for begin, length in places:
             file.seek(begin)
             text = file.read(length)
-            for one in msgspec.json.decode(b"[%b]" % text, type=list[_Category]):
+            for one in _categories(text):
                 name, job = category_code(one.name), None
                 above = category_code(one.supercategory)
                 if by_kili and name and above:
@@ -278,6 +281,22 @@ def classes_of(path: str, places: tuple[tuple[int, int], ...], by_kili: bool) ->
                 points = [category_code(point) or str(number) for number, point in enumerate(listed)]
                 found.setdefault(_hashable(one.id), Class(name, _distinct(points), job))
     return found
+
+
+def _categories(text: bytes) -> Iterator[_Category]:
+    """Categories as they are listed; what is none is left out, so that its annotations are of an unknown class."""
+    try:
+        yield from msgspec.json.decode(b"[%b]" % text, type=list[_Category])
+        return
+    except (msgspec.MsgspecError, RecursionError):
+        pass
+    try:
+        listed = read_json(b"[%b]" % text)
+    except Fault:
+        return
+    for one in listed if isinstance(listed, list) else ():
+        if isinstance(one, dict):
+            yield msgspec.convert(one, _Category)
 
 
 def _distinct(points: list[str]) -> tuple[str, ...]:
