@@ -72,7 +72,7 @@ def there_and_back(place: Path, response: dict[str, Any], to: Any, input_type: s
     (label,) = read_labels(target)
     assert label.external_id in ("photo.jpg", "photo"), "YOLO names no pictures that are not there"
     ontology = open_dataset(target).ontology
-    found = [(a.job, a.category, a.geometry) for a in label.annotations]
+    found: list[Any] = [(a.job, a.category, a.geometry) for a in label.annotations]
     assert all(category in ontology.jobs[job].categories for job, category, _ in found)
     return sorted([(job, category, geometry.parts) for job, category, geometry in found], key=lambda row: row[:2])
 
