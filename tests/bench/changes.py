@@ -21,6 +21,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from tests.bench.asked import asked
 from tests.installing import KILI, python_with_kili
 
 INTERFACE = {"jobs": {"NOTES": {"mlTask": "TRANSCRIPTION", "content": {"input": "textField"}}}}
@@ -150,6 +151,8 @@ def _show(way: str, number: int, theirs: Any, ours: Any) -> None:
         for seconds, megabytes, client, server in (theirs, ours)
     ]
     print(f"{way:32} {number:7} {shown[0]:>32} {shown[1]:>32} {theirs[0] / ours[0]:6.1f} {ours[1] / theirs[1]:7.2f}")
+    asked(f"{way}, kili / kili_query", theirs[0] / ours[0], 2 if "image" in way else 3)
+    asked(f"{way}, memory of kili's", ours[1] / theirs[1], 1, most=True)
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from tests.bench.asked import asked
 from tests.bench.listing import SERVER
 from tests.installing import KILI, python_with_kili
 
@@ -124,6 +125,8 @@ def _beside_kili(folder: Path, number: int, rounds: int) -> None:
             pairs = zip(best["kili"], best["kili_query"], strict=True)
             told = "".join(f"{f'{theirs:.1f} / {ours:.1f}':>16} {theirs / ours:5.1f} x" for theirs, ours in pairs)
             print(f"{way:16}{told}", flush=True)
+            asked(f"export {way}, kili / kili_query", best["kili"][0] / best["kili_query"][0], 3)
+            asked(f"export {way}, memory: kili / kili_query", best["kili"][2] / best["kili_query"][2], 2)
         assert server.stdin
         server.stdin.close()
 

@@ -21,6 +21,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from tests.bench.asked import asked
 from tests.bench.generate import CATEGORIES, nested
 from tests.installing import KILI, python_with_kili
 
@@ -130,6 +131,7 @@ def main() -> None:
         assert theirs[0] == ours[0], way
         shown = [f"{row[1]:7.2f} s {row[2]:4.0f} MB" for row in (theirs, ours)]
         print(f"{way:30} {shown[0]:>17} {shown[1]:>17} {theirs[1] / ours[1]:6.1f} {ours[2] / theirs[2]:7.2f}")
+        asked(f"{way}, kili / kili_query", theirs[1] / ours[1], 1 if "generator" in way else 4)
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ import time
 from pathlib import Path
 
 from kili_query import Kili
+from tests.bench.asked import asked
 from tests.bench.changes import SERVER
 from tests.client.pictures import png
 from tests.installing import KILI, python_with_kili
@@ -86,6 +87,8 @@ def main() -> None:
     first, work, again, _, memory = best["kili"]
     for way, (seconds, cpu, twice, _, megabytes) in best.items():
         ratios = f"{first / seconds:5.1f} {work / cpu:5.1f} {again / twice:6.1f} {megabytes / memory:5.2f}"
+        if way != "kili":
+            asked(f"download of {options.number} images, kili / {way}", first / seconds, 2)
         print(f"{way:18} {seconds:7.2f} s {cpu:7.2f} s {twice:7.2f} s {megabytes:5.0f} MB {ratios}")
 
 

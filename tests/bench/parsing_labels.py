@@ -14,6 +14,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from tests.bench.asked import asked
+
 INTERFACE = {
     "jobs": {
         "FIELDS": {
@@ -95,7 +97,7 @@ def main() -> None:
     for who, figures in best.items():
         print(f"  {who:14}" + "".join(f"{figure:10.2f}" for figure in figures[:3]) + f"{figures[3]:12.0f}")
     ratio = best["kili 26.2.4"][0] / best["kili_query"][0]
-    print(f"  -> parsing, kili / kili_query: {ratio:.1f} (asked: at least 3) {'ok' if ratio >= 3 else 'MISSED'}")
+    asked("parsed labels: kili / kili_query", ratio, 3)
 
 
 if __name__ == "__main__":
