@@ -50,7 +50,6 @@ if TYPE_CHECKING:
     from kili_query.errors import UnsupportedQueryError as UnsupportedQueryError
     from kili_query.errors import UploadError as UploadError
     from kili_query.errors import UploadFromLocalDataForbiddenError as UploadFromLocalDataForbiddenError
-    from kili_query.formats.kili import read_labels as read_labels
     from kili_query.formats.parsed.label import ParsedLabel as ParsedLabel
     from kili_query.formats.parsed.label import parse_labels as parse_labels
     from kili_query.formats.parsed.refusals import AnswerMissingError as AnswerMissingError
@@ -74,6 +73,7 @@ if TYPE_CHECKING:
     from kili_query.model.labels import Label as Label
     from kili_query.model.ontology import Ontology as Ontology
     from kili_query.offline.annotations import read_annotations as read_annotations
+    from kili_query.offline.labels import read_labels as read_labels
     from kili_query.offline.tables import to_df as to_df
     from kili_query.pictures.preview import Preview as Preview
     from kili_query.pictures.preview import preview as preview
@@ -156,7 +156,7 @@ _HOMES = {
     "parse_labels": "formats.parsed.label",
     "preview": "pictures.preview",
     "read_annotations": "offline.annotations",
-    "read_labels": "formats.kili",
+    "read_labels": "offline.labels",
     "to_df": "offline.tables",
 }
 

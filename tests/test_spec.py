@@ -20,6 +20,7 @@ from kili_query.model.ontology import is_plain_name
 from tests.conftest import SPEC
 from tests.engines import test_sql
 from tests.engines.test_sqlite import answer
+from tests.offline import test_index
 
 
 def _rows(file: str, table: str, *ids: str) -> list[Any]:
@@ -238,6 +239,7 @@ ENGINES: dict[str, Engine] = {
     "negated": lambda query, label, ontology: not query.negate().matches(label, ontology),
     "sqlite": lambda query, label, ontology: answer(query.tree, count_categories(label, ontology)),
     "json": lambda query, label, ontology: Query.from_json(query.to_json()).matches(label, ontology),
+    "index": lambda query, label, ontology: test_index.answer(query, label, ontology),
     **{f"SQL of {dialect}": partial(_in_table, dialect) for dialect in DIALECTS},
 }
 

@@ -17,6 +17,7 @@ from kili_query.cli.options import (
     known_names,
     latest_option,
     ready_query,
+    tell_index,
     tell_latest,
     tell_problems,
     tell_unmet,
@@ -85,8 +86,9 @@ def command(
 
     from kili_query.engines.lookout import Lookout
     from kili_query.errors import DataError
-    from kili_query.formats.kili import read_labels
     from kili_query.model.counts import count_label
+    from kili_query.offline.index.opening import all_indexes
+    from kili_query.offline.labels import read_labels
 
     sources, query = divided(arguments, first=True)
     if query is None and sources:
@@ -111,8 +113,14 @@ def command(
     stopped = False
     further = 0 if "-" in sources else FURTHER  # who writes into a pipe may take their time
     lookout, first = Lookout(asked.operands), None
+    chosen = asked if matching else ~asked if failing else None
+    indexes = all_indexes(sources, ontology) if chosen is not None and not wanted.ids and not latest else []
+    for index in indexes:
+        tell_index(False)(index)
+        lookout.note(index.names(types))
     found = read_labels(
         *sources, types=None if wanted.ids and not latest else types, latest=latest, on_skip=skipped.append,
+        query=chosen if indexes else None, ontology=ontology,
         on_problem=lambda problem: problems.append(problem) if shown < limit else None,
     )  # fmt: skip
     for label in found:
@@ -122,7 +130,7 @@ def command(
                 wanted.left_out += is_wanted
                 continue
         read += 1
-        if lookout.unmet:
+        if lookout.unmet and not indexes:
             with suppress(DataError):
                 lookout.note(count_label(label, ontology))
         if shown == limit:
@@ -140,6 +148,8 @@ def command(
         if shown == limit and (further <= 0 or (stopped and not lookout.unmet)):
             first, stopped = read, True
             break
+    if indexes:
+        read, first = sum(index.count_all(types) for index in indexes), None
     unmet = asked.unmet(lookout.new, ontology, first=first, sampled=lookout.sampled) if read else []
     if as_json and unmet:
         echo(json.dumps({"unmet": [diagnostic.to_dict(asked.source) for diagnostic in unmet]}))

@@ -96,6 +96,26 @@ def write_ndjson(path: Path, kind: str, megabytes: float) -> None:
         file.writelines(f"{line}\n" for line in labels(kind, megabytes))
 
 
+def write_boxes(path: Path, labels: int, categories: int = 50, seed: int = 7) -> None:
+    """A file with so many labels of 1 to 13 boxes in many categories, about 3 kB each: put together of texts, so that
+    ten million take minutes."""
+    rnd = random.Random(seed)
+    boxes = [
+        json.dumps(_object(rnd, "rectangle", _mid(rnd), f"CAT_{number % categories}"))
+        for number in range(20 * categories)
+    ]
+    with path.open("w") as file:
+        for number in range(labels):
+            chosen = ", ".join(rnd.sample(boxes, rnd.randint(1, 13)))
+            file.write(
+                f'{{"author": {{"email": "labeler{number % 17}@example.com", "id": "user-{number % 17}"}}, '
+                f'"createdAt": "2026-11-{1 + number % 28:02}T09:00:00.000Z", "id": "label-{number}", '
+                f'"jsonResponse": {{"OBJECT_DETECTION_JOB": {{"annotations": [{chosen}]}}}}, '
+                f'"labelOf": {{"externalId": "asset_{number}.jpg", "id": "asset-{number}"}}, "labelType": "DEFAULT", '
+                f'"secondsToLabel": {number % 300}}}\n'
+            )
+
+
 def write_export(path: Path, lines: Path, *, indent: int | None = 4) -> None:
     """The same labels as an export archive, a member for each asset. Kili's exporter indents by 4 and sorts keys."""
     with lines.open() as source, zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as archive:

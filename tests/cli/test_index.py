@@ -83,3 +83,18 @@ def test_bad_input(run: Run, tmp_path: Path) -> None:
         assert words in ended.err
     assert json.loads(run("stats", source, "--json").out)["labels"]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["bad.json", "mine", "x.ndjson"]
+
+
+def test_explain_fetches_only_what_is_asked_for(run: Run, coco: Path) -> None:
+    run("index", coco)
+    for more in (["--matching"], ["--failing"], ["--failing", "--limit", "1"], ["--matching", "--json"]):
+        used = run("explain", coco, QUERY, *more)
+        coco.with_name("coco.zip.kqindex").rename(coco.with_name("away"))
+        read = run("explain", coco, QUERY, *more)
+        coco.with_name("away").rename(coco.with_name("coco.zip.kqindex"))
+        assert (used.code, used.out) == (read.code, read.out)
+        assert used.err.splitlines()[0].startswith("using ")
+    missed = run("explain", coco, "OBJECT_DETECTION_JOB.persn.count > 0", "--matching")
+    assert "`persn` occurs in no label" in missed.err
+    assert "did you mean `person`?" in missed.err
+    assert "no label matches" in missed.err

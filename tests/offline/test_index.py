@@ -19,7 +19,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kili_query import DataError, Ontology, Query, parse
+import kili_query
+from kili_query import DataError, Label, Ontology, Query, parse
 from kili_query.engines.dialects import rows_of
 from kili_query.formats.containers import sources
 from kili_query.formats.kili import Part, read_labels
@@ -33,7 +34,7 @@ from kili_query.offline.index.opening import Index, Unused, find_index
 from kili_query.offline.select import Hit, Summary, select
 from kili_query.offline.statistics import Statistics, measure
 from kili_query.offline.tally import Tally
-from tests.conftest import ROOT, SHARED
+from tests.conftest import ROOT, SHARED, SPEC
 from tests.offline.test_offline import asset, assets, export, lines, response, write, zipped
 from tests.strategies import json_interfaces, level_labels, responses, small_trees
 
@@ -275,6 +276,37 @@ def test_any_query_is_answered_as_by_reading(tree: Node) -> None:
     query = Query(tree)
     given, expected = (ask(query, _laws(), index=index, data=False)[0] for index in (True, False))
     assert [hit.external_id for hit in given] == [hit.external_id for hit in expected]
+
+
+class Spec:
+    """The labels of the spec in an index, read with an ontology."""
+
+    def __init__(self, ontology: Ontology | None) -> None:
+        labels = json.loads((SPEC / "labels.json").read_text("utf-8")).values()
+        records = [{"externalId": str(i), "labels": [{"jsonResponse": label}]} for i, label in enumerate(labels)]
+        source = write(Path(mkdtemp(prefix="kq-")) / "x.ndjson", lines(*records))
+        self.ontology = ontology
+        self.index = Index(build([str(source)], ontology=ontology, workers=1).folder)
+        self._numbers = {json.dumps(label): i for i, label in enumerate(labels)}
+        self._found: dict[Query, set[int]] = {}
+
+    def holds(self, query: Query, label: object) -> bool:
+        if query not in self._found:
+            select = f"SELECT label FROM labels WHERE {self.index.condition(query.tree, None)}"
+            self._found[query] = {number for (number,) in self.index.run(select)}
+            assert self.index.count(query.tree, None) == len(self._found[query])
+        return self._numbers[json.dumps(label)] in self._found[query]
+
+
+_specs: list[Spec] = []
+
+
+def answer(query: Query, label: object, ontology: Ontology | None) -> bool:
+    """The truth for a label of the spec, by an index of all of them."""
+    known = next((spec for spec in _specs if spec.ontology is ontology), None)
+    if known is None:
+        _specs.append(known := Spec(ontology))
+    return known.holds(query, label)
 
 
 # -- fresh or not ------------------------------------------------------------------------------------------------------
@@ -579,3 +611,43 @@ def _closed() -> Iterator[None]:
     yield
     while opening._open:
         opening._open.popitem()[1].close()
+
+
+@pytest.mark.parametrize("form", ["lines", "list", "zip", "folder"])
+def test_read_labels_with_a_query(form: str, tmp_path: Path) -> None:
+    where = FORMS[form](tmp_path)
+    for made in (False, True):
+        if made:
+            built(where)
+        for text in QUERIES:
+            problems, unread, told = list[DataError](), list[DataError](), list[object]()
+            given = read_some(where, query=text, on_problem=problems.append, on_index=told.append)
+            query, expected = parse(text), list[Label]()
+            for label in read_labels(str(where), on_problem=unread.append):
+                try:
+                    expected += [label] if query.matches_label(label) else []
+                except DataError as error:
+                    unread.append(error)
+            words = [sorted(str(problem).replace(", ", ": ") for problem in group) for group in (problems, unread)]
+            assert words[0] == words[1]  # the place and the label are joined by a comma in the one
+            assert list(given) == expected
+            assert [label.where for label in given] == [label.where for label in expected]
+            assert bool(told) is made
+
+
+def read_some(where: Path, **options: Any) -> list[Label]:
+    return list(kili_query.read_labels(str(where), **options))
+
+
+def test_notebooks_and_editors_tell_that_an_index_was_used(source: Path) -> None:
+    from kili_query.editor.lsp.counts import LabelCounts, Question
+    from kili_query.editor.notebooks.matches import Matches
+
+    query = parse(QUERIES[0])
+    read = str(Matches(query, limit=1).from_export(source))
+    built(source)
+    assert str(Matches(query, limit=1).from_export(source)) == read.replace("match;", "match; by the index;")
+    counts = LabelCounts(lambda: None)
+    question = Question(str(source), QUERIES[0])
+    counts._waiting[question] = None
+    assert " match (by the index)" in str(counts._count(question, None))

@@ -30,12 +30,15 @@ class Count(NamedTuple):
     problem: str = ""
     unmet: tuple[str, ...] = ()
     """What of the query no label holds, in words."""
+    by_index: bool = False
+    """True if a count index told it."""
 
     def __str__(self) -> str:
         if self.problem:
             return self.problem
         plural, verb = "s" * (self.labels != 1), "es" * (self.matching == 1)
-        return "; ".join([f"{self.matching:,} of {self.labels:,} label{plural} match{verb}", *self.unmet[:1]])
+        by = " (by the index)" if self.by_index else ""
+        return "; ".join([f"{self.matching:,} of {self.labels:,} label{plural} match{verb}{by}", *self.unmet[:1]])
 
 
 class LabelCounts:
@@ -94,17 +97,21 @@ class LabelCounts:
             self._tell()
 
     def _count(self, question: Question, ontology: Ontology | None) -> Count | None:
+        from kili_query.offline.index.opening import Index
         from kili_query.offline.select import Summary, select
         from kili_query.query import parse
 
-        total = Summary()
+        total, used = Summary(), list[object]()
         try:
             query = parse(question.query)
-            for part in select(query, question.export, unit="labels", ontology=ontology, data=False, workers=1):
+            for part in select(
+                query, question.export, unit="labels", ontology=ontology, data=False, workers=1, on_index=used.append
+            ):
                 if question not in self._waiting:
                     return None
                 total.add(part.summary)
         except (KiliQueryError, OSError) as error:
             return Count(0, 0, str(error))
         unmet = query.unmet(total.names, ontology, sampled=total.sampled) if total.labels else ()
-        return Count(total.matched_labels, total.labels, unmet=tuple(diagnostic.message for diagnostic in unmet))
+        words = tuple(found.message for found in unmet)
+        return Count(total.matched_labels, total.labels, "", words, any(isinstance(one, Index) for one in used))

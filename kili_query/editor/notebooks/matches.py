@@ -46,12 +46,15 @@ class Matches:
     """(job, category) pairs that the labels hold, as `Query.unmet` takes them."""
     sampled: bool = False
     """True if they may hold others, too."""
+    by_index: bool = False
+    """True if a count index told it, and the labels were not read."""
 
     def __str__(self) -> str:
         """How many match, how many are shown, how many could not be read."""
         of = "" if self.labels is None else f" of {self.labels:,}"
         one = 1 in (self.total, self.labels)
         text = f"{self.total:,}{of} label{'s' * ((self.labels or self.total) != 1)} match{'es' * one}"
+        text += "; by the index" if self.by_index else ""
         text += f"; the first {len(self.rows):,} shown" if len(self.rows) < self.total else ""
         if self.unreadable:
             text += f"; {self.unreadable:,} could not be read, the first: {self.problems[0]}"
@@ -69,10 +72,15 @@ class Matches:
         DataError: it cannot be read at all (KQ503).
         """
         from kili_query.model.decoding import decode_json
+        from kili_query.offline.index.opening import Index
         from kili_query.offline.select import select
 
         self.labels = 0
-        for part in select(self.query, source, unit="labels", ontology=self.ontology):
+
+        def told(found: object) -> None:
+            self.by_index = isinstance(found, Index)
+
+        for part in select(self.query, source, unit="labels", ontology=self.ontology, on_index=told):
             for hit in part.hits:
                 if self._wanted:
                     label = next(labels_of(decode_json(hit.data), types=None))  # type: ignore[arg-type]

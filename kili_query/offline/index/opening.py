@@ -139,6 +139,24 @@ class Index:
         """True if its source is a folder."""
         return self.manifest.sources[0].identity.kind == "folder"
 
+    def count(self, tree: Node, types: LabelTypes | None) -> int:
+        """How many labels of some types satisfy a query.
+
+        Raises
+        ------
+        UnsupportedQueryError: the query is too large for DuckDB (KQ402), or holds what it cannot store (KQ401).
+        """
+        condition = compile_condition(tree, "duckdb").text
+        word, _, labels = condition.partition("(")
+        if self.type_terms(types) or not labels:
+            return int(self.run(f"SELECT count(*) FROM labels WHERE {self.condition(tree, types)}")[0][0])
+        found = int(self.run(f"SELECT count(DISTINCT label) FROM ({labels}")[0][0])  # without a look at each label
+        return self.manifest.labels - found if word == "label NOT IN " else found
+
+    def count_all(self, types: LabelTypes | None) -> int:
+        """How many labels of some types there are that could be read."""
+        return sum(m.chosen(part.types, types) for part in self.manifest.parts)
+
     def names(self, types: LabelTypes | None) -> set[Key]:
         """The (job, category) pairs that labels of some types hold."""
         terms = self.type_terms(types)
@@ -219,6 +237,13 @@ def find_index(source: str, ontology: Ontology | None = None) -> Index | Unused 
         else:
             return index
     return refused
+
+
+def all_indexes(sources: Sequence[Source], ontology: Ontology | None = None) -> list[Index]:
+    """The indexes of all sources; none, if one of them has no fresh one."""
+    found = [None if isinstance(one, OtherDataset) else find_index(os.fspath(one), ontology) for one in sources]
+    indexes = [index for index in found if isinstance(index, Index)]
+    return indexes if len(indexes) == len(sources) else []
 
 
 def by_index(
