@@ -165,12 +165,18 @@ def _is_framed(label: Label) -> bool:
 def _text(raw: Any) -> str | None:
     if raw is UNSET:
         return None
-    value = decode_json(bytes(raw))
+    data = bytes(raw)
+    if data[:1] == b'"' and b"\\" not in data:  # as good as always
+        return data[1:-1].decode()
+    value = decode_json(data)
     return value if isinstance(value, str) else None
 
 
 def _number(raw: Any) -> float | None:
-    return None if raw is UNSET else _float(decode_json(bytes(raw)))
+    if raw is UNSET:
+        return None
+    data = bytes(raw)
+    return float(data) if data.isdigit() and len(data) < 16 else _float(decode_json(data))
 
 
 def _float(value: object) -> float | None:

@@ -60,7 +60,7 @@ def test_what_cannot_be_read_is_told_when_it_is_made_and_when_it_is_used(run: Ru
     source = write(tmp_path / "x.ndjson", TEXT + b"\n{oops\n")
     made = run("index", source)
     assert made.code == 3
-    assert "x.ndjson: line 17" in made.err
+    assert "x.ndjson: line 18" in made.err
     used, read = (run("filter", source, "J.A.count > 2", "--count", *more) for more in ([], ["--no-index"]))
     assert (used.code, used.out) == (read.code, read.out)
     assert used.err.partition("\n")[2] == read.err

@@ -26,7 +26,7 @@ from kili_query.formats.containers import sources
 from kili_query.formats.kili import Part, read_labels
 from kili_query.lang.ast import Comparison, Count, Node, conjunction, disjunction
 from kili_query.lang.operators import Operator
-from kili_query.model.counts import count_label
+from kili_query.model.counts import count_label, is_empty
 from kili_query.model.labels import DEFAULT_LABEL_TYPES, LabelTypes
 from kili_query.offline.index import building, manifest, opening, writing
 from kili_query.offline.index.building import Built, build
@@ -107,6 +107,10 @@ TYPED = [
     {"externalId": "é \U0001f600", "id": 12, "latestLabel": {"jsonResponse": json.dumps(response(2))}},
     {"externalId": "frames", "labels": [{"jsonResponse": {"0": response(1), "1": response(2)}}]},
     {"externalId": "none", "labels": []},
+    {"externalId": "told", "labels": [{"jsonResponse": response(1), "createdAt": 5, "secondsToLabel": -1.5, "author": None},
+                                      {"jsonResponse": response(1), "createdAt": "\"\u00e9", "secondsToLabel": True,
+                                       "labeler": {"id": "u"}, "id": ""},
+                                      {"jsonResponse": response(1), "secondsToLabel": 10**400, "author": "ann", "id": 7}]},
 ]  # fmt: skip
 BARE = [
     {"labelOf": {"externalId": f"a{i % 3}", "id": f"id{i % 3}"}, "id": f"l{i}", "jsonResponse": response(i % 4)}
@@ -188,14 +192,26 @@ def is_right(source: Path, ontology: Ontology | None = None) -> None:
     """Each label has in the index the rows of its counts, in order."""
     folder = build([str(source)], ontology=ontology, workers=1).folder
     found, number = rows_in(folder), 0
+    index = Index(folder)
+    columns = (
+        "label_id, external_id, asset_id, author, label_type, created_at, seconds, empty, label_key, label_position"
+    )
+    rows = index.run(f"SELECT {columns} FROM labels ORDER BY label")
+    index.close()
     for label in read_labels(str(source), types=None, on_problem=lambda _: None):
         try:
             counts = count_label(label, ontology)
         except DataError:
             continue
         assert found.get(number, {}) == rows_of(counts)
+        told = label.record.get("secondsToLabel") if isinstance(label.record, dict) and not label.by_level else None
+        seconds = (
+            float(told) if isinstance(told, (int, float)) and not isinstance(told, bool) and told < 1e300 else None
+        )
+        about = label.id, label.external_id, label.asset_id, label.author, label.label_type, label.created_at, seconds
+        assert rows[number] == (*about, is_empty(label), label.key, label.position)
         number += 1
-    assert len(found) <= number
+    assert len(found) <= number == len(rows)
 
 
 def is_unicode(value: object) -> bool:
@@ -204,6 +220,11 @@ def is_unicode(value: object) -> bool:
     except UnicodeEncodeError:
         return False
     return True
+
+
+@pytest.mark.parametrize("form", ["lines", "dump", "folder"])
+def test_what_is_told_of_labels_beside_their_answers(form: str, tmp_path: Path) -> None:
+    is_right(FORMS[form](tmp_path))
 
 
 @settings(max_examples=25)
