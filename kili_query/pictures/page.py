@@ -7,10 +7,10 @@ from collections.abc import Iterator, Sequence
 from html import escape
 from typing import TYPE_CHECKING
 
-from kili_query.pictures.drawing import Drawing, jpeg_address
+from kili_query.pictures.drawing import Box, Drawing, jpeg_address
 from kili_query.pictures.fonts import printable
 from kili_query.pictures.palette import DARK, LIGHT, Theme, on
-from kili_query.pictures.sheet import ABSENT_CONTENT, ranked, rows_of
+from kili_query.pictures.sheet import ABSENT_CONTENT, boxes_of, ranked, rows_of
 from kili_query.pictures.writing import excerpt, runs
 
 if TYPE_CHECKING:
@@ -47,8 +47,8 @@ _STYLE = """
 .kq summary{cursor:pointer;color:var(--faint)}
 .kq .cards{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,var(--cell,300px)),1fr));gap:16px}
 .kq figure{margin:0;content-visibility:auto;contain-intrinsic-size:auto 300px;min-width:0}
-.kq .canvases{display:flex;flex-wrap:wrap;gap:4px;justify-content:center;align-items:center;aspect-ratio:4/3;background:var(--canvas);border-radius:4px;overflow:hidden}
-.kq .canvas{position:relative;min-width:0;max-width:100%;outline:1px solid var(--line);outline-offset:-1px}
+.kq .canvases{position:relative;aspect-ratio:4/3;background:var(--canvas);border-radius:4px;overflow:hidden}
+.kq .canvas{position:absolute;outline:1px solid var(--line);outline-offset:-1px}
 .kq .canvas img,.kq .canvas svg{position:absolute;inset:0;width:100%;height:100%;display:block}
 .kq .canvas small{position:absolute;left:2px;bottom:2px;font-size:11px;padding:0 4px;background:#15181dcc;color:#fff;border-radius:3px}
 .kq .text{min-height:72px;max-height:320px;overflow:auto;background:var(--canvas);border-radius:4px;padding:8px 10px;white-space:pre-wrap;overflow-wrap:anywhere;font-size:13px}
@@ -151,8 +151,10 @@ def _figure(card: Card, gid: str, palette: Palette, fonts: Fonts) -> str:
     elif not card.panels:
         inside = f'<div class="text"><p>{ABSENT_CONTENT}</p></div>'
     else:
+        boxes = boxes_of(card.panels, (0, 0, *CANVAS))
         panels = "".join(
-            _canvas(panel, f"{gid}-{n}", len(card.panels), palette, fonts) for n, panel in enumerate(card.panels)
+            _canvas(panel, box, f"{gid}-{n}", palette, fonts)
+            for n, (panel, box) in enumerate(zip(card.panels, boxes, strict=True))
         )
         inside = f'<div class="canvases">{panels}</div>'
     detail = f"<span>{shown(card.detail)}</span>" if card.detail else ""
@@ -174,18 +176,17 @@ def _figure(card: Card, gid: str, palette: Palette, fonts: Fonts) -> str:
 _SHOWN_COUNTS = 30
 
 
-def _canvas(panel: Panel, gid: str, beside: int, palette: Palette, fonts: Fonts) -> str:
-    scale = min(CANVAS[0] / panel.size[0], CANVAS[1] / panel.size[1])
-    wide, high = panel.size[0] * scale, panel.size[1] * scale
+def _canvas(panel: Panel, box: Box, gid: str, palette: Palette, fonts: Fonts) -> str:
+    x, y, wide, high = box
     drawing = Drawing(wide, high, fonts, None)
     drawing.panel((0, 0, wide, high), panel, palette, gid)
     image = f'<img alt="" src="{jpeg_address(panel.image)}">' if panel.image is not None else ""
     note = f"<small>{shown(panel.note)}</small>" if panel.note else ""
     titles = {f"{gid}-{number}": mark.title for number, mark in enumerate(panel.marks)}
-    # as large as a card of 4 to 3 can show it, of several those in a row
-    share = min(1.0, wide / CANVAS[0]) / (beside if beside < 3 else 2)
     overlay = _overlay(drawing.svg(), titles)
-    return f'<div class="canvas" style="width:{100 * share - (1 if beside > 1 else 0):.2f}%;aspect-ratio:{wide:.0f}/{high:.0f}">{image}{overlay}{note}</div>'
+    sides = zip(("left", "top", "width", "height"), (x, y, wide, high), CANVAS * 2, strict=True)
+    place = ";".join(f"{side}:{100 * value / whole:.3f}%" for side, value, whole in sides)
+    return f'<div class="canvas" style="{place}">{image}{overlay}{note}</div>'
 
 
 _HEAD = re.compile(r"<svg [^>]*>")
