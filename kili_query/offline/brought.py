@@ -26,7 +26,7 @@ class Brought:
     """
 
     def __init__(self, sources: Sequence[str | os.PathLike[str]]) -> None:
-        self._sources = [os.fspath(source) for source in sources]
+        self._sources = [path for source in sources if (path := os.fspath(source)) != "-"]
         self._origins: dict[str, Origin] = {}
         self.files = 0
         """Media that came along."""
@@ -46,12 +46,20 @@ class Brought:
         DataError: a file cannot be read, or the library that cuts films is missing (KQ503).
         """
         content, frames, text = _names_in(asset)
+        origin = self._origin(where)
+        found: dict[str, File | None] = {}
+        if "content" not in asset and "jsonContent" not in asset and origin is not None:
+            picture = origin.picture(str(asset.get("externalId") or ""))  # datasets of other formats name no media
+            if picture is not None:
+                content = picture.name
+                found[content] = picture
         if content is None and not frames and text is None:
             self.elsewhere += bool(asset.get("content"))
             yield None, []
             return
-        origin = self._origin(where)
-        found = {name: origin.find(name, where) if origin else None for name in (content, *frames, text) if name}
+        for name in (content, *frames, text):
+            if name is not None and name not in found:
+                found[name] = origin.find(name, where) if origin else None
         missing = [name for name, file in found.items() if file is None]
         if missing:
             yield None, missing
@@ -68,15 +76,26 @@ class Brought:
                 media = with_frames(media, asset, Path(place, "frames"))
             yield media, []
 
+    @property
+    def has_pictures(self) -> bool:
+        """True if a source holds files that are pictures."""
+        return any(Origin(source).has_pictures for source in self._sources)
+
     def _origin(self, where: Place) -> Origin | None:
-        source = next(
-            (s for s in self._sources if where.source == s or where.source.startswith(os.path.join(s, ""))), None
-        )
+        source = next((s for s in self._sources if where.source == s or _is_below(where.source, s)), None)
+        if source is None:  # a dataset may be named by a file of it, such as `data.yaml`
+            source = next((s for s in self._sources if _is_below(where.source, os.path.dirname(s) or ".")), None)
         if source is None:
             return None
         if source not in self._origins:
             self._origins = {source: Origin(source)}  # sources are read one after another
         return self._origins[source]
+
+
+def _is_below(path: str, folder: str) -> bool:
+    return (
+        os.path.join(os.path.normpath(path), "").startswith(os.path.join(os.path.normpath(folder), "")) or folder == "."
+    )
 
 
 def _names_in(asset: Mapping[str, Any]) -> tuple[str | None, list[str], str | None]:

@@ -129,7 +129,9 @@ def convert(
             left_out.lose(NOT_ON_MAP, name, sum(1 for label in labels for _ in annotations_of_label(label, ontology)))
 
     others = [source for source in sources if isinstance(source, OtherDataset)]
-    if dataset.takes_assets and len(others) == len(sources) and query is None and (types is None or "DEFAULT" in types):
+    alone = media is None or not media.has_pictures  # pictures come along asset by asset
+    whole = query is None and (types is None or "DEFAULT" in types)
+    if dataset.takes_assets and len(others) == len(sources) and whole and alone:
         return take_over(
             others, dataset, on_asset=on_asset, on_read=on_read,
             on_problem=lambda found: on_skip(found.error()) if found.skipped else _tell(found.error(), on_problem),

@@ -23,6 +23,9 @@ from kili_query.offline.select import Hit
 
 README = "README.kili.txt"
 
+PICTURES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ico", ".jp2", ".avif")
+"""How the names of pictures end."""
+
 
 @dataclass(frozen=True)
 class File:
@@ -180,6 +183,29 @@ class Origin:
                     path = os.path.join(place, name)
                     below = _slashed(os.path.relpath(path, self._base))
                     found[below] = File(below, path)
+        return found
+
+    def picture(self, external_id: str) -> File | None:
+        """The one picture that an asset is called by, with its folders or without; None if there is none, or several."""
+        wanted = _tidy(_steps(external_id))
+        found = [
+            file for file in self._pictures.get(wanted.rpartition("/")[2], ())
+            if f"/{_tidy(_steps(file.name))}".endswith(f"/{wanted}")
+        ]  # fmt: skip
+        return found[0] if len(found) == 1 else None
+
+    @property
+    def has_pictures(self) -> bool:
+        """True if there are files that are pictures."""
+        return bool(self._pictures)
+
+    @cached_property
+    def _pictures(self) -> dict[str, list[File]]:
+        """The files that are pictures, by their names without folders."""
+        found: dict[str, list[File]] = {}
+        for name, file in self._by_name.items():
+            if name.lower().endswith(PICTURES):
+                found.setdefault(_tidy(_steps(name)[-1:]), []).append(file)
         return found
 
     @cached_property

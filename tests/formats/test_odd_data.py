@@ -433,6 +433,28 @@ def test_media_of_an_export_come_along(export_with_media: Path, tmp_path: Path, 
     assert not any(name.startswith(f"{folder}/") and name.endswith(".png") for name in there)
 
 
+@pytest.mark.parametrize("source", ["yolo", "yolo/data.yaml", "yolo.zip"])
+def test_pictures_of_datasets_of_other_formats_come_along(tmp_path: Path, source: str) -> None:
+    contents = {
+        "images/train/a.png": png(20, 10), "images/val/b.png": png(20, 10)[:-9], "labels/train/a.txt": b"0 0.5 0.5 0.1 0.1",
+        "labels/val/b.txt": b"0 0.5 0.5 0.1 0.1", "data.yaml": b"train: images/train\nval: images/val\nnames: [car]",
+    }  # fmt: skip
+    with zipfile.ZipFile(tmp_path / "yolo.zip", "w") as archive:
+        for name, content in contents.items():
+            (tmp_path / "yolo" / name).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / "yolo" / name).write_bytes(content)
+            archive.writestr(name, content)
+    for to, folder in (("coco", "data"), ("kili", "assets")):
+        done = kili_query_process("convert", tmp_path / source, "--to", to, "-o", tmp_path / "out.zip")
+        assert done.code == 0
+        assert "with a broken picture: cut off (`b.png`)" in done.err
+        files = _files(tmp_path / "out.zip")
+        assert files[f"{folder}/a.png"] == png(20, 10)
+        assert (f"{folder}/b.png" in files) == (to == "kili")
+        if to == "kili":
+            assert json.loads(files["labels/a.png.json"])["content"] == "assets/a.png"
+
+
 def test_the_command_copies_media_or_leaves_them(export_with_media: Path, tmp_path: Path) -> None:
     ontology, out = tmp_path / "i.json", tmp_path / "out.zip"
     ontology.write_text(json.dumps(INTERFACE))
