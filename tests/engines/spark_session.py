@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import socket
+import subprocess
 import sys
 import warnings
 from collections.abc import Iterator
@@ -55,7 +56,7 @@ class Spark:
 
 
 @contextmanager
-def spark(folder: Path) -> Iterator[Spark]:
+def spark(folder: Path, *, cores: int = 2, settings: dict[str, str] | None = None) -> Iterator[Spark]:
     """Start Spark, and stop it again. The test is skipped where there is none to be had."""
     python = python_with_spark()
     (libraries,) = python.parent.parent.glob("lib/python*/site-packages")
@@ -68,11 +69,42 @@ def spark(folder: Path) -> Iterator[Spark]:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
-        config = {**SETTINGS, "spark.connect.grpc.binding.port": str(port), "spark.local.dir": str(folder)}
+        config = {
+            **SETTINGS,
+            **(settings or {}),
+            "spark.connect.grpc.binding.port": str(port),
+            "spark.local.dir": str(folder),
+        }
         with chdir(folder):  # Python beside Spark's processes would find the package in the folder where they run
-            running = Spark(session("tests", master="local[2]", config=config), f"sc://127.0.0.1:{port}")
+            running = Spark(session("tests", master=f"local[{cores}]", config=config), f"sc://127.0.0.1:{port}")
         try:
             yield running
         finally:
             running.stop()
             sys.path.remove(str(libraries))
+
+
+def submitted(script: Path, *arguments: str, package: str) -> subprocess.CompletedProcess[str]:
+    """Run a script by `spark-submit`, as on a cluster: the package is in the Python of the script, and sent to the others."""
+    python = python_with_spark()
+    (libraries,) = python.parent.parent.glob("lib/python*/site-packages")
+    environment = {
+        **os.environ,
+        "PYSPARK_DRIVER_PYTHON": sys.executable,
+        "PYSPARK_PYTHON": str(python),
+        "PYTHONPATH": str(libraries),
+        "PYTHONWARNINGS": "ignore",
+        "SPARK_HOME": str(libraries / "pyspark"),
+        "SPARK_LOCAL_IP": "127.0.0.1",
+    }
+    settings = [f"--conf={name}={value}" for name, value in SETTINGS.items() if "connect" not in value + name]
+    command = [
+        str(python.with_name("spark-submit")),
+        "--master=local[2]",
+        *settings,
+        f"--py-files={package}",
+        str(script),
+    ]
+    return subprocess.run(
+        [*command, *arguments], cwd=Path(package).parent, env=environment, capture_output=True, text=True, check=False
+    )

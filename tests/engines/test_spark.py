@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import re
+import runpy
 import subprocess
 import sys
 import tomllib
@@ -31,8 +32,8 @@ from kili_query.lang.ast import Node
 from kili_query.model.counts import Counts
 from kili_query.offline import select as here
 from kili_query.offline import spark as spark_files
-from tests.conftest import SPEC
-from tests.engines.spark_session import Spark, spark
+from tests.conftest import ROOT, SPEC
+from tests.engines.spark_session import Spark, spark, submitted
 from tests.engines.test_scan import ontologies
 from tests.strategies import responses, small_trees
 
@@ -291,6 +292,36 @@ def test_sources_that_are_none_are_refused(connected: Any, tmp_path: Path) -> No
         spark_files.select(connected, "A.B.count > 0", str(tmp_path))
     with pytest.raises(ArgumentError, match="are given one by one"):
         spark_files.select(connected, "A.B.count > 0", ["a"])  # type: ignore[arg-type]
+
+
+# -- the script of the docs --------------------------------------------------------------------------------------------
+
+SCRIPT = ROOT / "docs" / "on_a_cluster.py"
+
+
+def test_the_script_of_the_docs_reads_exports_by_spark_submit(running: Spark, tmp_path: Path) -> None:
+    query = "OBJECT_DETECTION_JOB.*.count > 1"
+    export = ROOT / "tests" / "data" / "coco.zip"
+    expected = sum(part.summary.matched_labels for part in here.select(parse(query), export, unit="labels"))
+    done = submitted(SCRIPT, "--exports", str(export), query, package=engine.package(tmp_path))
+    assert done.stdout == f"{expected} labels match\n", done.stderr
+
+
+def test_the_script_of_the_docs_asks_an_index(classic: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    main = runpy.run_path(str(SCRIPT))["main"]
+    counts: dict[str, Counts] = {"a": {("BOATS", "FERRY"): 3}, "b": {("BOATS", "FERRY"): 1}}
+    written_index(classic, tmp_path, counts)
+    assert main([str(tmp_path), "BOATS.FERRY.count > 2", "--to", str(tmp_path / "found")]) == 0
+    assert capsys.readouterr().out == "1 labels match\n"
+    assert parquet.read_table(tmp_path / "found").to_pylist() == [{"label": 0, "label_id": "a"}]
+    assert main([str(tmp_path), "BOATS.ferry.count > 2"]) == 0
+    told = capsys.readouterr()
+    assert told.out == "0 labels match\n"
+    assert "`ferry` occurs in no label; `FERRY` does" in told.err
+    assert main([str(tmp_path / "nothing"), "BOATS.ferry.count > 2"]) == 1
+    assert capsys.readouterr().err.startswith(
+        f"error: {tmp_path}/nothing: Spark cannot read `counts` of a count index there"
+    )
 
 
 # -- bad input ---------------------------------------------------------------------------------------------------------
