@@ -17,6 +17,7 @@ from kili_query.errors import ArgumentError, DataError, KiliQueryError
 from kili_query.lang.ast import Node
 from kili_query.lang.parser import parse_tree
 from kili_query.lang.printer import to_text
+from kili_query.model.labels import DEFAULT_LABEL_TYPES, AllBut, LabelTypes, chosen_types
 from kili_query.model.ontology import Ontology, as_ontology
 
 if TYPE_CHECKING:
@@ -212,8 +213,11 @@ def read_index(session: SparkSession, folder: str) -> Index:
     return Index(*tables)
 
 
-def select(query: AnyQuery, index: Index) -> DataFrame:
+def select(query: AnyQuery, index: Index, types: LabelTypes | None = DEFAULT_LABEL_TYPES) -> DataFrame:
     """The rows of `labels` of an index whose label satisfies the query: SQL over `counts`. Lazy.
+
+    `types`: the label types that take part; None: all. By default all but AUTOSAVE, as everywhere. A label without a type
+    takes part, and so do all where the table does not tell types.
 
     Raises
     ------
@@ -226,8 +230,21 @@ def select(query: AnyQuery, index: Index) -> DataFrame:
     # a label is never null; told so, Spark looks labels up that are not to be there as it joins tables of any size
     never_null = "coalesce(label, -1L) AS label"
     counts = index.counts.selectExpr("job", "category", "n", never_null)
-    labels = index.labels.selectExpr(never_null, *(_quoted(name) for name in index.labels.columns if name != "label"))
+    chosen = index.labels if types is None else index.labels.where(_of_types(index.labels, types))
+    labels = chosen.selectExpr(never_null, *(_quoted(name) for name in index.labels.columns if name != "label"))
     return index.labels.sparkSession.sql(text, names, counts=counts, labels=labels)
+
+
+def _of_types(labels: DataFrame, types: LabelTypes) -> str:
+    """The condition that a row of `labels` is of one of the types."""
+    chosen = chosen_types(types)
+    if "label_type" not in labels.columns:
+        return "TRUE"
+    names = sorted(chosen.left_out if isinstance(chosen, AllBut) else chosen or ())
+    listed = ", ".join("'" + name.replace("\\", "\\\\").replace("'", "\\'") + "'" for name in names)
+    if not names:
+        return "TRUE" if isinstance(chosen, AllBut) else "label_type IS NULL"
+    return f"label_type IS NULL OR label_type {'NOT IN' if isinstance(chosen, AllBut) else 'IN'} ({listed})"
 
 
 # -- what runs beside Spark's processes --------------------------------------------------------------------------------

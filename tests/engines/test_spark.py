@@ -30,8 +30,10 @@ from kili_query.engines.spark import ClusterError
 from kili_query.errors import ArgumentError, DataError, QuerySyntaxError
 from kili_query.lang.ast import Node
 from kili_query.model.counts import Counts
+from kili_query.model.labels import DEFAULT_LABEL_TYPES
 from kili_query.offline import select as here
 from kili_query.offline import spark as spark_files
+from kili_query.offline.index.building import build
 from tests.conftest import ROOT, SPEC
 from tests.engines.spark_session import Spark, spark, submitted
 from tests.engines.test_scan import ontologies
@@ -215,6 +217,20 @@ def test_an_index_is_asked_what_the_specification_says(connected: Any, tmp_path:
         assert names == {name for name, counts in labels.items() if parse(row["query"]).holds(counts)}
         assert {*row["holds"]} <= names
         assert not {*row["fails"]} & names
+
+
+def test_an_index_on_disk_gives_what_its_export_gives(connected: Any, tmp_path: Path) -> None:
+    response = {"A": {"categories": [{"name": "B"}]}}
+    kinds = ["DEFAULT", "REVIEW", "AUTOSAVE", None]
+    lines = [json.dumps({"id": f"l{i}", "labelType": kind, "jsonResponse": response}) for i, kind in enumerate(kinds)]
+    (tmp_path / "labels.ndjson").write_text("\n".join(lines))
+    built = build([str(tmp_path / "labels.ndjson")], workers=1)
+    index = engine.read_index(connected, built.folder)
+    for types, names in [
+        (DEFAULT_LABEL_TYPES, ["l0", "l1", "l3"]), (None, ["l0", "l1", "l2", "l3"]), ({"REVIEW"}, ["l1", "l3"]), (set(), ["l3"]),
+    ]:  # fmt: skip
+        found = engine.select("A.B.count == 1", index, types).collect()
+        assert sorted(row["label_id"] for row in found) == names
 
 
 # -- over exports ------------------------------------------------------------------------------------------------------
