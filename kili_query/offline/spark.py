@@ -27,7 +27,11 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
 SLOT = 32 << 20
-"""Bytes of a file that one row of work is about, and of small files that one partition holds."""
+"""Bytes of a file that one row of work is about."""
+
+PARTITION, FEW, MANY = 256 << 20, 8, 50_000
+"""Bytes that a partition is to have, so that its start (a tenth of a second) is little beside its work; how many partitions
+there are at least, as far as there are slots; and at most, as each costs the driver something."""
 
 MAX_WHOLE = (1 << 31) - 1
 """The largest file, in bytes, that Spark hands over whole."""
@@ -115,7 +119,7 @@ def _read(
         rows = files.where(found.wanted).selectExpr(
             "path", f"explode(sequence(0L, {slots} - 1)) AS slot", f"{slots} AS slots"
         )
-        forms.append(("opened", rows.repartition(max(1, -(-found.bytes // SLOT)))))
+        forms.append(("opened", rows.repartition(_partitions(found.bytes))))
     elif found.whole:
         whole = _load(session, "binaryFile", sources, _WHOLE)
         forms.append(("whole", whole.where(found.wanted).select("path", "content")))
@@ -124,6 +128,16 @@ def _read(
         forms.append(("lines", lines.where(found.wanted)))
     made = [frame.mapInArrow(sent(work, form, *arguments, module=__name__), columns) for form, frame in forms]
     return made[0] if len(made) == 1 else made[0].unionByName(made[1])
+
+
+def _partitions(size: int) -> int:
+    """How many partitions files of so many bytes are worth.
+
+    >>> [_partitions(megabytes << 20) for megabytes in (0, 100, 1_000, 10_000, 100_000_000)]
+    [1, 4, 8, 40, 50000]
+    """
+    slots, wanted = -(-size // SLOT), -(-size // PARTITION)
+    return max(1, min(slots, max(FEW, wanted), MANY))
 
 
 def _load(session: SparkSession, form: str, sources: Sequence[str], suffixes: Sequence[str]) -> DataFrame:
