@@ -57,6 +57,8 @@ def divided(arguments: Sequence[str], *, first: bool = False) -> Divided:
     >>> divided(["export.zip", "A.B.count > 0"]) == divided(["A.B.count > 0", "export.zip"])
     True
     """
+    if len(arguments) == 1 and arguments[0] == "-":  # standard input holds labels, where a query is not asked for
+        return Divided(["-"], None)
     custom = 0 if first else len(arguments) - 1
     queries = [n for n, argument in enumerate(arguments) if _kind(argument) == "query"]
     if len(queries) > 1:  # one of them may be a folder that is not there

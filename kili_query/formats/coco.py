@@ -132,7 +132,7 @@ class _Part:
             skipped.note("smaller than a pixel", image.external_id)
             return None
         area = sum(map(_area, parts))
-        if any(len(ring) < 3 for part in drawn for ring in part):
+        if (len(drawn) > 1 or len(drawn[0]) > 1) and any(len(ring) < 3 for part in drawn for ring in part):
             skipped.remark(f"with a ring {FEW_CORNERS}, left out", image.external_id)
         if any(reaches_out(part[0]) for part in drawn):
             skipped.remark(OUTSIDE, image.external_id)

@@ -151,8 +151,12 @@ def reaches_out(ring: Ring) -> bool:
     >>> reaches_out(((0, 0), (1, 0.5), (0.5, 1.2)))
     True
     """
-    xs, ys = zip(*ring, strict=True)
-    return bool(min(xs) < -_NEARLY or min(ys) < -_NEARLY or max(xs) > 1 + _NEARLY or max(ys) > 1 + _NEARLY)
+    return box_reaches_out(box_of(ring))
+
+
+def box_reaches_out(box: tuple[float, float, float, float]) -> bool:
+    """The same of the least x and y, and the greatest."""
+    return box[0] < -_NEARLY or box[1] < -_NEARLY or box[2] > 1 + _NEARLY or box[3] > 1 + _NEARLY
 
 
 def signed_area(ring: Ring) -> float:

@@ -13,8 +13,8 @@ from kili_query.formats.datasets import (
     Order,
     Skipped,
     box_of,
+    box_reaches_out,
     outline_of,
-    reaches_out,
     size_of,
 )
 from kili_query.formats.refusals import dataset_format
@@ -99,7 +99,7 @@ def _document(image: LabelledImage, jobs: Mapping[str, Job], skipped: Skipped) -
             _within(round(top * height), height),
             _within(round(bottom * height), height),
         )
-        if reaches_out(outline):
+        if box_reaches_out((left, top, right, bottom)):
             skipped.remark(CUT, image.external_id)
         if box[0] == box[1] or box[2] == box[3]:
             skipped.remark("less than a pixel wide or high", image.external_id)

@@ -20,6 +20,7 @@ from kili_query.formats.datasets import (
     Order,
     Skipped,
     box_of,
+    box_reaches_out,
     by_job,
     outline_of,
     pieces_of,
@@ -180,10 +181,12 @@ def _shape(annotation: Annotation, image: LabelledImage, skipped: Skipped) -> li
     outline = outline_of(annotation, image, skipped)
     if not outline:
         return []
-    if reaches_out(outline):
-        skipped.remark(CUT, image.external_id)
     if annotation.tool == "rectangle":
-        left, top, right, bottom = (min(max(at, 0.0), 1.0) for at in box_of(outline))
+        box = left, top, right, bottom = box_of(outline)
+        if left < 0 or top < 0 or right > 1 or bottom > 1:
+            if box_reaches_out(box):
+                skipped.remark(CUT, image.external_id)
+            left, top, right, bottom = (min(max(at, 0.0), 1.0) for at in box)
         if left == right or top == bottom:
             skipped.remark(FLAT, image.external_id)
         return [(left + right) / 2, (top + bottom) / 2, right - left, bottom - top]
@@ -194,5 +197,7 @@ def _shape(annotation: Annotation, image: LabelledImage, skipped: Skipped) -> li
         skipped.remark(FLAT, image.external_id)
     numbers = [number for at in outline for number in at]
     if min(numbers) < 0 or max(numbers) > 1:
+        if reaches_out(outline):
+            skipped.remark(CUT, image.external_id)
         return [min(max(number, 0.0), 1.0) for number in numbers]
     return numbers
