@@ -118,8 +118,8 @@ def test_what_is_missing_among_source_and_query_is_told(run: Run, source: Path) 
 
 # -- words -------------------------------------------------------------------------------------------------------------
 
-COMMANDS_WITH_TYPES = ("filter", "stats", "explain", "diff", "convert", "check-labels", "preview", "export")
-COMMANDS_WITH_INPUT_TYPES = (*COMMANDS_WITH_TYPES[:-1], "check", "compile", "lint", "lsp", "serve")
+COMMANDS_WITH_TYPES = ("filter", "stats", "explain", "diff", "convert", "check-labels", "preview", "export", "predict")
+COMMANDS_WITH_INPUT_TYPES = (*COMMANDS_WITH_TYPES[:-2], "check", "compile", "index", "lint", "lsp", "serve")
 
 
 @pytest.mark.parametrize("command", COMMANDS_WITH_INPUT_TYPES)
