@@ -32,6 +32,11 @@ def test_the_jobs_in_the_tables_are_done(page: Path, run: Run, tmp_path: Path, m
         shutil.copy(COCO, name)
     shutil.copy(COCO_INTERFACE, "interface.json")
     Path("src").mkdir()
+    Path("coco").mkdir()
+    Path("coco/instances.json").write_text(
+        '{"images": [{"id": 1, "file_name": "a.jpg", "width": 9, "height": 9}], "categories": [{"id": 1, "name": "person"}],'
+        ' "annotations": [{"id": 1, "image_id": 1, "category_id": 1, "bbox": [1, 2, 3, 4]}]}'
+    )
     Path("predictions.json").write_text('[{"externalId": "a", "labels": [{"jsonResponse": {}}]}]')
     for job, command in rows:
         ended = run(*shlex.split(command))

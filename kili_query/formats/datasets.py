@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, BinaryIO, Literal, Protocol
 
@@ -138,6 +139,7 @@ def outline_of(annotation: Annotation, image: LabelledImage, skipped: Skipped) -
 OUTSIDE = "reaching outside of the image"
 CUT = "reaching outside of the image, cut at its edge"
 FLAT = "without an area"
+CANCELLED = "whose sides cross so that the area is 0"
 FEW_CORNERS = "of fewer than three corners"
 NO_CATEGORY = "of a category that the ontology lacks"
 
@@ -169,6 +171,18 @@ def signed_area(ring: Ring) -> float:
         most += abs(term)
         x, y = next_x, next_y
     return found if abs(found) > 1e-12 * most else 0.0
+
+
+def lack_of_area(ring: Ring) -> str:
+    """Why the signed area of a ring is 0; empty if it is not.
+
+    >>> lack_of_area(((0, 0), (1, 1), (1, 0), (0, 1))), lack_of_area(((0, 0), (1, 1), (0.5, 0.5)))
+    ('whose sides cross so that the area is 0', 'without an area')
+    """
+    if signed_area(ring) != 0:
+        return ""
+    flat = all(signed_area((ring[0], a, b)) == 0 for a, b in pairwise(ring[1:]))
+    return FLAT if flat else CANCELLED
 
 
 def box_of(ring: Ring) -> tuple[float, float, float, float]:

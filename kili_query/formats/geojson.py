@@ -9,11 +9,11 @@ from typing import Any
 
 from kili_query.formats.datasets import (
     FEW_CORNERS,
-    FLAT,
     File,
     LabelledImage,
     Order,
     Skipped,
+    lack_of_area,
     reaches_out,
     signed_area,
 )
@@ -142,7 +142,7 @@ def _geometry(annotation: Annotation) -> tuple[dict[str, Any] | None, str]:
             ring = parts[0][0]
             signed = signed_area(ring)
             if signed == 0:
-                return None, FLAT
+                return None, lack_of_area(ring)
             return _polygon([ring if signed > 0 else tuple(reversed(ring))]), ""
         case Polygons(parts) if annotation.tool == "semantic":
             polygons = [_closed(part) for part in parts]
@@ -163,7 +163,7 @@ def _oddity(geometry: object) -> str:
         case Polygons() if any(len(ring) < 3 for ring in rings):
             return FEW_CORNERS
         case Polygons(parts) if all(signed_area(part[0]) == 0 for part in parts):
-            return FLAT
+            return lack_of_area(parts[0][0])
     if any(abs(x) > 180 or abs(y) > 90 for ring in rings for x, y in ring):
         return "beyond longitude 180 or latitude 90"
     return ""

@@ -22,10 +22,10 @@ from kili_query.formats.datasets import (
     box_of,
     box_reaches_out,
     by_job,
+    lack_of_area,
     outline_of,
     pieces_of,
     reaches_out,
-    signed_area,
 )
 from kili_query.formats.extras import load
 from kili_query.formats.names import waiting
@@ -193,8 +193,8 @@ def _shape(annotation: Annotation, image: LabelledImage, skipped: Skipped) -> li
     if len(outline) < 3:  # a line of four numbers would be read as a box
         skipped.note(FEW_CORNERS, image.external_id)
         return []
-    if signed_area(outline) == 0:
-        skipped.remark(FLAT, image.external_id)
+    if lacking := lack_of_area(outline):
+        skipped.remark(lacking, image.external_id)
     numbers = [number for at in outline for number in at]
     if min(numbers) < 0 or max(numbers) > 1:
         if reaches_out(outline):

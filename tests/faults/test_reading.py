@@ -155,7 +155,7 @@ def test_what_was_read_comes_out_again(tmp_path: Path, place: str) -> None:
     written = [repr(decode_json(line)) for line in (tmp_path / "x.out.ndjson").read_bytes().splitlines()]
     assert written[:-1] == [repr(decode_json(record)) for record in records.values()]
     assert sorted(run("filter", source, QUERY, "--ids")[1].decode().splitlines()) == expected
-    rows = run("filter", source, QUERY, "--format", "csv")[1].decode().splitlines()
+    rows = run("filter", source, QUERY, "--ids", "--format", "csv")[1].decode().splitlines()
     assert sorted(row.strip('",') for row in rows[1:]) == expected
 
 
