@@ -154,7 +154,9 @@ def write_labels(folder: Path, number: int) -> None:
         with open(folder / "ndjson" / f"{part:09}.ndjson", "w") as file:
             file.writelines(f'{{"id":{part + i},"jsonResponse":{line}}}\n' for i, line in enumerate(lines))
         moved = pa.array([label + part for label in columns["label"]], pa.int64())
-        parquet.write_table(counts.set_column(2, "label", moved), folder / f"index/counts/part-{part:09}.parquet")
+        parquet.write_table(
+            counts.set_column(2, "label", moved), folder / f"index/counts/part-{part:09}.parquet", row_group_size=32_768
+        )
         numbers = pa.array(range(part, part + len(block)), pa.int64())
         ids = pa.array([f"label-{part + i}" for i in range(len(block))])
         parquet.write_table(
