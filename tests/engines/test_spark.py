@@ -41,6 +41,7 @@ from tests.strategies import responses, small_trees
 
 pytestmark = [
     pytest.mark.long,
+    pytest.mark.timeout(720),  # the first to come waits until Spark is installed
     pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::DeprecationWarning", "ignore::ResourceWarning"),
 ]
 
