@@ -15,7 +15,7 @@ from typing import Any, BinaryIO, Literal, Protocol
 from kili_query.formats.refusals import NotExportableAssetError
 from kili_query.formats.skipped import Skipped as Skipped
 from kili_query.model.annotations import Annotation
-from kili_query.model.geometry import XY, Polygons, Ring
+from kili_query.model.geometry import XY, Polygons, Ring, signed_area
 from kili_query.model.ontology import Ontology
 
 Layout = Literal["split", "merged"]
@@ -159,18 +159,6 @@ def reaches_out(ring: Ring) -> bool:
 def box_reaches_out(box: tuple[float, float, float, float]) -> bool:
     """The same of the least x and y, and the greatest."""
     return box[0] < -_NEARLY or box[1] < -_NEARLY or box[2] > 1 + _NEARLY or box[3] > 1 + _NEARLY
-
-
-def signed_area(ring: Ring) -> float:
-    """Twice the area; positive if the ring turns against the clock. 0 of sides that cross, but for the last digits."""
-    found = most = 0.0
-    x, y = ring[-1]
-    for next_x, next_y in ring:
-        term = x * next_y - next_x * y
-        found += term
-        most += abs(term)
-        x, y = next_x, next_y
-    return found if abs(found) > 1e-12 * most else 0.0
 
 
 def lack_of_area(ring: Ring) -> str:

@@ -15,11 +15,10 @@ from kili_query.formats.datasets import (
     Skipped,
     lack_of_area,
     reaches_out,
-    signed_area,
 )
 from kili_query.model.annotations import Annotation
 from kili_query.model.counts import decode_response
-from kili_query.model.geometry import Line, Point, Polygons, Ring
+from kili_query.model.geometry import Line, Point, Polygons, Ring, signed_area
 from kili_query.model.kili import PSEUDO_JOBS
 from kili_query.model.ontology import Job, Ontology
 

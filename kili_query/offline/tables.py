@@ -14,7 +14,7 @@ from kili_query.formats.datasets import parts_of, unrotated
 from kili_query.formats.kili import Problem, Record, Source, decode_record
 from kili_query.model.annotations import Annotation, annotations_of_label, rotation_of
 from kili_query.model.counts import Identity, Key
-from kili_query.model.geometry import XY, Line, Pages, Point, Pose, Relation, Ring, TextSpan
+from kili_query.model.geometry import XY, Line, Pages, Point, Pose, Relation, Ring, TextSpan, signed_area
 from kili_query.model.labels import DEFAULT_LABEL_TYPES, Label, LabelTypes, chosen_types, is_bare, labels_of
 from kili_query.model.ontology import Ontology, as_ontology
 from kili_query.offline.run import run
@@ -267,12 +267,8 @@ _NO_SHAPE: Cells = (None,) * 13
 
 
 def _area(ring: Ring) -> float:
-    """By the trapezoids below its sides; a ring that crosses itself has the difference of its loops."""
-    total, (x, y) = 0.0, ring[-1]
-    for next_x, next_y in ring:
-        total += (next_x - x) * (next_y + y)
-        x, y = next_x, next_y
-    return abs(total) / 2
+    """Of a ring that crosses itself: the difference of its loops."""
+    return abs(signed_area(ring)) / 2
 
 
 def _closed(ring: Ring) -> Ring:

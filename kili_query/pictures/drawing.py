@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
 from kili_query.formats.extras import load
+from kili_query.model.geometry import signed_area
 from kili_query.pictures.fonts import DPI, Fonts, Written
 from kili_query.pictures.palette import EXTRA, on
 
@@ -220,14 +221,10 @@ def _area(paths: Any, rings: Sequence[list[tuple[float, float]]]) -> Any:
     """A path of an outer ring and holes, which run the other way round: so they stay empty."""
     vertices, codes = [], []
     for number, ring in enumerate(rings):
-        turned = ring[::-1] if (_signed(ring) > 0) == (number > 0) else ring
+        turned = ring[::-1] if (signed_area(ring) > 0) == (number > 0) else ring
         vertices += [*turned, turned[0]]
         codes += [paths.Path.MOVETO, *[paths.Path.LINETO] * (len(ring) - 1), paths.Path.CLOSEPOLY]
     return paths.Path(vertices, codes)
-
-
-def _signed(ring: Sequence[tuple[float, float]]) -> float:
-    return sum(a[0] * b[1] - b[0] * a[1] for a, b in zip(ring, [*ring[1:], ring[0]], strict=True))
 
 
 def _head(paths: Any, start: tuple[float, float], end: tuple[float, float], size: float) -> Any:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-XY = tuple[float, float]
+from kili_query.model.geometry import XY, signed_area
+
 Span = tuple[int, int]
 
 _LARGEST = 1 << 30  # pixels
@@ -176,15 +177,6 @@ def _holds(ring: Sequence[XY], hole: Sequence[XY]) -> bool:
     return inside(
         ((x1 + x2) / 2 + 0.25 * ((y2 > y1) - (y2 < y1)), (y1 + y2) / 2 - 0.25 * ((x2 > x1) - (x2 < x1))), ring
     )
-
-
-def signed_area(ring: Sequence[XY]) -> float:
-    """Twice the area; above 0 if the ring turns with the clock, y pointing down."""
-    total, (x, y) = 0.0, ring[-1]
-    for next_x, next_y in ring:
-        total += x * next_y - next_x * y
-        x, y = next_x, next_y
-    return total
 
 
 def inside(at: XY, ring: Sequence[XY]) -> bool:
