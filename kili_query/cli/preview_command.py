@@ -20,6 +20,7 @@ from kili_query.cli.options import (
     latest_option,
     progress,
     ready_query,
+    tell_index,
     tell_latest,
     tell_problems,
     tell_unmet,
@@ -128,7 +129,7 @@ def command(
             sheet = preview(
                 *read, query=query, ontology=names.ontology, types=chosen_types(label_types, all_types, latest=latest),
                 latest=latest, unit="labels" if labels else "assets", limit=limit, sample=sample, seed=seed, media=media,
-                frames=frames, theme=theme, cell=size, columns=columns, workers=workers, on_read=advance,
+                frames=frames, theme=theme, cell=size, columns=columns, workers=workers, on_read=advance, on_index=tell_index(quiet),
             )  # fmt: skip
         except ArgumentError as error:  # more than a sheet holds
             raise click.UsageError(str(error).replace("`sample`", "--sample").replace("`limit`", "--limit")) from None

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
     from kili_query.formats.kili import Source
+    from kili_query.offline.index.opening import Index, Unused
 
 MOST = 1_000
 """Assets of a sheet. More would not be looked at, and their images would fill the memory."""
@@ -206,6 +207,7 @@ def preview(
     cell: int = 320,
     columns: int | None = None,
     workers: int | None = None,
+    on_index: Callable[[Index | Unused], None] | None = None,
     on_read: Callable[[int], None] | None = None,
 ) -> Preview:
     """A contact sheet of the assets of exports that match a query, with their shapes, entities and counts.
@@ -229,6 +231,7 @@ def preview(
     cell: width of a card in pixels.
     columns: cards beside each other in PNG and SVG; None: by their number.
     workers: number of processes that read; None: one for each core, for large inputs.
+    on_index: is given each index that is used, and each that is not.
     on_read: is called with how many bytes have been read.
 
     Raises
@@ -255,7 +258,7 @@ def preview(
     summary, total, hits = Summary(), 0, list[Hit]()
     most, chance, assets = sample or limit or MOST, random.Random(seed), Assets()
     every = asked if asked is not None else parse("*.*.count >= 0")
-    for part in select(every, *read, ontology=known, types=chosen, latest=latest, workers=workers):
+    for part in select(every, *read, ontology=known, types=chosen, latest=latest, workers=workers, on_index=on_index):
         for hit in part.hits:
             if not assets.is_new(hit):
                 continue

@@ -23,6 +23,15 @@ def test_a_sheet_of_what_matches(run: Run, tmp_path: Path) -> None:
     assert output.read_text(encoding="utf-8").count("<figure") == 2
 
 
+def test_an_index_that_is_used_is_told(run: Run, tmp_path: Path) -> None:
+    pytest.importorskip("duckdb", reason="an index needs the extra `scale`")
+    source = archive(tmp_path / "export.zip", [asset("a.png", boxes())])
+    assert run("index", source, "-q").code == 0
+    for more, told in (([], "using "), (["-q"], "")):
+        ended = run("preview", source, "*.*.count > 0", "-o", tmp_path / "s.html", *more)
+        assert (ended.code, ended.err.partition(str(tmp_path))[0]) == (0, told)
+
+
 def test_pages_and_media(run: Run, tmp_path: Path) -> None:
     source = archive(tmp_path / "export.zip", [asset(f"{n}.png", boxes()) for n in range(60)])
     (tmp_path / "media").mkdir()
